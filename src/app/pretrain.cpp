@@ -1,0 +1,80 @@
+// pretrain: trains the model that a JSON config describes, or says what that would take.
+#include <CLI/CLI.hpp>
+
+#include "app/guard.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "train/bench.h"
+#include "train/forecast.h"
+#include "train/run.h"
+#include "train/run_config.h"
+
+namespace {
+
+constexpr const char* kVersion = "minimind.cpp " MM_VERSION;
+
+constexpr const char* kFooter = R"(
+examples:
+  pretrain --config configs/quickstart.json
+  pretrain --config configs/moe_512.json --set run.name=lr3 --set optim.learning_rate=3e-4
+  pretrain --config configs/minimind3_moe_768.json --check
+
+The same command again resumes the run in output/<run.name>.
+exit codes: 0 finished, 2 usage or config, 3 data or tokenizer, 4 checkpoint, 5 diverged, 6 memory, 7 storage,
+            8 device, 75 stopped on request (the same command resumes), 130 second Ctrl-C, 1 a bug of ours)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Pretrains dense and mixture-of-experts language models from a JSON config.");
+  app.footer(kFooter);
+  std::string config_path, device;
+  std::vector<std::string> overrides;
+  bool check = false, describe = false;
+  int64_t bench_steps = 0;
+  app.add_option("--config", config_path, "JSON config; configs/ has presets")->option_text("FILE");
+  app.add_option("--set", overrides, "Change one setting; may be repeated")
+      ->option_text("KEY=VALUE")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  app.add_option("--device", device, "Short for --set run.device=...: auto, cpu, cuda or cuda:N")
+      ->option_text("DEVICE");
+  app.add_flag("--check", check, "Check the config and print sizes, FLOPs, memory and disk; touch no data");
+  app.add_flag("--describe", describe, "Print every setting with its type, range, default and meaning");
+  app.add_option("--bench", bench_steps, "Time that many steps on made-up tokens (default 5) against the GEMM rate")
+      ->option_text("[STEPS]")
+      ->expected(0, 1)
+      ->default_str("5");
+  app.set_version_flag("--version", kVersion);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(mm::ExitCode::kConfig);
+  }
+
+  return mm::guarded([&]() -> mm::ExitCode {
+    if (describe) {
+      mm::RunConfig defaults;
+      mm::log_info(mm::describe_config([&](mm::Fields& fields) { defaults.visit(fields); }));
+      return mm::ExitCode::kFinished;
+    }
+    if (config_path.empty() && overrides.empty()) {
+      throw mm::Error(mm::ExitCode::kConfig, mm::got_want("pretrain", "no --config", "a JSON config",
+                                                          "configs/quickstart.json is one; --help tells more"));
+    }
+    if (!device.empty()) overrides.push_back("run.device=" + device);
+    std::vector<std::string> notes;
+    const mm::RunConfig config = mm::load_run_config(config_path, overrides, notes);
+    for (const std::string& note : notes) mm::log_warning(note);
+    if (check) {
+      mm::log_info(mm::forecast(config));
+      return mm::ExitCode::kFinished;
+    }
+    if (bench_steps > 0) {
+      mm::log_info(mm::bench(config, bench_steps));
+      return mm::ExitCode::kFinished;
+    }
+    return mm::train_run(config);
+  });
+}

@@ -1,0 +1,15 @@
+// The names, ranges and help of the `checkpoint` section.
+#include "checkpoint/checkpoint_config.h"
+
+#include "core/fields.h"
+
+namespace mm {
+
+void CheckpointConfig::visit(Fields& fields) {
+  fields("every", every, "a checkpoint every so many steps; 0: only at the end and when stopped",
+         {.min = 0, .unit = "steps"});
+  fields("keep", keep, "newest checkpoints to keep; the one with the lowest validation loss is kept besides",
+         {.min = 1});
+}
+
+}  // namespace mm

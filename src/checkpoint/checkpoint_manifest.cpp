@@ -1,0 +1,61 @@
+// Writing and verifying manifest.json.
+#include "checkpoint/checkpoint_manifest.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hash.h"
+
+namespace mm {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+constexpr size_t kLargestManifest = size_t{1} << 20;
+
+Json describe(const std::string& path, ExitCode code) {
+  const MappedFile file(path, code);
+  return {{"bytes", file.bytes().size()}, {"xxh3", hex64(hash64(file.bytes()))}};
+}
+
+[[noreturn]] void refuse(const std::string& where, const std::string& got, const std::string& want,
+                         const std::string& remedy = "restore the file from a copy, or remove this checkpoint") {
+  throw Error(ExitCode::kCheckpoint, got_want(where, got, want, remedy));
+}
+
+}  // namespace
+
+void write_manifest(const std::string& folder, int64_t step, const std::vector<std::string>& files) {
+  Json manifest = {{"format", kFormat}, {"step", step}, {"files", Json::object()}};
+  for (const std::string& name : files) manifest["files"][name] = describe(folder + "/" + name, ExitCode::kStorage);
+  write_file_atomic(folder + "/manifest.json", manifest.dump(2) + "\n");
+}
+
+void verify_manifest(const std::string& folder, int64_t step, const std::vector<std::string>& files) {
+  const std::string path = folder + "/manifest.json";
+  const std::string text = read_file(path, ExitCode::kCheckpoint, kLargestManifest);
+  const Json manifest = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto member = [&](const char* key) { return manifest.is_object() ? manifest.value(key, Json()) : Json(); };
+
+  const Json format = member("format");
+  if (!format.is_number_integer()) refuse(path, "no manifest", "the JSON object written with the checkpoint");
+  if (format != kFormat) {
+    refuse(path + ":format", format.dump(), std::to_string(kFormat), "use the version of the program that wrote it");
+  }
+  if (member("step") != step) refuse(path + ":step", member("step").dump(), std::to_string(step));
+  const Json listed = member("files");
+  for (const std::string& name : files) {
+    const Json want = listed.is_object() ? listed.value(name, Json()) : Json();
+    if (!want.is_object()) refuse(path + ":files", "no " + name, "every file of a checkpoint");
+    const std::string file = folder + "/" + name;
+    const Json got = describe(file, ExitCode::kCheckpoint);
+    for (const char* key : {"bytes", "xxh3"}) {
+      const Json wanted = want.value(key, Json());
+      if (got[key] != wanted) refuse(file, got[key].dump() + " as its " + key, wanted.dump() + " as its manifest says");
+    }
+  }
+}
+
+}  // namespace mm

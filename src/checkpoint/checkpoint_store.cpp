@@ -1,0 +1,236 @@
+// Saving under another name, verified loading with fall-back, and keeping no more than asked for.
+#include "checkpoint/checkpoint_store.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <set>
+
+#include "checkpoint/checkpoint_manifest.h"
+#include "checkpoint/safetensors.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "core/text.h"
+
+namespace mm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kModelFile = "model.safetensors";
+constexpr const char* kOptimizerFile = "optimizer.safetensors";
+constexpr const char* kStateFile = "state.json";
+const std::vector<std::string> kFiles = {kModelFile, kOptimizerFile, kStateFile};
+
+constexpr std::string_view kStepPrefix = "step_";
+constexpr std::string_view kTemporaryInfix = ".tmp-";
+
+std::string temporary_name(const std::string& path) {
+  return path + std::string(kTemporaryInfix) + std::to_string(::getpid());
+}
+
+std::optional<int64_t> parse_number(std::string_view digits) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+std::string step_name(int64_t step) {
+  return format("step_%08lld", static_cast<long long>(step));
+}
+
+/// Only the spelling that step_name gives counts: another one would be a second folder of the same step.
+std::optional<int64_t> parse_step_name(const std::string& name) {
+  if (!name.starts_with(kStepPrefix)) return std::nullopt;
+  const std::optional<int64_t> step = parse_number(std::string_view(name).substr(kStepPrefix.size()));
+  return step && step_name(*step) == name ? step : std::nullopt;
+}
+
+/// Whether `name` is what a process that is gone was writing. Our own number means the same: in a container every run
+/// may be process 1.
+bool is_leftover(const std::string& name) {
+  const size_t infix = name.rfind(kTemporaryInfix);
+  if (infix == std::string::npos) return false;
+  const std::optional<int64_t> process = parse_number(std::string_view(name).substr(infix + kTemporaryInfix.size()));
+  if (!process || *process == 0) return false;
+  return *process == ::getpid() || (::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH);
+}
+
+bool exists(const std::string& path) {
+  std::error_code failed;
+  return fs::exists(path, failed);
+}
+
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
+    names.push_back(entry->path().filename().string());
+  }
+  return names;
+}
+
+[[noreturn]] void throw_storage(const std::string& path, const std::error_code& error) {
+  throw Error(ExitCode::kStorage, got_want(path, '"' + error.message() + '"', "a place that can be written",
+                                           "check the folder, its permissions and the space left"));
+}
+
+void rename_durably(const std::string& from, const std::string& to) {
+  std::error_code failed;
+  fs::rename(from, to, failed);
+  if (failed) throw_storage(to, failed);
+  sync_folder(fs::path(to).parent_path().string());
+}
+
+/// A folder that goes away unless it was renamed in time.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(std::string path) : path_(std::move(path)) {
+    std::error_code failed;
+    fs::remove_all(path_, failed);
+    fs::create_directories(path_, failed);
+    if (failed) throw_storage(path_, failed);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+CheckpointStore::CheckpointStore(std::string folder, int64_t keep) : folder_(std::move(folder)), keep_(keep) {
+  require(keep_ >= 1, "CheckpointStore: keep is at least 1");
+  remove_leftovers();
+}
+
+void CheckpointStore::save(int64_t step, const Checkpoint& checkpoint, bool best) {
+  const std::string folder = step_folder(step);
+  bool whole = false;
+  if (exists(folder)) {
+    try {
+      verify_manifest(folder, step, kFiles);
+      whole = true;
+    } catch (const Error& damaged) {
+      set_aside(step, damaged.what());
+    }
+  }
+  if (!whole) {
+    const TemporaryFolder temporary(temporary_name(folder));
+    write_safetensors(temporary.path() + "/" + kModelFile, checkpoint.model, {{"format", "pt"}});
+    write_safetensors(temporary.path() + "/" + kOptimizerFile, checkpoint.optimizer);
+    write_file_atomic(temporary.path() + "/" + kStateFile, checkpoint.state_json);
+    write_manifest(temporary.path(), step, kFiles);
+    rename_durably(temporary.path(), folder);
+  }
+  if (best) point_best_at(step);
+  remove_surplus(step);
+}
+
+std::vector<int64_t> CheckpointStore::steps() const {
+  std::vector<int64_t> result;
+  for (const std::string& name : names_in(folder_)) {
+    const std::optional<int64_t> step = parse_step_name(name);
+    if (step && exists(folder_ + "/" + name + "/manifest.json")) result.push_back(*step);
+  }
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+std::optional<int64_t> CheckpointStore::best() const {
+  std::error_code failed;
+  const fs::path target = fs::read_symlink(fs::path(folder_) / "best", failed);
+  if (failed || !exists(folder_ + "/" + target.string())) return std::nullopt;
+  return parse_step_name(target.string());
+}
+
+std::string CheckpointStore::step_folder(int64_t step) const {
+  return folder_ + "/" + step_name(step);
+}
+
+Checkpoint CheckpointStore::load(int64_t step) const {
+  const std::string folder = step_folder(step);
+  verify_manifest(folder, step, kFiles);
+  return {SafetensorsFile(folder + "/" + kModelFile).tensors(),
+          SafetensorsFile(folder + "/" + kOptimizerFile).tensors(),
+          read_file(folder + "/" + kStateFile, ExitCode::kCheckpoint)};
+}
+
+std::optional<LoadedCheckpoint> CheckpointStore::load_newest() {
+  std::vector<int64_t> candidates = steps();
+  std::vector<std::pair<int64_t, std::string>> damaged;
+  for (; !candidates.empty(); candidates.pop_back()) {
+    const int64_t step = candidates.back();
+    try {
+      LoadedCheckpoint loaded{step, step_folder(step), load(step)};
+      for (const auto& [bad_step, reason] : damaged) set_aside(bad_step, reason);
+      return loaded;
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kCheckpoint) throw;
+      damaged.emplace_back(step, error.what());
+    }
+  }
+  if (damaged.empty()) return std::nullopt;
+  std::string reasons;
+  for (const auto& [step, reason] : damaged) reasons += "\n  " + reason;
+  throw Error(ExitCode::kCheckpoint,
+              got_want(folder_, "no checkpoint that is whole", "at least one",
+                       "restore one from a copy, or move this folder away to start from nothing") +
+                  reasons);
+}
+
+void CheckpointStore::remove_leftovers() const {
+  for (const std::string& name : names_in(folder_)) {
+    std::error_code ignored;
+    if (is_leftover(name)) fs::remove_all(fs::path(folder_) / name, ignored);
+  }
+}
+
+void CheckpointStore::remove_surplus(int64_t newest) const {
+  const std::vector<int64_t> all = steps();
+  std::set<int64_t> kept(all.end() - std::min<std::ptrdiff_t>(keep_, std::ssize(all)), all.end());
+  kept.insert(newest);
+  if (const std::optional<int64_t> best_step = best()) kept.insert(*best_step);
+  for (const int64_t step : all) {
+    if (kept.contains(step)) continue;
+    // Renamed first: a folder that is half removed must not look like a damaged checkpoint.
+    const std::string going = temporary_name(step_folder(step));
+    std::error_code failed;
+    fs::rename(step_folder(step), going, failed);
+    if (!failed) fs::remove_all(going, failed);
+    if (failed) log_warning(step_folder(step) + " cannot be removed: " + failed.message());
+  }
+}
+
+void CheckpointStore::point_best_at(int64_t step) const {
+  const std::string link = folder_ + "/best";
+  const std::string temporary = temporary_name(link);
+  std::error_code failed;
+  fs::remove(temporary, failed);
+  fs::create_directory_symlink(step_name(step), temporary, failed);
+  if (failed) throw_storage(link, failed);
+  rename_durably(temporary, link);
+}
+
+void CheckpointStore::set_aside(int64_t step, const std::string& reason) const {
+  std::string corrupt = step_folder(step) + ".corrupt";
+  for (int number = 2; exists(corrupt); ++number) {
+    corrupt = step_folder(step) + ".corrupt-" + std::to_string(number);
+  }
+  rename_durably(step_folder(step), corrupt);
+  log_warning(reason + "\nthis checkpoint is set aside as " + corrupt);
+}
+
+}  // namespace mm

@@ -1,0 +1,70 @@
+// The checkpoints of one run: each a folder that is whole or does not count.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/named_tensors.h"
+
+namespace mm {
+
+struct Checkpoint {
+  NamedTensors model;
+  NamedTensors optimizer;
+  std::string state_json;  ///< step, schedule, random streams, data position: the trainer's, opaque here
+};
+
+struct LoadedCheckpoint {
+  int64_t step = 0;
+  std::string folder;
+  Checkpoint checkpoint;
+};
+
+/// `<folder>/step_00000120/{model.safetensors, optimizer.safetensors, state.json, manifest.json}` and `<folder>/best`,
+/// a link to one of them.
+///
+/// A checkpoint is written to `step_00000120.tmp-<process>`; every file is synced, the manifest with their sizes and
+/// XXH3 hashes comes last, then the folder gets its name. Whatever instant the machine stops at, each folder with a
+/// final name is whole, and one without a manifest is no checkpoint.
+class CheckpointStore {
+ public:
+  /// `keep` >= 1 newest checkpoints stay after a save, and the best one. Opening removes what processes that are gone
+  /// left half-written; a folder that does not exist yet is an empty store.
+  CheckpointStore(std::string folder, int64_t keep);
+
+  /// Writes the checkpoint of `step`, makes it the best one if `best`, then removes those that are too many. A whole
+  /// checkpoint of that step stays as it is; a damaged one is set aside. Throws Error(kStorage), and then the older
+  /// checkpoints are as they were.
+  void save(int64_t step, const Checkpoint& checkpoint, bool best);
+
+  /// The steps with a manifest, ascending; their files are not verified.
+  std::vector<int64_t> steps() const;
+
+  /// The step that `best` points at.
+  std::optional<int64_t> best() const;
+
+  /// `<folder>/step_00000120`
+  std::string step_folder(int64_t step) const;
+
+  /// Reads one checkpoint after verifying the size and hash of each file. Its tensors are maps of the files, for
+  /// reading alone, and stay valid when the folder is removed. Throws Error(kCheckpoint).
+  Checkpoint load(int64_t step) const;
+
+  /// The newest checkpoint that is whole; nothing when there is none at all. Damaged newer ones are renamed to
+  /// `<name>.corrupt` with a warning that says why. When every one is damaged, nothing is renamed, so that no later
+  /// call takes the run for a fresh one: throws Error(kCheckpoint) with each reason.
+  std::optional<LoadedCheckpoint> load_newest();
+
+ private:
+  void remove_leftovers() const;
+  void remove_surplus(int64_t newest) const;
+  void point_best_at(int64_t step) const;
+  void set_aside(int64_t step, const std::string& reason) const;
+
+  std::string folder_;
+  int64_t keep_;
+};
+
+}  // namespace mm

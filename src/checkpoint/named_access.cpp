@@ -1,0 +1,75 @@
+// Matching by name, checked as a whole before the first copy.
+#include "checkpoint/named_access.h"
+
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/error.h"
+#include "core/text.h"
+
+namespace mm {
+namespace {
+
+constexpr size_t kNamesInFull = 10;
+
+std::string shape_text(const at::Tensor& tensor) {
+  std::string text = "[";
+  for (const int64_t size : tensor.sizes()) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+/// `3 missing: a, b, c`; long lists end in a count.
+void add_list(std::vector<std::string>& lists, const char* what, std::vector<std::string> items) {
+  if (items.empty()) return;
+  std::string list = std::to_string(items.size()) + " " + what + ": ";
+  const size_t hidden = items.size() - std::min(items.size(), kNamesInFull);
+  items.resize(items.size() - hidden);
+  list += join(items, ", ");
+  if (hidden > 0) list += " and " + std::to_string(hidden) + " more";
+  lists.push_back(list);
+}
+
+}  // namespace
+
+void copy_named(const NamedTensors& from, const NamedTensors& into, const std::string& file) {
+  std::unordered_map<std::string_view, const at::Tensor*> unused;
+  for (const auto& [name, tensor] : from) unused.emplace(name, &tensor);
+
+  std::vector<std::pair<const at::Tensor*, const at::Tensor*>> copies;
+  std::vector<std::string> missing, unexpected, mis_shaped;
+  for (const auto& [name, target] : into) {
+    const auto found = unused.find(name);
+    if (found == unused.end()) {
+      missing.push_back(name + " " + shape_text(target));
+      continue;
+    }
+    const at::Tensor* source = found->second;
+    unused.erase(found);
+    if (source->sizes() == target.sizes()) {
+      copies.emplace_back(source, &target);
+    } else {
+      mis_shaped.push_back(name + " is " + shape_text(*source) + ", want " + shape_text(target));
+    }
+  }
+  for (const auto& [name, tensor] : from) {
+    if (unused.contains(name)) unexpected.push_back(name + " " + shape_text(tensor));
+  }
+
+  std::vector<std::string> lists;
+  add_list(lists, "missing", std::move(missing));
+  add_list(lists, "unexpected", std::move(unexpected));
+  add_list(lists, "of another shape", std::move(mis_shaped));
+  if (!lists.empty()) {
+    throw Error(ExitCode::kCheckpoint,
+                got_want(file, "tensors that do not fit the model (" + join(lists, "; ") + ")",
+                         std::to_string(into.size()) + " tensors with the model's names and shapes",
+                         "use the config that the weights were trained with"));
+  }
+  const at::NoGradGuard no_grad;
+  for (const auto& [source, target] : copies) target->copy_(*source);
+}
+
+}  // namespace mm

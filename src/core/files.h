@@ -1,0 +1,60 @@
+// Files that are either whole or not there, and files mapped for reading.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace mm {
+
+/// The whole file. Throws Error(`code`) when it is missing, unreadable or larger than `max_bytes`.
+std::string read_file(const std::string& path, ExitCode code, size_t max_bytes = size_t{1} << 30);
+
+/// Writes `path` under another name in the same folder, syncs it and renames it: readers see the old or the new file.
+/// Creates missing folders. Throws Error(kStorage) (disk full, not writable) and leaves no temporary file behind.
+void write_file_atomic(const std::string& path, std::string_view bytes);
+
+/// Appends whole writes to a file under another name; `commit` syncs and renames it to `path`,
+/// destruction without `commit` removes it. Throws Error(kStorage).
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* bytes, size_t count);
+  void write(std::string_view bytes) { write(bytes.data(), bytes.size()); }
+  void commit();
+
+ private:
+  std::string path_;
+  std::string temporary_path_;
+  int descriptor_ = -1;
+};
+
+/// Makes a rename in `folder` durable.
+void sync_folder(const std::string& folder);
+
+/// A read-only memory map. Throws Error(`code`) when the file is missing or unreadable; an empty file maps to nothing.
+class MappedFile {
+ public:
+  MappedFile(const std::string& path, ExitCode code);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  void* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace mm

@@ -1,0 +1,49 @@
+// Strict JSON as a tree that still knows how its numbers were written. For settings, not for data: it favours exact
+// messages over speed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/config.h"
+
+namespace mm {
+
+struct JsonTree {
+  enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
+
+  Kind kind = Kind::kNull;
+  std::string text;                                       ///< a string's characters; any other scalar as written
+  double number = 0;                                      ///< nearest double of a number
+  std::optional<int64_t> integer;                         ///< of a number written without a fraction (12, 3e2)
+  std::vector<JsonTree> items;                            ///< of an array
+  std::vector<std::pair<std::string, JsonTree>> members;  ///< of an object, in the order of the text
+
+  bool is(Kind other) const { return kind == other; }
+};
+
+/// Parses all of `text`. Refuses duplicate keys, nesting deeper than 64, numbers that do not fit a double, invalid
+/// UTF-8, comments, NaN and a byte order mark. Duplicate keys are all told; any other problem is the only one.
+///   where  the file, for messages: `<where>:<line>:<column>` or `<where>:<dotted key>`
+/// Returns nothing when it added to `problems`.
+std::optional<JsonTree> parse_json(std::string_view text, std::string_view where, Problems& problems);
+
+/// Compact JSON of a tree; numbers as they were written.
+std::string to_json(const JsonTree& tree);
+
+/// `text` as a JSON string; bytes that are not UTF-8 become U+FFFD.
+std::string quote_json(std::string_view text);
+
+bool is_utf8(std::string_view text);
+
+/// A value for a message: scalars as JSON cut to a readable length, `a list`, `an object`.
+std::string show_json(const JsonTree& tree);
+
+/// A dotted key for a message: as it is when plain, else quoted and cut, so that no text can fake or break a line.
+std::string show_key(std::string_view key);
+
+}  // namespace mm

@@ -1,0 +1,35 @@
+// The log: to the terminal and, once a run has a folder, to its train.log. spdlog lives behind this header,
+// because LibTorch's include folder carries another fmt than Debian's spdlog was built with.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace mm {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+/// Writes one message (several lines are allowed): information to standard output, warnings and errors to standard
+/// error ("warning: ", "error: " in front), and all of it with a time stamp to the log file when one is open.
+void log(LogLevel level, std::string_view message);
+inline void log_info(std::string_view message) {
+  log(LogLevel::kInfo, message);
+}
+inline void log_warning(std::string_view message) {
+  log(LogLevel::kWarning, message);
+}
+
+/// Messages below `level` are dropped (default: kInfo).
+void set_log_level(LogLevel level);
+
+/// Keeps `line` as the last line of the terminal, redrawn in place and moved down by messages; an empty one removes it.
+/// Does nothing when standard output is not a terminal. Never goes to the log file.
+void show_status(std::string_view line);
+
+/// Whether standard output is a terminal.
+bool is_terminal();
+
+/// Appends all later messages to `path` as well. Throws Error(kStorage) when it cannot be opened.
+void open_log_file(const std::string& path);
+
+}  // namespace mm

@@ -1,0 +1,22 @@
+// One writer per run folder.
+#pragma once
+
+#include <string>
+
+namespace mm {
+
+/// Holds `<folder>/.lock` (an advisory flock with the process id in it) until destruction or the end of the process,
+/// however it ends. Creates the folder when missing.
+/// Throws Error(kConfig) when another process holds it, Error(kStorage) when it cannot be written.
+class RunLock {
+ public:
+  explicit RunLock(const std::string& folder);
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace mm

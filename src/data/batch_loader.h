@@ -1,0 +1,53 @@
+// From windows to batches of tensors: in the order of a run, or front to back.
+#pragma once
+
+#include <ATen/Device.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "data/batch.h"
+#include "data/packed_dataset.h"
+#include "data/sample_order.h"
+
+namespace mm {
+
+/// Endless shuffled micro-batches. The dataset must outlive the loader.
+class BatchLoader {
+ public:
+  BatchLoader(const PackedDataset& dataset, int64_t micro_batch, uint64_t seed, at::Device device = at::kCPU);
+
+  /// The next `micro_batch` sequences; a batch may reach from one epoch into the next.
+  Batch next();
+
+  /// Sequences consumed since step 0: all that a resumed run needs to know.
+  int64_t position() const { return position_; }
+  void seek(int64_t position) { position_ = position; }
+
+ private:
+  const PackedDataset& dataset_;
+  SampleOrder order_;
+  int64_t micro_batch_;
+  at::Device device_;
+  int64_t position_ = 0;
+};
+
+/// `windows` windows once each, front to back, taken evenly from the whole dataset. The dataset must outlive the
+/// reader.
+class SequentialLoader {
+ public:
+  /// `windows` is at most dataset.windows().
+  SequentialLoader(const PackedDataset& dataset, int64_t micro_batch, int64_t windows, at::Device device = at::kCPU);
+
+  /// The next windows, `micro_batch` of them or what is left; nothing after the last.
+  std::optional<Batch> next();
+
+ private:
+  const PackedDataset& dataset_;
+  int64_t micro_batch_;
+  int64_t windows_;
+  at::Device device_;
+  int64_t read_ = 0;
+};
+
+}  // namespace mm

@@ -1,0 +1,75 @@
+// The documents of several token stores as one long row of tokens, cut into windows of a fixed length.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/targets.h"
+#include "data/token_store.h"
+
+namespace mm {
+
+/// A token store and the domain its documents belong to.
+struct PackedSource {
+  std::shared_ptr<const TokenStore> store;
+  std::string domain;
+};
+
+/// Window w covers the tokens [w * sequence_length, (w + 1) * sequence_length] of the row: the last token of a window
+/// is the first of the next, so every token but the first is a target exactly once. Reading is thread-safe.
+class PackedDataset {
+ public:
+  /// Whether a document (its source and its number there) belongs to the dataset.
+  using KeepDocument = std::function<bool(size_t source, int64_t document)>;
+
+  /// What becomes of the last window when the tokens do not fill it.
+  enum class LastWindow { kDrop, kPad };
+
+  /// `name` is the config key that messages speak of. Throws Error(kData) when there is not enough for one window.
+  PackedDataset(const std::string& name, std::vector<PackedSource> sources, const KeepDocument& keep,
+                int64_t sequence_length, LastWindow last_window);
+
+  int64_t windows() const { return windows_; }
+  int64_t sequence_length() const { return sequence_length_; }
+  int64_t documents() const { return documents_; }
+  /// Tokens of all documents, BOS and EOS included.
+  int64_t tokens() const { return tokens_; }
+
+  /// Writes the `sequence_length` tokens of a window and the token that follows each of them. Padding, only in the last
+  /// window of kPad, is token 0 with target kIgnoredTarget. Returns the number of real targets.
+  int64_t fill(int64_t window, int64_t* tokens, int64_t* targets) const;
+
+  /// The domain of the document that the window starts in, as an index into domains().
+  int32_t domain(int64_t window) const;
+  const std::vector<std::string>& domains() const { return domains_; }
+
+  /// Equal fingerprints give equal windows.
+  uint64_t fingerprint() const { return fingerprint_; }
+
+ private:
+  /// Neighbouring documents that are all kept: one range of tokens of one store.
+  struct Segment {
+    int64_t row_begin;    ///< position in the row
+    int64_t store_begin;  ///< position in the store
+    size_t source;
+  };
+
+  void append(size_t source, const KeepDocument& keep);
+  size_t segment_at(int64_t position) const;
+  void read(int64_t position, int64_t count, int64_t* out) const;
+
+  std::vector<PackedSource> sources_;
+  std::vector<int32_t> domain_of_source_;
+  std::vector<std::string> domains_;
+  std::vector<Segment> segments_;
+  int64_t sequence_length_;
+  int64_t documents_ = 0;
+  int64_t tokens_ = 0;
+  int64_t windows_ = 0;
+  uint64_t fingerprint_ = 0;
+};
+
+}  // namespace mm

@@ -1,0 +1,33 @@
+// The run's numbers as files: metrics.jsonl holds what the mathematics gave, timing.jsonl how long it took.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "metrics/record_file.h"
+#include "metrics/record.h"
+
+namespace mm {
+
+/// One line a record, each with `type` ("step", "evaluation", "sample") and `step`.
+///
+/// `metrics.jsonl` says nothing of time, so that a resumed run and an uninterrupted one write the same bytes. A step
+/// of a MoE model adds `expert_tokens` (one array a layer), `dead` (all layers), and one number a layer in
+/// `max_over_mean`, `cv` and `entropy` (nats), as load_statistics.h defines them. Numbers read back to the same
+/// double; NaN and infinities, which JSON lacks, are null.
+class JsonlSink : public MetricSink {
+ public:
+  /// Continues both files of `run_folder` (which exists) after the records of `resume_step`; 0 starts them anew.
+  /// Says in one log line what it had to cut off. Throws Error(kStorage).
+  JsonlSink(const std::string& run_folder, int64_t resume_step);
+
+  void write(const StepRecord& record) override;
+  void write(const EvaluationRecord& record) override;
+  void write(const SampleRecord& record) override;
+
+ private:
+  RecordFile metrics_;
+  RecordFile timing_;
+};
+
+}  // namespace mm

@@ -1,0 +1,15 @@
+// The names, ranges and help of the `metrics` section.
+#include "metrics/metrics_config.h"
+
+#include "core/fields.h"
+
+namespace mm {
+
+void MetricsConfig::visit(Fields& fields) {
+  fields("log_every", log_every, "a permanent progress line every so many steps; 0: only the first and the last step",
+         {.min = 0, .unit = "steps"});
+  fields("experts_every", experts_every, "a layer x expert table of token shares every so many steps; 0: never",
+         {.min = 0, .unit = "steps"});
+}
+
+}  // namespace mm

@@ -1,0 +1,54 @@
+// The language model: embedding, blocks, norm, head.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "model/model_config.h"
+#include "model/parameters.h"
+#include "model/weights.h"
+#include "ops/rotary.h"
+
+namespace mm {
+
+/// Scalars and counts that the blocks leave behind, summed over layers, on the model's device.
+struct LayerReports {
+  at::Tensor balance_loss;      ///< scalar fp32, scaled; undefined when no layer has one
+  at::Tensor z_loss;            ///< scalar fp32, scaled; undefined when no layer has one
+  at::Tensor expert_tokens_le;  ///< [layers, experts] int64; undefined for a dense model
+};
+
+struct HiddenStates {
+  at::Tensor hidden_nd;  ///< [batch * time, hidden_size] after the last norm, in the compute type
+  LayerReports reports;
+};
+
+class CausalLm {
+ public:
+  /// Reads the weights of `parameters`, which must outlive the model.
+  CausalLm(const ModelConfig& config, const Parameters& parameters);
+
+  const ModelConfig& config() const { return config_; }
+  at::Device device() const { return device_; }
+
+  /// Runs the blocks.
+  ///   tokens_bt   [batch, time] int64 on the model's device
+  ///   training    dropout and balancing losses
+  ///   counted_bt  [batch, time] bool: tokens that count in balancing losses and expert loads; undefined: all do
+  /// The residual stream is fp32; norms, products and attention give the compute type.
+  HiddenStates forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt = {});
+
+  /// Logits of chosen rows: [rows, hidden_size] -> [rows, vocab_size], in the compute type.
+  at::Tensor logits(const at::Tensor& hidden_nd) const;
+
+ private:
+  at::Tensor attention(const at::Tensor& x_nd, const AttentionWeights& weights, int64_t batch, double dropout) const;
+  void extend_rope_table(int64_t time);
+
+  ModelConfig config_;
+  at::ScalarType compute_type_;
+  at::Device device_;
+  ModelWeights weights_;
+  RopeTable rope_table_;
+};
+
+}  // namespace mm

@@ -1,0 +1,128 @@
+#include "model/model_config.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace mm {
+namespace {
+
+/// Feed-forward width from the model width, rounded to a multiple of 64.
+///   "8/3"  64 * ceil(floor(8d/3) / 64)   MiniMind G0-G3
+///   "pi"   64 * ceil(pi * d / 64)        MiniMind G4
+int64_t derived_intermediate_size(const std::string& rule, int64_t hidden_size) {
+  const int64_t width = rule == "pi" ? static_cast<int64_t>(std::ceil(std::numbers::pi * static_cast<double>(hidden_size)))
+                                     : 8 * hidden_size / 3;
+  return (width + 63) / 64 * 64;
+}
+
+}  // namespace
+
+void MoeConfig::visit(Fields& fields) {
+  fields("num_experts", num_experts, "routed experts in each layer",
+         {.min = 1, .max = 1024, .unit = "experts", .aliases = {"n_routed_experts"}});
+  fields("num_experts_per_tok", num_experts_per_tok, "experts that each token is sent to (top-k)",
+         {.min = 1, .max = 1024, .unit = "experts"});
+  fields("n_shared_experts", n_shared_experts, "experts that every token passes, besides the routed ones",
+         {.min = 0, .max = 64, .unit = "experts"});
+  fields("moe_intermediate_size", moe_intermediate_size, "width of one expert; null: intermediate_size",
+         {.min = 8, .max = 1 << 20, .unit = "features"});
+  fields("scoring_func", scoring_func, "how router logits become scores, always in fp32",
+         {.choices = {"softmax", "sigmoid"}});
+  fields("norm_topk_prob", norm_topk_prob, "divide the chosen weights by their sum (top-k above 1)");
+  fields("norm_top1_prob", norm_top1_prob,
+         "do so for top-1 too: the weight is then always 1 and the router learns nothing from the language-model loss "
+         "(MiniMind-3 as shipped)");
+  fields("routed_scaling_factor", routed_scaling_factor, "factor on the weights of the routed experts",
+         {.min = 0, .max = 100});
+  fields("aux_loss", aux_loss,
+         "load-balancing loss: over the micro-batch (token), over each sequence (sequence), as token but summed over the "
+         "top-k slots (token_sum, MiniMind-3), or none",
+         {.choices = {"token", "sequence", "token_sum", "none"}});
+  fields("router_aux_loss_coef", router_aux_loss_coef, "factor on the load-balancing loss of each layer",
+         {.min = 0, .max = 10, .aliases = {"aux_loss_alpha"}});
+  fields("router_z_loss_coef", router_z_loss_coef, "factor on the squared log-sum-exp of the router logits of each layer",
+         {.min = 0, .max = 10});
+  fields("fp16_expert_output", fp16_expert_output,
+         "round expert outputs to fp16 while training, as MiniMind did until December 2025");
+}
+
+void ModelConfig::visit(Fields& fields) {
+  fields("model_type", model_type, "feed-forward layers: one network (dense) or routed experts (moe)",
+         {.choices = {"dense", "moe"}});
+  fields("vocab_size", vocab_size, "rows of the embedding and of the head",
+         {.min = 8, .max = 1 << 20, .unit = "tokens"});
+  fields("hidden_size", hidden_size, "width of the residual stream",
+         {.min = 8, .max = 65536, .unit = "features", .aliases = {"dim"}});
+  fields("num_hidden_layers", num_hidden_layers, "transformer blocks",
+         {.min = 1, .max = 512, .unit = "layers", .aliases = {"n_layers"}});
+  fields("num_attention_heads", num_attention_heads, "query heads",
+         {.min = 1, .max = 1024, .unit = "heads", .aliases = {"n_heads"}});
+  fields("num_key_value_heads", num_key_value_heads, "key and value heads, shared by groups of query heads (GQA)",
+         {.min = 1, .max = 1024, .unit = "heads", .aliases = {"n_kv_heads"}});
+  fields("head_dim", head_dim, "width of one head; null: hidden_size / num_attention_heads",
+         {.min = 2, .max = 4096, .unit = "features"});
+  fields("intermediate_size", intermediate_size, "width of the dense feed-forward; null: by intermediate_rule",
+         {.min = 8, .max = 1 << 20, .unit = "features", .aliases = {"hidden_dim"}});
+  fields("intermediate_rule", intermediate_rule, "8/3 of hidden_size (MiniMind to 2) or pi times it (MiniMind-3), to 64",
+         {.choices = {"8/3", "pi"}});
+  fields("rope_layout", rope_layout, "rotary pairs: (2i, 2i+1) interleaved (MiniMind to February 2025) or (i, i+d/2) half_split",
+         {.choices = {"interleaved", "half_split"}});
+  fields("rope_theta", rope_theta, "base of the rotary frequencies", {.min = 1, .max = 1e12});
+  fields("rms_norm_eps", rms_norm_eps, "added to the mean square", {.min = 1e-12, .max = 1, .aliases = {"norm_eps"}});
+  fields("norm_rounding", norm_rounding,
+         "where a 16-bit RMSNorm rounds: the normalised value before the weight (MiniMind to 2) or the product after it",
+         {.choices = {"before_weight", "after_weight"}});
+  fields("qk_norm", qk_norm, "RMSNorm on each query and key head before the rotation");
+  fields("tie_word_embeddings", tie_word_embeddings, "the head is the embedding");
+  fields("dropout", dropout, "probability, on embedding, attention and feed-forward outputs", {.min = 0, .max = 0.95});
+  fields("ffn_dropout", ffn_dropout, "dropout behind the feed-forward too (MiniMind-3 leaves it out)");
+  fields("initialization", initialization,
+         "normal: N(0, initializer_range); scaled_normal: the same, residual outputs divided by sqrt(2 layers); "
+         "minimind_v1: the same but up projections divided instead, gate uniform; uniform: U(+-1/sqrt(fan in))",
+         {.choices = {"normal", "scaled_normal", "minimind_v1", "uniform"}});
+  fields("initializer_range", initializer_range, "standard deviation of the normal initialisations", {.min = 0, .max = 1});
+  moe.visit(fields);
+  fields.ignored({"architectures", "attention_bias", "attention_dropout", "auto_map", "bos_token_id", "eos_token_id",
+                  "pad_token_id", "dtype", "torch_dtype", "transformers_version", "hidden_act", "use_cache", "flash_attn",
+                  "max_position_embeddings", "max_seq_len", "rope_scaling", "rope_parameters", "inference_rope_scaling",
+                  "decoder_sparse_step", "mlp_only_layers", "output_router_logits", "sliding_window",
+                  "use_sliding_window", "max_window_layers", "multiple_of"});
+}
+
+void resolve_model(ModelConfig& config, const std::string& where, Problems& problems) {
+  const auto at = [&](const char* key) { return where + ":model." + key; };
+  const auto number = [](int64_t value) { return std::to_string(value); };
+
+  if (!config.head_dim) {
+    if (config.hidden_size % config.num_attention_heads != 0) {
+      problems.add(at("num_attention_heads"), number(config.num_attention_heads),
+                   "a divisor of hidden_size " + number(config.hidden_size), "or set head_dim");
+    }
+    config.head_dim = std::max<int64_t>(config.hidden_size / config.num_attention_heads, 2);
+  }
+  if (*config.head_dim % 2 != 0) {
+    problems.add(at("head_dim"), number(*config.head_dim), "an even number", "rotary positions turn pairs of features");
+  }
+  if (config.num_attention_heads % config.num_key_value_heads != 0) {
+    problems.add(at("num_key_value_heads"), number(config.num_key_value_heads),
+                 "a divisor of num_attention_heads " + number(config.num_attention_heads),
+                 "each key/value head serves an equal group of query heads");
+  }
+  if (config.hidden_size % 8 != 0) {
+    problems.add(at("hidden_size"), number(config.hidden_size), "a multiple of 8", "matrix products want 16-byte rows");
+  }
+  if (!config.intermediate_size) {
+    config.intermediate_size = derived_intermediate_size(config.intermediate_rule, config.hidden_size);
+  }
+  if (!config.moe.moe_intermediate_size) config.moe.moe_intermediate_size = config.intermediate_size;
+  const char* width_key = config.is_moe() ? "moe_intermediate_size" : "intermediate_size";
+  if (config.expert_width() % 8 != 0) {
+    problems.add(at(width_key), number(config.expert_width()), "a multiple of 8", "matrix products want 16-byte rows");
+  }
+  if (config.is_moe() && config.moe.num_experts_per_tok > config.moe.num_experts) {
+    problems.add(at("num_experts_per_tok"), number(config.moe.num_experts_per_tok),
+                 "at most num_experts " + number(config.moe.num_experts), "a token cannot be sent to more experts than there are");
+  }
+}
+
+}  // namespace mm

@@ -1,0 +1,68 @@
+// The shape of a model: every option that distinguishes MiniMind's generations, and our own. No torch.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/config.h"
+
+namespace mm {
+
+/// Routed experts of an MoE feed-forward. Names are Hugging Face's and MiniMind's; see `visit` for ranges and units.
+struct MoeConfig {
+  int64_t num_experts = 4;
+  int64_t num_experts_per_tok = 2;
+  int64_t n_shared_experts = 0;
+  std::optional<int64_t> moe_intermediate_size;  ///< null: the dense width
+  std::string scoring_func = "softmax";
+  bool norm_topk_prob = true;
+  /// Divide the single weight of a top-1 router by itself, as MiniMind-3 does: the weight is then always 1,
+  /// and the language-model loss sends the router no gradient.
+  bool norm_top1_prob = false;
+  double routed_scaling_factor = 1.0;
+  std::string aux_loss = "token";
+  double router_aux_loss_coef = 0.01;
+  double router_z_loss_coef = 0.0;
+  bool fp16_expert_output = false;
+
+  void visit(Fields& fields);
+};
+
+/// A decoder-only transformer. After `resolve_model` every optional has its value.
+struct ModelConfig {
+  std::string model_type = "dense";
+  int64_t vocab_size = 6400;
+  int64_t hidden_size = 512;
+  int64_t num_hidden_layers = 8;
+  int64_t num_attention_heads = 8;
+  int64_t num_key_value_heads = 2;
+  std::optional<int64_t> head_dim;           ///< null: hidden_size / num_attention_heads
+  std::optional<int64_t> intermediate_size;  ///< null: from hidden_size by `intermediate_rule`
+  std::string intermediate_rule = "8/3";
+  std::string rope_layout = "half_split";
+  double rope_theta = 1e6;
+  double rms_norm_eps = 1e-5;
+  std::string norm_rounding = "before_weight";
+  bool qk_norm = false;
+  bool tie_word_embeddings = true;
+  double dropout = 0.0;
+  bool ffn_dropout = true;  ///< G4 has no dropout behind the feed-forward
+  std::string initialization = "normal";
+  double initializer_range = 0.02;
+  MoeConfig moe;
+
+  bool is_moe() const { return model_type == "moe"; }
+  int64_t attention_width() const { return num_attention_heads * *head_dim; }
+  int64_t key_value_width() const { return num_key_value_heads * *head_dim; }
+  /// Width of one expert (MoE) or of the feed-forward (dense).
+  int64_t expert_width() const { return is_moe() ? *moe.moe_intermediate_size : *intermediate_size; }
+
+  void visit(Fields& fields);
+};
+
+/// Fills in derived values and checks what no single range can: heads that divide, top-k within the experts, ...
+/// `where` is the config file's name, for the messages.
+void resolve_model(ModelConfig& config, const std::string& where, Problems& problems);
+
+}  // namespace mm

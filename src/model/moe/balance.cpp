@@ -1,0 +1,20 @@
+#include "model/moe/balance.h"
+
+namespace mm {
+
+at::Tensor scaled_balance_loss(const BalanceInput& input, const MoeConfig& config) {
+  if (config.aux_loss == "none" || config.router_aux_loss_coef == 0) return {};
+  const double factor = config.router_aux_loss_coef;
+  if (config.aux_loss == "sequence") return sequence_balance_loss(input) * factor;
+  if (config.aux_loss == "token_sum") {
+    return token_balance_loss(input) * (factor * static_cast<double>(config.num_experts_per_tok));
+  }
+  return token_balance_loss(input) * factor;
+}
+
+at::Tensor scaled_z_loss(const BalanceInput& input, const MoeConfig& config) {
+  if (config.router_z_loss_coef == 0) return {};
+  return router_z_loss(input) * config.router_z_loss_coef;
+}
+
+}  // namespace mm

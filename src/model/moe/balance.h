@@ -1,0 +1,37 @@
+// Losses that keep a router balanced and its logits small, one file each; and the table that chooses among them.
+// Axes: b sequences, t time, n = b * t tokens, e experts (E of them), s slots (k of them).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "model/moe/router.h"
+
+namespace mm {
+
+/// What the losses of one layer are computed from.
+struct BalanceInput {
+  const Routing& routing;
+  at::Tensor counted_bt;  ///< [batch, time] fp32, 1 where a token counts, 0 on padding
+  at::Tensor load_be;     ///< [batch, experts] fp32: (token, slot) pairs of each sequence, padding excluded; no gradient
+};
+
+/// E * sum_e f_e * P_e over the counted tokens of the micro-batch, f_e the share of (token, slot) pairs that chose
+/// expert e, P_e the mean probability of e. 1 at perfect balance, for any top-k.
+/// Source: Switch Transformer, arXiv 2101.03961, eq. 4-6; MiniMind G0-G3 with seq_aux off.
+at::Tensor token_balance_loss(const BalanceInput& input);
+
+/// The same within each sequence, averaged over the sequences that have a counted token. 1 at perfect balance.
+/// Source: DeepSeek-V2, arXiv 2405.04434; MiniMind G0-G3 with seq_aux on.
+at::Tensor sequence_balance_loss(const BalanceInput& input);
+
+/// mean over the counted tokens of logsumexp(logits)^2. Source: ST-MoE, arXiv 2202.08906, eq. 5.
+at::Tensor router_z_loss(const BalanceInput& input);
+
+/// The configured balancing loss of one layer times router_aux_loss_coef; undefined when there is none.
+/// `token_sum` is the token loss summed over the top-k slots (k at perfect balance), as MiniMind G4 has it.
+at::Tensor scaled_balance_loss(const BalanceInput& input, const MoeConfig& config);
+
+/// router_z_loss times router_z_loss_coef; undefined when the factor is 0.
+at::Tensor scaled_z_loss(const BalanceInput& input, const MoeConfig& config);
+
+}  // namespace mm

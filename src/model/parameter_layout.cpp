@@ -1,0 +1,139 @@
+#include "model/parameter_layout.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace mm {
+namespace {
+
+constexpr int64_t kAlignment = 16;
+
+int64_t element_count(const std::vector<int64_t>& shape) {
+  int64_t count = 1;
+  for (int64_t size : shape) count *= size;
+  return count;
+}
+
+/// Collects tensors in checkpoint order; offsets of slices are relative to their stored tensor until `finish`.
+class LayoutBuilder {
+ public:
+  void store(const std::string& name, ParameterKind kind, std::vector<int64_t> shape) {
+    layout_.stored.push_back({name, kind, std::move(shape)});
+  }
+
+  /// Names a part of the tensor stored last: `offset` elements in, rows `row_stride` apart.
+  void slice(const std::string& name, std::vector<int64_t> shape, int64_t offset, int64_t row_stride) {
+    std::vector<int64_t> strides = shape.size() == 2 ? std::vector<int64_t>{row_stride, 1} : std::vector<int64_t>{1};
+    layout_.named.push_back({name, layout_.stored.back().kind, std::move(shape), std::move(strides), offset});
+    owner_.push_back(layout_.stored.size() - 1);
+  }
+
+  /// A stored tensor that checkpoints know under one name.
+  void whole(const std::string& name, ParameterKind kind, std::vector<int64_t> shape) {
+    store(name, kind, shape);
+    const int64_t row = shape.back();
+    slice(name, std::move(shape), 0, row);
+  }
+
+  ParameterLayout finish() {
+    int64_t offset = 0;
+    for (ParameterKind kind : {ParameterKind::kMatrix, ParameterKind::kGate, ParameterKind::kVector}) {
+      for (StoredTensor& tensor : layout_.stored) {
+        if (tensor.kind != kind) continue;
+        tensor.offset = offset;
+        offset += (element_count(tensor.shape) + kAlignment - 1) / kAlignment * kAlignment;
+      }
+      if (kind == ParameterKind::kMatrix) layout_.matrix_end = offset;
+      if (kind == ParameterKind::kGate) layout_.decayed_end = offset;
+    }
+    layout_.size = (offset + kFlatMultiple - 1) / kFlatMultiple * kFlatMultiple;
+    for (size_t i = 0; i < layout_.named.size(); ++i) layout_.named[i].offset += layout_.stored[owner_[i]].offset;
+    return std::move(layout_);
+  }
+
+ private:
+  ParameterLayout layout_;
+  std::vector<size_t> owner_;  // of each named slice
+};
+
+void add_attention(LayoutBuilder& builder, const ModelConfig& config, const std::string& prefix) {
+  const int64_t d = config.hidden_size, q = config.attention_width(), k = config.key_value_width();
+  builder.store(prefix + "qkv_proj.weight", ParameterKind::kMatrix, {q + 2 * k, d});
+  builder.slice(prefix + "q_proj.weight", {q, d}, 0, d);
+  builder.slice(prefix + "k_proj.weight", {k, d}, q * d, d);
+  builder.slice(prefix + "v_proj.weight", {k, d}, (q + k) * d, d);
+  builder.whole(prefix + "o_proj.weight", ParameterKind::kMatrix, {d, q});
+  if (config.qk_norm) {
+    builder.whole(prefix + "q_norm.weight", ParameterKind::kVector, {*config.head_dim});
+    builder.whole(prefix + "k_norm.weight", ParameterKind::kVector, {*config.head_dim});
+  }
+}
+
+void add_feed_forward(LayoutBuilder& builder, int64_t d, int64_t width, const std::string& prefix) {
+  builder.store(prefix + "gate_up_proj.weight", ParameterKind::kMatrix, {2 * width, d});
+  builder.slice(prefix + "gate_proj.weight", {width, d}, 0, d);
+  builder.slice(prefix + "up_proj.weight", {width, d}, width * d, d);
+  builder.whole(prefix + "down_proj.weight", ParameterKind::kMatrix, {d, width});
+}
+
+void add_experts(LayoutBuilder& builder, int64_t experts, int64_t d, int64_t width, const std::string& prefix) {
+  const auto expert = [&](int64_t e) { return prefix + "experts." + std::to_string(e) + "."; };
+  builder.store(prefix + "experts.gate_up_proj.weight", ParameterKind::kMatrix, {experts, 2 * width, d});
+  for (int64_t e = 0; e < experts; ++e) {
+    builder.slice(expert(e) + "gate_proj.weight", {width, d}, 2 * e * width * d, d);
+    builder.slice(expert(e) + "up_proj.weight", {width, d}, (2 * e + 1) * width * d, d);
+  }
+  builder.store(prefix + "experts.down_proj.weight", ParameterKind::kMatrix, {experts, d, width});
+  for (int64_t e = 0; e < experts; ++e) {
+    builder.slice(expert(e) + "down_proj.weight", {d, width}, e * d * width, width);
+  }
+}
+
+/// Shared experts all see every token with weight 1, so they are stored as one network of their joint width.
+void add_shared_experts(LayoutBuilder& builder, int64_t shared, int64_t d, int64_t width, const std::string& prefix) {
+  const auto expert = [&](int64_t s) { return prefix + "shared_experts." + std::to_string(s) + "."; };
+  builder.store(prefix + "shared_experts.gate_up_proj.weight", ParameterKind::kMatrix, {2 * shared * width, d});
+  for (int64_t s = 0; s < shared; ++s) {
+    builder.slice(expert(s) + "gate_proj.weight", {width, d}, s * width * d, d);
+    builder.slice(expert(s) + "up_proj.weight", {width, d}, (shared + s) * width * d, d);
+  }
+  builder.store(prefix + "shared_experts.down_proj.weight", ParameterKind::kMatrix, {d, shared * width});
+  for (int64_t s = 0; s < shared; ++s) {
+    builder.slice(expert(s) + "down_proj.weight", {d, width}, s * width, shared * width);
+  }
+}
+
+}  // namespace
+
+const StoredTensor& ParameterLayout::find(const std::string& stored_name) const {
+  const auto found = std::find_if(stored.begin(), stored.end(), [&](const auto& t) { return t.name == stored_name; });
+  require(found != stored.end(), "no stored tensor of this name");
+  return *found;
+}
+
+ParameterLayout parameter_layout(const ModelConfig& config) {
+  LayoutBuilder builder;
+  const int64_t d = config.hidden_size;
+  builder.whole("model.embed_tokens.weight", ParameterKind::kMatrix, {config.vocab_size, d});
+  for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+    add_attention(builder, config, prefix + "self_attn.");
+    builder.whole(prefix + "input_layernorm.weight", ParameterKind::kVector, {d});
+    builder.whole(prefix + "post_attention_layernorm.weight", ParameterKind::kVector, {d});
+    if (!config.is_moe()) {
+      add_feed_forward(builder, d, config.expert_width(), prefix + "mlp.");
+      continue;
+    }
+    builder.whole(prefix + "mlp.gate.weight", ParameterKind::kGate, {config.moe.num_experts, d});
+    add_experts(builder, config.moe.num_experts, d, config.expert_width(), prefix + "mlp.");
+    if (config.moe.n_shared_experts > 0) {
+      add_shared_experts(builder, config.moe.n_shared_experts, d, config.expert_width(), prefix + "mlp.");
+    }
+  }
+  builder.whole("model.norm.weight", ParameterKind::kVector, {d});
+  if (!config.tie_word_embeddings) builder.whole("lm_head.weight", ParameterKind::kMatrix, {config.vocab_size, d});
+  return builder.finish();
+}
+
+}  // namespace mm

@@ -1,0 +1,59 @@
+#include "model/parameters.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+namespace mm {
+namespace {
+
+/// A part of a flat buffer as a tensor of its own, with its own version counter: an update of one parameter must not
+/// look like a change of all others to autograd, as it would with `narrow`.
+at::Tensor part_of(const at::Tensor& flat, int64_t offset, at::IntArrayRef shape, at::IntArrayRef strides) {
+  at::Tensor part = at::empty({0}, flat.options());
+  part.set_(flat.storage(), offset, shape, strides);
+  return part;
+}
+
+std::vector<int64_t> contiguous_strides(const std::vector<int64_t>& shape) {
+  std::vector<int64_t> strides(shape.size(), 1);
+  for (size_t axis = shape.size() - 1; axis > 0; --axis) strides[axis - 1] = strides[axis] * shape[axis];
+  return strides;
+}
+
+}  // namespace
+
+Parameters::Parameters(const ModelConfig& config, at::Device device, at::ScalarType compute_type, bool trainable)
+    : layout_(parameter_layout(config)), compute_type_(compute_type), trainable_(trainable) {
+  const at::TensorOptions options = at::TensorOptions().dtype(at::kFloat).device(device);
+  master_ = at::zeros({layout_.size}, options);
+  if (compute_type_ != at::kFloat) shadow_ = at::zeros({layout_.matrix_end}, options.dtype(compute_type_));
+  if (trainable_) gradient_ = at::zeros({layout_.size}, options);
+}
+
+at::Tensor Parameters::leaf(const std::string& stored_name) const {
+  const StoredTensor& stored = layout_.find(stored_name);
+  const std::vector<int64_t> strides = contiguous_strides(stored.shape);
+  const bool shadowed = shadow_.defined() && stored.kind == ParameterKind::kMatrix;
+  at::Tensor leaf = part_of(shadowed ? shadow_ : master_, stored.offset, stored.shape, strides);
+  if (trainable_) {
+    leaf.set_requires_grad(true);
+    if (shadowed) leaf.set_grad_dtype(at::kFloat);
+    leaf.mutable_grad() = part_of(gradient_, stored.offset, stored.shape, strides);
+  }
+  return leaf;
+}
+
+void Parameters::refresh_shadow() {
+  if (shadow_.defined()) shadow_.copy_(master_.narrow(0, 0, layout_.matrix_end));
+}
+
+std::vector<std::pair<std::string, at::Tensor>> Parameters::named(const at::Tensor& flat) const {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  tensors.reserve(layout_.named.size());
+  for (const NamedSlice& slice : layout_.named) {
+    tensors.emplace_back(slice.name, part_of(flat, slice.offset, slice.shape, slice.strides));
+  }
+  return tensors;
+}
+
+}  // namespace mm

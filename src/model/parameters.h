@@ -1,0 +1,47 @@
+// The parameters of a model: flat buffers, and the leaf tensors that the forward pass reads, which are views into them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/parameter_layout.h"
+
+namespace mm {
+
+/// Parameters and gradients of one model on one device. Master weights and gradients are fp32; when the forward pass
+/// computes in 16 bit, matrices have a 16-bit shadow that `refresh_shadow` rewrites after each update.
+class Parameters {
+ public:
+  /// All zero. `compute_type` is kFloat, kBFloat16 or kHalf; `trainable` false leaves out gradients.
+  Parameters(const ModelConfig& config, at::Device device, at::ScalarType compute_type, bool trainable = true);
+
+  const ParameterLayout& layout() const { return layout_; }
+  at::ScalarType compute_type() const { return compute_type_; }
+  at::Device device() const { return master_.device(); }
+
+  const at::Tensor& master() const { return master_; }      ///< [layout().size] fp32
+  const at::Tensor& gradient() const { return gradient_; }  ///< [layout().size] fp32, undefined unless trainable
+
+  /// The leaf that the forward pass reads: compute type for matrices, fp32 for gates and norms. Its `.grad` is a view
+  /// of `gradient()`, so a backward pass adds into the flat buffer.
+  at::Tensor leaf(const std::string& stored_name) const;
+
+  /// Copies the master matrices to their 16-bit shadow; nothing to do in fp32. Call after every change of `master()`.
+  void refresh_shadow();
+
+  /// Every parameter by its checkpoint name, as a view of `flat` (master, gradient or an optimizer moment).
+  std::vector<std::pair<std::string, at::Tensor>> named(const at::Tensor& flat) const;
+
+ private:
+  ParameterLayout layout_;
+  at::ScalarType compute_type_;
+  at::Tensor master_;
+  at::Tensor shadow_;
+  at::Tensor gradient_;
+  bool trainable_;
+};
+
+}  // namespace mm

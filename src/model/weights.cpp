@@ -1,0 +1,39 @@
+#include "model/weights.h"
+
+namespace mm {
+
+ModelWeights bind_weights(const ModelConfig& config, const Parameters& parameters) {
+  const auto leaf = [&](const std::string& name) { return parameters.leaf(name + ".weight"); };
+  const auto feed_forward = [&](const std::string& prefix) -> FeedForwardWeights {
+    return {leaf(prefix + "gate_up_proj"), leaf(prefix + "down_proj")};
+  };
+
+  ModelWeights weights;
+  weights.embedding = leaf("model.embed_tokens");
+  for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+    BlockWeights block;
+    block.input_norm = leaf(prefix + "input_layernorm");
+    block.attention.qkv = leaf(prefix + "self_attn.qkv_proj");
+    block.attention.output = leaf(prefix + "self_attn.o_proj");
+    if (config.qk_norm) {
+      block.attention.q_norm = leaf(prefix + "self_attn.q_norm");
+      block.attention.k_norm = leaf(prefix + "self_attn.k_norm");
+    }
+    block.post_attention_norm = leaf(prefix + "post_attention_layernorm");
+    if (config.is_moe()) {
+      block.moe.gate = leaf(prefix + "mlp.gate");
+      block.moe.experts_gate_up = leaf(prefix + "mlp.experts.gate_up_proj");
+      block.moe.experts_down = leaf(prefix + "mlp.experts.down_proj");
+      if (config.moe.n_shared_experts > 0) block.moe.shared = feed_forward(prefix + "mlp.shared_experts.");
+    } else {
+      block.feed_forward = feed_forward(prefix + "mlp.");
+    }
+    weights.blocks.push_back(std::move(block));
+  }
+  weights.norm = leaf("model.norm");
+  weights.head = config.tie_word_embeddings ? weights.embedding : leaf("lm_head");
+  return weights;
+}
+
+}  // namespace mm

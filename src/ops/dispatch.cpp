@@ -1,0 +1,113 @@
+#include "ops/dispatch.h"
+
+#include <ATen/Functions.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "ops/cpu/kernels.h"
+#include "ops/cpu/rows.h"
+
+namespace mm {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// y[n] = sum over slots of x[row_of_slot[n][s]], in x's dtype.
+at::Tensor sum_slots(const at::Tensor& x_rd, const at::Tensor& row_of_slot_ns) {
+  const int64_t tokens = row_of_slot_ns.size(0), slots = row_of_slot_ns.size(1), d = x_rd.size(1);
+  if (!cpu::is_fp32_cpu(x_rd)) {
+    const at::Tensor picked_rd = x_rd.index_select(0, row_of_slot_ns.flatten());
+    return slots == 1 ? picked_rd : picked_rd.view({tokens, slots, d}).sum(1);
+  }
+  const at::Tensor x_contiguous = x_rd.contiguous();
+  at::Tensor y_nd = at::empty({tokens, d}, x_rd.options());
+  cpu::for_rows(tokens, slots * d, [&](int64_t begin, int64_t end) {
+    cpu::gather_sum(x_contiguous.const_data_ptr<float>(), nullptr, row_of_slot_ns.const_data_ptr<int64_t>(), slots, d, begin,
+                    end, y_nd.mutable_data_ptr<float>());
+  });
+  return y_nd;
+}
+
+/// The gradient of a gather is a scatter-add; every token's rows are known, so it is a gather as well.
+struct Dispatch : torch::autograd::Function<Dispatch> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_nd, const at::Tensor& token_of_row_r,
+                            const at::Tensor& row_of_slot_ns) {
+    context->save_for_backward({row_of_slot_ns});
+    return x_nd.index_select(0, token_of_row_r);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    return {sum_slots(gradients[0], context->get_saved_variables()[0]), at::Tensor(), at::Tensor()};
+  }
+};
+
+struct CombineCpu : torch::autograd::Function<CombineCpu> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& y, const at::Tensor& weights,
+                            const at::Tensor& row_of_slot_ns) {
+    const at::Tensor y_rd = y.contiguous(), weights_ns = weights.contiguous();
+    const int64_t tokens = weights_ns.size(0), slots = weights_ns.size(1), d = y_rd.size(1);
+    at::Tensor out_nd = at::empty({tokens, d}, y_rd.options());
+    cpu::for_rows(tokens, slots * d, [&](int64_t begin, int64_t end) {
+      cpu::gather_sum(y_rd.const_data_ptr<float>(), weights_ns.const_data_ptr<float>(),
+                      row_of_slot_ns.const_data_ptr<int64_t>(), slots, d, begin, end, out_nd.mutable_data_ptr<float>());
+    });
+    context->save_for_backward({y_rd, weights_ns, row_of_slot_ns});
+    return out_nd;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor& y_rd = saved[0];
+    const at::Tensor& weights_ns = saved[1];
+    const at::Tensor dout_nd = gradients[0].contiguous();
+    const int64_t tokens = weights_ns.size(0), slots = weights_ns.size(1), d = y_rd.size(1);
+    at::Tensor dy_rd = at::empty_like(y_rd), dweights_ns = at::empty_like(weights_ns);
+    cpu::for_rows(tokens, slots * d, [&](int64_t begin, int64_t end) {
+      cpu::gather_sum_backward(dout_nd.const_data_ptr<float>(), y_rd.const_data_ptr<float>(),
+                               weights_ns.const_data_ptr<float>(), saved[2].const_data_ptr<int64_t>(), slots, d, begin, end,
+                               dy_rd.mutable_data_ptr<float>(), dweights_ns.mutable_data_ptr<float>());
+    });
+    return {dy_rd, dweights_ns, at::Tensor()};
+  }
+};
+
+}  // namespace
+
+DispatchPlan plan_dispatch(const at::Tensor& experts_ns, int64_t num_experts) {
+  const int64_t slots = experts_ns.size(1);
+  const at::Tensor expert_of_slot = experts_ns.flatten();
+  const at::Tensor slot_of_row_r = at::argsort(expert_of_slot, /*stable=*/true, 0, false);
+  const at::Tensor rows_r = at::arange(slot_of_row_r.size(0), slot_of_row_r.options());
+  const at::Tensor row_of_slot = at::empty_like(slot_of_row_r).scatter_(0, slot_of_row_r, rows_r);
+  const at::Tensor counts_e = at::zeros({num_experts}, expert_of_slot.options()).scatter_add_(
+      0, expert_of_slot, at::ones_like(expert_of_slot));
+  return {slots == 1 ? slot_of_row_r : slot_of_row_r.floor_divide(slots), slot_of_row_r,
+          row_of_slot.view(experts_ns.sizes()), counts_e.cumsum(0).to(at::kInt)};
+}
+
+at::Tensor dispatch(const at::Tensor& x_nd, const DispatchPlan& plan) {
+  return Dispatch::apply(x_nd, plan.token_of_row_r, plan.row_of_slot_ns);
+}
+
+at::Tensor combine(const at::Tensor& y_rd, const at::Tensor& weights_ns, const DispatchPlan& plan) {
+  if (cpu::is_fp32_cpu(y_rd)) return CombineCpu::apply(y_rd, weights_ns, plan.row_of_slot_ns);
+  // A permutation of the rows: its gradient is the inverse permutation, a gather again.
+  const int64_t tokens = weights_ns.size(0), slots = weights_ns.size(1);
+  const at::Tensor picked_rd =
+      Dispatch::apply(y_rd, plan.row_of_slot_ns.flatten(), plan.slot_of_row_r.unsqueeze(1));
+  const at::Tensor weighted_nsd = picked_rd.view({tokens, slots, y_rd.size(1)}) * weights_ns.unsqueeze(-1);
+  return weighted_nsd.sum(1).to(y_rd.scalar_type());
+}
+
+namespace reference {
+
+at::Tensor dispatch(const at::Tensor& x_nd, const DispatchPlan& plan) { return x_nd.index_select(0, plan.token_of_row_r); }
+
+at::Tensor combine(const at::Tensor& y_rd, const at::Tensor& weights_ns, const DispatchPlan& plan) {
+  const at::Tensor picked_rd = y_rd.index_select(0, plan.row_of_slot_ns.flatten());
+  const at::Tensor picked_nsd = picked_rd.view({weights_ns.size(0), weights_ns.size(1), y_rd.size(1)});
+  return (picked_nsd * weights_ns.unsqueeze(-1)).sum(1).to(y_rd.scalar_type());
+}
+
+}  // namespace reference
+}  // namespace mm

@@ -1,0 +1,24 @@
+#include "optim/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace mm {
+
+double learning_rate_factor(int64_t step, int64_t total, const ScheduleConfig& config) {
+  if (step < config.warmup_steps) return static_cast<double>(step + 1) / static_cast<double>(config.warmup_steps);
+  if (config.type == "constant") return 1.0;
+
+  const double done = static_cast<double>(step - config.warmup_steps);
+  const double length = static_cast<double>(std::max<int64_t>(total - config.warmup_steps, 1));
+  if (config.type == "wsd") {
+    const double decay_steps = std::max(config.decay_fraction * static_cast<double>(total), 1.0);
+    const double left = static_cast<double>(total - step) / decay_steps;
+    return left >= 1.0 ? 1.0 : config.min_ratio + (1.0 - config.min_ratio) * left;
+  }
+  return config.min_ratio +
+         (1.0 - config.min_ratio) / 2 * (1.0 + std::cos(std::numbers::pi * std::min(done / length, 1.0)));
+}
+
+}  // namespace mm

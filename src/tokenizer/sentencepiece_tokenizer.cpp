@@ -1,0 +1,167 @@
+// A sentencepiece model behind the Tokenizer interface, made lossless where the library is not.
+#include "tokenizer/sentencepiece_tokenizer.h"
+
+#include <sentencepiece_processor.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hash.h"
+#include "core/text.h"
+
+namespace mm {
+namespace {
+
+/// sentencepiece writes a space as this character (U+2581), and so cannot tell the character itself from a space.
+constexpr std::string_view kSpaceMark = "\xE2\x96\x81";
+
+/// What an unknown token reads as (U+FFFD); models with byte fallback have no use for it.
+constexpr std::string_view kUnknownText = "\xEF\xBF\xBD";
+
+/// The largest vocabularies in use are a few MB; more is some other kind of file.
+constexpr size_t kMaxModelBytes = size_t{64} << 20;
+
+std::string text_of_piece(std::string_view piece) {
+  std::string text;
+  for (size_t at = 0; at < piece.size();) {
+    if (piece.substr(at, kSpaceMark.size()) == kSpaceMark) {
+      text += ' ';
+      at += kSpaceMark.size();
+    } else {
+      text += piece[at++];
+    }
+  }
+  return text;
+}
+
+bool continues_after_line_break(const std::string& text) {
+  const size_t line_break = text.find('\n');
+  return line_break != std::string::npos && text.find_first_not_of('\n', line_break) != std::string::npos;
+}
+
+class SentencepieceTokenizer : public Tokenizer {
+ public:
+  explicit SentencepieceTokenizer(const std::string& path) {
+    const std::string bytes = read_file(path, ExitCode::kData, kMaxModelBytes);
+    fingerprint_ = hash64(bytes);
+    const auto status = processor_.LoadFromSerializedProto(bytes);
+    if (!status.ok() || processor_.GetPieceSize() == 0) {
+      throw Error(ExitCode::kData, got_want(path, "a file that cannot be read as one (" + status.ToString() + ")",
+                                            "a sentencepiece model", "copy or train it again"));
+    }
+    if (processor_.bos_id() < 0 || processor_.eos_id() < 0) {
+      throw Error(ExitCode::kData, got_want(path, "a model without BOS or EOS", "a model that has both tokens"));
+    }
+    fill_texts();
+    adds_space_ = round_trip("a") == " a";
+    const bool keeps_whitespace = round_trip("a\n  b") == "a\n  b";
+    spells_space_mark_ = keeps_whitespace && find_space_mark_ids();
+    splits_at_lines_ = keeps_whitespace && std::ranges::none_of(texts_, continues_after_line_break);
+  }
+
+  std::vector<int32_t> encode(std::string_view text) const override {
+    std::vector<int32_t> ids;
+    while (!text.empty()) {
+      const size_t length = part_length(text);
+      append_part(text.substr(0, length), ids);
+      text.remove_prefix(length);
+      if (spells_space_mark_ && text.starts_with(kSpaceMark)) {
+        ids.insert(ids.end(), space_mark_ids_.begin(), space_mark_ids_.end());
+        text.remove_prefix(kSpaceMark.size());
+      }
+    }
+    return ids;
+  }
+
+  std::string decode(std::span<const int32_t> ids) const override {
+    std::string text = text_of(ids);
+    if (adds_space_ && text.starts_with(' ')) text.erase(0, 1);
+    return text;
+  }
+
+  int64_t vocab_size() const override { return static_cast<int64_t>(texts_.size()); }
+  int32_t bos_id() const override { return processor_.bos_id(); }
+  int32_t eos_id() const override { return processor_.eos_id(); }
+  int64_t token_bytes(int32_t id) const override { return static_cast<int64_t>(text_at(id).size()); }
+  uint64_t fingerprint() const override { return fingerprint_; }
+
+ private:
+  void fill_texts() {
+    const int size = processor_.GetPieceSize();
+    texts_.resize(static_cast<size_t>(size));
+    for (int id = 0; id < size; ++id) {
+      std::string& text = texts_[static_cast<size_t>(id)];
+      if (processor_.IsControl(id) || processor_.IsUnused(id)) continue;
+      text = processor_.IsUnknown(id) ? kUnknownText : text_of_piece(processor_.IdToPiece(id));
+    }
+    for (int byte = 0; byte < 256; ++byte) {
+      const int id = byte_id(static_cast<unsigned char>(byte));
+      if (processor_.IsByte(id)) texts_[static_cast<size_t>(id)] = static_cast<char>(byte);
+    }
+  }
+
+  /// The token that spells one byte, or the unknown token.
+  int byte_id(unsigned char byte) const { return processor_.PieceToId(format("<0x%02X>", byte)); }
+
+  /// Whether the model can spell the space mark in bytes, which keeps it apart from a space.
+  bool find_space_mark_ids() {
+    for (size_t i = 0; i < kSpaceMark.size(); ++i) {
+      space_mark_ids_[i] = byte_id(static_cast<unsigned char>(kSpaceMark[i]));
+      if (!processor_.IsByte(space_mark_ids_[i])) return false;
+    }
+    return true;
+  }
+
+  /// Where `text` can be cut without changing its tokens. The library takes five times as long for a document as for
+  /// its lines.
+  size_t part_length(std::string_view text) const {
+    size_t length = text.size();
+    if (splits_at_lines_) {
+      const size_t line_break = std::min(text.find('\n'), length);
+      length = std::min(text.find_first_not_of('\n', line_break), length);
+    }
+    return spells_space_mark_ ? std::min(text.substr(0, length).find(kSpaceMark), length) : length;
+  }
+
+  void append_part(std::string_view text, std::vector<int32_t>& ids) const {
+    std::vector<int32_t> part;
+    const auto status = processor_.Encode(text, &part);
+    if (!status.ok()) throw Error(ExitCode::kData, "tokenizer: " + status.ToString());
+    ids.insert(ids.end(), part.begin(), part.end());
+  }
+
+  std::string round_trip(std::string_view text) const {
+    std::vector<int32_t> ids;
+    append_part(text, ids);
+    return text_of(ids);
+  }
+
+  const std::string& text_at(int32_t id) const {
+    require(id >= 0 && id < vocab_size(), "token id outside the vocabulary");
+    return texts_[static_cast<size_t>(id)];
+  }
+
+  std::string text_of(std::span<const int32_t> ids) const {
+    std::string text;
+    for (const int32_t id : ids) text += text_at(id);
+    return text;
+  }
+
+  sentencepiece::SentencePieceProcessor processor_;
+  std::vector<std::string> texts_;  ///< the bytes each token stands for
+  std::array<int32_t, kSpaceMark.size()> space_mark_ids_{};
+  bool adds_space_ = false;         ///< models such as Llama's put a space before every text
+  bool spells_space_mark_ = false;  ///< the text's own space marks become byte tokens
+  bool splits_at_lines_ = false;    ///< no token reaches from a line break into the next line
+  uint64_t fingerprint_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path) {
+  return std::make_unique<SentencepieceTokenizer>(path);
+}
+
+}  // namespace mm

@@ -1,0 +1,87 @@
+#include "train/device.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <chrono>
+#include <thread>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "ops/cpu/caching_allocator.h"
+
+namespace mm {
+namespace {
+
+at::Device choose_device(const std::string& wanted) {
+  if (wanted == "cpu") return at::kCPU;
+  const int64_t gpus = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+  if (wanted == "auto") return gpus > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+  const int64_t index = wanted == "cuda" ? 0 : std::stoll(wanted.substr(5));
+  if (index >= gpus) {
+    const std::string seen =
+        !at::hasCUDA() ? "a build without CUDA" : format("%lld GPUs", static_cast<long long>(gpus));
+    throw Error(ExitCode::kDevice,
+                got_want("run.device", wanted + " with " + seen, "a GPU that is there",
+                         "use --device cpu, or build with scripts/build.sh cuda on a machine with a GPU"));
+  }
+  return {at::kCUDA, static_cast<at::DeviceIndex>(index)};
+}
+
+at::ScalarType choose_type(const std::string& precision, at::Device device) {
+  if (precision == "bf16") return at::kBFloat16;
+  if (precision == "fp16") return at::kHalf;
+  if (precision == "auto" && device.is_cuda()) return at::kBFloat16;
+  return at::kFloat;
+}
+
+const char* type_name(at::ScalarType type) {
+  if (type == at::kFloat) return "fp32";
+  return type == at::kHalf ? "fp16" : "bf16";
+}
+
+}  // namespace
+
+DeviceSetup set_up_device(const RunSection& run, const std::string& precision) {
+  cpu::use_caching_allocator();
+  DeviceSetup setup;
+  setup.device = choose_device(run.device);
+  setup.compute_type = choose_type(precision, setup.device);
+  const int threads =
+      run.threads > 0 ? static_cast<int>(run.threads) : static_cast<int>(std::thread::hardware_concurrency());
+  at::set_num_threads(std::max(threads, 1));
+  setup.description = setup.device.is_cuda() ? setup.device.str() : format("cpu, %d threads", at::get_num_threads());
+  setup.description += std::string(", ") + type_name(setup.compute_type);
+  return setup;
+}
+
+void seed_device(at::Device device, uint64_t seed) {
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  const std::lock_guard lock(generator.mutex());
+  generator.set_current_seed(seed);
+}
+
+void synchronize(at::Device device) {
+  if (device.is_cpu()) return;
+  c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
+}
+
+double measure_gemm_rate(at::Device device, at::ScalarType type) {
+  const int64_t n = device.is_cuda() ? 8192 : 1536;
+  const at::Tensor a = at::ones({n, n}, at::TensorOptions().dtype(type).device(device)), b = a.clone();
+  double best_seconds = 1e9;
+  for (int run = 0; run < 6; ++run) {
+    synchronize(device);
+    const auto start = std::chrono::steady_clock::now();
+    at::mm(a, b);
+    synchronize(device);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    if (run > 0) best_seconds = std::min(best_seconds, elapsed.count());
+  }
+  return 2.0 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n) / best_seconds;
+}
+
+}  // namespace mm

@@ -1,0 +1,23 @@
+// Validation loss.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "data/packed_dataset.h"
+#include "metrics/record.h"
+#include "model/causal_lm.h"
+#include "tokenizer/tokenizer.h"
+#include "train/run_config.h"
+
+namespace mm {
+
+/// Bytes of text that each token stands for, [vocab_size] fp32: the denominator of bits per byte.
+at::Tensor bytes_per_token(const Tokenizer& tokenizer, int64_t vocab_size, at::Device device);
+
+/// Mean cross entropy in nats, perplexity and bits per byte over `max_tokens` tokens (0: all) of `data`, in windows
+/// taken evenly from the whole of it: the same windows every time.
+///   micro_batch  windows in one forward pass
+EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t max_tokens, int64_t micro_batch,
+                          const at::Tensor& bytes_per_token_v);
+
+}  // namespace mm

@@ -1,0 +1,50 @@
+// A path is tried as a file, as a checkpoint and as a run.
+#include "train/initial_weights.h"
+
+#include <filesystem>
+
+#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/named_access.h"
+#include "checkpoint/safetensors.h"
+#include "core/error.h"
+
+namespace mm {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const std::string& got, const std::string& want, const std::string& remedy) {
+  throw Error(ExitCode::kCheckpoint, got_want("init.from", got, want, remedy));
+}
+
+}  // namespace
+
+std::string find_weights(const std::string& from) {
+  const fs::path path(from);
+  if (!fs::exists(path)) {
+    refuse(from + ", and there is nothing at " + fs::absolute(path).lexically_normal().string(),
+           "weights to start from", "train from scratch with --set init.from=\"\", or put the file there");
+  }
+  if (fs::is_regular_file(path)) {
+    if (path.extension() == ".safetensors") return from;
+    refuse(from, "a .safetensors file, a checkpoint folder or a run",
+           "in Python, safetensors.torch.save_file(torch.load(path), \"x.safetensors\") converts a .pth file; or train "
+           "from scratch with --set init.from=\"\"");
+  }
+  if (fs::exists(path / "model.safetensors")) return (path / "model.safetensors").string();
+  if (fs::exists(path / "checkpoints" / "best")) return (path / "checkpoints" / "best" / "model.safetensors").string();
+  if (fs::exists(path / "checkpoints")) {
+    const CheckpointStore store((path / "checkpoints").string(), 1);
+    if (!store.steps().empty()) return store.step_folder(store.steps().back()) + "/model.safetensors";
+  }
+  refuse(from, "a folder with model.safetensors or checkpoints/",
+         "name a run below output/, or train from scratch with --set init.from=\"\"");
+}
+
+void load_weights(const std::string& from, Parameters& parameters) {
+  const std::string file = find_weights(from);
+  copy_named(SafetensorsFile(file).tensors(), parameters.named(parameters.master()), file);
+  parameters.refresh_shadow();
+}
+
+}  // namespace mm

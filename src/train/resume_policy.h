@@ -1,0 +1,17 @@
+// What a changed config means for a run that has begun. No torch.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace mm {
+
+/// A line for every key that changed, saying what becomes of it. Throws Error(kConfig) naming every key whose change
+/// would make it another run (the model's shape, the data, the seed), with both ways out.
+///   folder         the run's folder, for messages
+///   before, after  resolved configs as JSON
+///   step           updates done
+std::vector<std::string> explain_changes(const std::string& folder, const std::string& before, const std::string& after,
+                                         int64_t step);
+
+}  // namespace mm

@@ -1,0 +1,147 @@
+// Opens what a run needs, in the order in which a user would want to hear of problems: config, files, device, weights.
+#include "train/run.h"
+
+#include <filesystem>
+#include <memory>
+
+#include "core/files.h"
+#include "core/log.h"
+#include "core/run_lock.h"
+#include "core/text.h"
+#include "data/open_tokenizer.h"
+#include "metrics/console_sink.h"
+#include "metrics/jsonl_sink.h"
+#include "model/count.h"
+#include "model/init.h"
+#include "train/initial_weights.h"
+#include "train/resume_policy.h"
+#include "train/stop_signal.h"
+#include "train/trainer.h"
+
+namespace mm {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Every file that the config names and that is not there, in one error.
+void check_files(const RunConfig& config) {
+  std::vector<std::string> problems;
+  const auto check = [&](const std::string& key, const std::vector<LabelledPath>& files) {
+    for (const LabelledPath& file : files) {
+      if (fs::is_regular_file(file.path)) continue;
+      problems.push_back(got_want(key, file.path + ", which is not there", "a JSONL file with a \"text\" in each line",
+                                  "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name a file of your own"));
+    }
+  };
+  if (config.data.train.empty()) problems.push_back(got_want("data.train", "nothing", "at least one JSONL file"));
+  check("data.train", config.data.train);
+  check("data.validation", config.data.validation);
+  if (!config.tokenizer.train && !fs::is_regular_file(config.tokenizer.path)) {
+    problems.push_back(got_want(
+        "tokenizer.path", config.tokenizer.path.empty() ? "nothing" : config.tokenizer.path + ", which is not there",
+        "a tokenizer", "put it there, or set tokenizer.train to true to train one from data.train"));
+  }
+  if (!problems.empty()) throw Error(ExitCode::kData, join(problems, "\n"));
+}
+
+void log_model(const RunConfig& config, const DeviceSetup& setup, const Datasets& data) {
+  const ParameterCount count = count_parameters(config.model);
+  std::string model =
+      format("model     %s, %s parameters", config.model.model_type.c_str(), with_commas(count.total).c_str());
+  if (config.model.is_moe()) {
+    model += format(", %s active; %lld experts, top-%lld", with_commas(count.active).c_str(),
+                    static_cast<long long>(config.model.moe.num_experts),
+                    static_cast<long long>(config.model.moe.num_experts_per_tok));
+    if (config.model.moe.n_shared_experts > 0) {
+      model += format(" + %lld shared", static_cast<long long>(config.model.moe.n_shared_experts));
+    }
+  }
+  log_info(model);
+  log_info("device    " + setup.description);
+  const double epochs =
+      static_cast<double>(config.train.steps * config.sequences_per_step()) / static_cast<double>(data.train.windows());
+  log_info(format("data      %s tokens in %s documents, %s sequences of %lld; %lld steps are %.2f epochs",
+                  with_commas(data.train.tokens()).c_str(), with_commas(data.train.documents()).c_str(),
+                  with_commas(data.train.windows()).c_str(), static_cast<long long>(config.data.sequence_length),
+                  static_cast<long long>(config.train.steps), epochs));
+}
+
+/// The state of the newest checkpoint, or a fresh one.
+void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded, TrainState& state) {
+  if (loaded) {
+    state.restore(*loaded);
+    log_info(format("resumed   from %s (verified), %s tokens seen", loaded->folder.c_str(),
+                    with_commas(state.tokens_total).c_str()));
+    return;
+  }
+  if (config.init.from.empty()) {
+    initialize(state.parameters, config.model, static_cast<uint64_t>(config.run.seed));
+    log_info("weights   from scratch");
+  } else {
+    load_weights(config.init.from, state.parameters);
+    log_info("weights   from " + find_weights(config.init.from));
+  }
+}
+
+/// Keeps config.json at what the run is now; refuses what would make it another one.
+void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded) {
+  const std::string path = config.folder() + "/config.json", text = run_config_text(config);
+  if (loaded && fs::exists(path)) {
+    for (const std::string& line :
+         explain_changes(config.folder(), read_file(path, ExitCode::kConfig), text, loaded->step)) {
+      log_info("changed   " + line);
+    }
+  }
+  write_file_atomic(path, text);
+}
+
+}  // namespace
+
+ExitCode train_run(const RunConfig& config) {
+  check_files(config);
+  if (!config.init.from.empty()) find_weights(config.init.from);
+  std::error_code failed;
+  fs::create_directories(config.folder(), failed);
+  if (failed) throw Error(ExitCode::kStorage, got_want(config.folder(), failed.message(), "a folder to write to"));
+  const RunLock lock(config.folder());
+  open_log_file(config.folder() + "/train.log");
+  log_info("run       " + config.folder());
+
+  CheckpointStore store(config.folder() + "/checkpoints", config.checkpoint.keep);
+  std::optional<LoadedCheckpoint> loaded = store.load_newest();
+  reconcile_config(config, loaded);
+  if (loaded && loaded->step >= config.train.steps) {
+    log_info(
+        format("finished  at step %lld already; raise train.steps to go on", static_cast<long long>(loaded->step)));
+    return ExitCode::kFinished;
+  }
+
+  const DeviceSetup setup = set_up_device(config.run, config.train.precision);
+  const std::unique_ptr<Tokenizer> tokenizer =
+      open_tokenizer(config.tokenizer, config.data, *config.tokenizer.vocab_size);
+  if (tokenizer->vocab_size() > config.model.vocab_size) {
+    throw Error(ExitCode::kData, got_want(config.tokenizer.path, with_commas(tokenizer->vocab_size()) + " tokens",
+                                          "at most model.vocab_size " + with_commas(config.model.vocab_size)));
+  }
+  const Datasets data = open_datasets(config.data, *tokenizer);
+  log_model(config, setup, data);
+
+  TrainState state(config, setup, data.train);
+  restore_or_initialize(config, loaded, state);
+  loaded.reset();  // unmaps the files
+
+  std::vector<std::unique_ptr<MetricSink>> sinks;
+  sinks.push_back(std::make_unique<JsonlSink>(config.folder(), state.step));
+  sinks.push_back(std::make_unique<ConsoleSink>(config.metrics));
+  const double gemm_rate = measure_gemm_rate(setup.device, setup.compute_type);
+  install_stop_handlers();
+  Trainer trainer({config, setup, *tokenizer, data, store, sinks, gemm_rate}, state);
+  const ExitCode code = trainer.run();
+  show_status("");
+  log_info(format(code == ExitCode::kFinished ? "finished  at step %lld, checkpoints in %s"
+                                              : "stopped   at step %lld, saved in %s; the same command resumes",
+                  static_cast<long long>(state.step), (config.folder() + "/checkpoints").c_str()));
+  return code;
+}
+
+}  // namespace mm

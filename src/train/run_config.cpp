@@ -1,0 +1,91 @@
+// The sections of a config in the order they are written, and the checks that need more than one of them.
+#include "train/run_config.h"
+
+#include <filesystem>
+#include <regex>
+
+namespace mm {
+namespace {
+
+void check_name(const RunConfig& config, const std::string& where, Problems& problems) {
+  static const std::regex allowed("[A-Za-z0-9_][A-Za-z0-9_.-]*");
+  if (!std::regex_match(config.run.name, allowed)) {
+    problems.add(where + ":run.name", '"' + config.run.name + '"', "letters, digits, '_', '-' and '.'",
+                 "it names a folder below output/");
+  }
+}
+
+void check_device(const RunConfig& config, const std::string& where, Problems& problems) {
+  static const std::regex allowed("auto|cpu|cuda(:[0-9]{1,3})?");
+  if (!std::regex_match(config.run.device, allowed)) {
+    problems.add(where + ":run.device", '"' + config.run.device + '"', "auto, cpu, cuda or cuda:N");
+  }
+}
+
+void check_vocabulary(RunConfig& config, const std::string& where, Problems& problems) {
+  if (!config.tokenizer.vocab_size) config.tokenizer.vocab_size = config.model.vocab_size;
+  if (*config.tokenizer.vocab_size > config.model.vocab_size) {
+    problems.add(where + ":tokenizer.vocab_size", std::to_string(*config.tokenizer.vocab_size),
+                 "at most model.vocab_size " + std::to_string(config.model.vocab_size),
+                 "every token needs a row of the embedding");
+  }
+}
+
+void check_schedule(const RunConfig& config, const std::string& where, Problems& problems) {
+  if (config.schedule.warmup_steps > config.train.steps) {
+    problems.add(where + ":schedule.warmup_steps", std::to_string(config.schedule.warmup_steps),
+                 "at most train.steps " + std::to_string(config.train.steps));
+  }
+}
+
+/// MiniMind-3's router as shipped: worth a word wherever it is used.
+void note_dead_router(const RunConfig& config, std::vector<std::string>& notes) {
+  const MoeConfig& moe = config.model.moe;
+  if (config.model.is_moe() && moe.num_experts_per_tok == 1 && moe.num_experts > 1 && moe.norm_topk_prob &&
+      moe.norm_top1_prob) {
+    notes.push_back(
+        "model.norm_top1_prob: every routing weight is exactly 1, so the router learns nothing from the language-model "
+        "loss (as MiniMind-3 was shipped; set it to false to train the router)");
+  }
+}
+
+}  // namespace
+
+void RunConfig::visit(Fields& fields) {
+  fields.section("run", run, "the run and where it happens");
+  fields.section("data", data, "text to train and validate on");
+  fields.section("tokenizer", tokenizer, "text to tokens");
+  fields.section("model", model, "the transformer; a config.json of MiniMind or Qwen3 can be pasted here");
+  fields.section("train", train, "how much, in which portions");
+  fields.section("optim", optim, "AdamW");
+  fields.section("schedule", schedule, "the learning rate over the steps");
+  fields.section("evaluation", evaluation, "validation loss while training");
+  fields.section("sample", sample, "text samples while training");
+  fields.section("metrics", metrics, "what is shown");
+  fields.section("checkpoint", checkpoint, "what is kept");
+  fields.section("init", init, "first weights");
+}
+
+RunConfig load_run_config(const std::string& path, const std::vector<std::string>& overrides,
+                          std::vector<std::string>& notes) {
+  RunConfig config;
+  Problems problems;
+  read_config(
+      path, overrides, [&](Fields& fields) { config.visit(fields); }, problems, notes);
+  const std::string where = path.empty() ? "--set" : path;
+  if (config.run.name.empty()) config.run.name = path.empty() ? "run" : std::filesystem::path(path).stem().string();
+  resolve_model(config.model, where, problems);
+  check_name(config, where, problems);
+  check_device(config, where, problems);
+  check_vocabulary(config, where, problems);
+  check_schedule(config, where, problems);
+  note_dead_router(config, notes);
+  problems.throw_if_any();
+  return config;
+}
+
+std::string run_config_text(RunConfig config) {
+  return write_config([&](Fields& fields) { config.visit(fields); });
+}
+
+}  // namespace mm

@@ -1,0 +1,24 @@
+// What one step leaves on the device, and its one way to the host.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "metrics/record.h"
+
+namespace mm {
+
+/// Scalars (fp32) and counts of one optimizer step, on the device.
+struct StepResult {
+  at::Tensor loss;              ///< cross entropy, mean over the tokens of the step
+  at::Tensor balance_loss;      ///< undefined when the model has none
+  at::Tensor z_loss;            ///< undefined when the model has none
+  at::Tensor grad_norm;         ///< before clipping, without loss scale
+  at::Tensor skipped;           ///< 1: not finite, nothing was changed
+  at::Tensor loss_scale;        ///< that the step was computed with
+  at::Tensor expert_tokens_le;  ///< [layers, experts] int64; undefined for a dense model
+
+  /// Reads everything in one copy into the fields of `record`: the only host synchronisation of a step.
+  void read_into(StepRecord& record) const;
+};
+
+}  // namespace mm

@@ -1,0 +1,54 @@
+// The config sections that belong to the training loop. No torch.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mm {
+
+class Fields;
+
+struct RunSection {
+  std::string name;  ///< folder below output/; empty: the config file's name
+  std::string device = "auto";
+  int64_t threads = 0;
+  int64_t seed = 42;
+
+  void visit(Fields& fields);
+};
+
+struct TrainConfig {
+  int64_t steps = 1000;
+  int64_t micro_batch = 8;
+  int64_t accumulation = 1;
+  std::string precision = "auto";
+  int64_t stop_after = 0;
+
+  void visit(Fields& fields);
+};
+
+struct EvaluationConfig {
+  int64_t every = 200;
+  int64_t tokens = 65536;
+
+  void visit(Fields& fields);
+};
+
+struct SampleConfig {
+  int64_t every = 0;
+  std::vector<std::string> prompts;
+  int64_t max_new_tokens = 64;
+  double temperature = 0.8;
+  double top_p = 0.95;
+
+  void visit(Fields& fields);
+};
+
+struct InitConfig {
+  std::string from;
+
+  void visit(Fields& fields);
+};
+
+}  // namespace mm

@@ -1,0 +1,75 @@
+// A checkpoint holds the master weights under their Hugging Face names, both moments under the same names with a
+// prefix, a few scalars as tensors, and the counters as JSON.
+#include "train/train_state.h"
+
+#include <nlohmann/json.hpp>
+
+#include "checkpoint/named_access.h"
+#include "core/error.h"
+
+namespace mm {
+namespace {
+
+void append(NamedTensors& to, const std::string& prefix, const NamedTensors& tensors) {
+  for (const auto& [name, tensor] : tensors) to.emplace_back(prefix + name, tensor);
+}
+
+NamedTensors optimizer_tensors(const Parameters& parameters, const AdamW& optimizer, const LossScaler& scaler) {
+  NamedTensors tensors;
+  append(tensors, "exp_avg.", parameters.named(optimizer.first_moment()));
+  append(tensors, "exp_avg_sq.", parameters.named(optimizer.second_moment()));
+  tensors.emplace_back("updates", optimizer.updates());
+  tensors.emplace_back("loss_scale", scaler.scale());
+  tensors.emplace_back("loss_scale_finite_steps", scaler.finite_steps());
+  return tensors;
+}
+
+/// JSON has no infinity: a loss that was never measured is null.
+nlohmann::json loss_to_json(double loss) {
+  return std::isfinite(loss) ? nlohmann::json(loss) : nlohmann::json(nullptr);
+}
+
+double loss_from_json(const nlohmann::json& value) {
+  return value.is_null() ? std::numeric_limits<double>::infinity() : value.get<double>();
+}
+
+}  // namespace
+
+TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, const PackedDataset& data)
+    : parameters(config.model, setup.device, setup.compute_type),
+      model(config.model, parameters),
+      optimizer(parameters.master(), parameters.gradient(), parameters.layout().decayed_end, config.optim),
+      scaler(setup.compute_type == at::kHalf, setup.device),
+      loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device) {}
+
+Checkpoint TrainState::checkpoint() const {
+  nlohmann::ordered_json state;
+  state["version"] = 1;
+  state["step"] = step;
+  state["tokens_total"] = tokens_total;
+  state["data_position"] = loader.position();
+  state["best_loss"] = loss_to_json(best_loss);
+  state["best_saved_loss"] = loss_to_json(best_saved_loss);
+  return {parameters.named(parameters.master()), optimizer_tensors(parameters, optimizer, scaler),
+          state.dump(2) + "\n"};
+}
+
+void TrainState::restore(const LoadedCheckpoint& loaded) {
+  copy_named(loaded.checkpoint.model, parameters.named(parameters.master()), loaded.folder + "/model.safetensors");
+  copy_named(loaded.checkpoint.optimizer, optimizer_tensors(parameters, optimizer, scaler),
+             loaded.folder + "/optimizer.safetensors");
+  parameters.refresh_shadow();
+  try {
+    const auto state = nlohmann::json::parse(loaded.checkpoint.state_json);
+    step = state.at("step").get<int64_t>();
+    tokens_total = state.at("tokens_total").get<int64_t>();
+    loader.seek(state.at("data_position").get<int64_t>());
+    best_loss = loss_from_json(state.at("best_loss"));
+    best_saved_loss = loss_from_json(state.at("best_saved_loss"));
+  } catch (const nlohmann::json::exception& problem) {
+    throw Error(ExitCode::kCheckpoint, got_want(loaded.folder + "/state.json", problem.what(), "the state of a run",
+                                                "remove this checkpoint to resume from an older one"));
+  }
+}
+
+}  // namespace mm

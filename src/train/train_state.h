@@ -1,0 +1,37 @@
+// Everything that a step changes, and how it is saved and restored.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "checkpoint/checkpoint_store.h"
+#include "data/batch_loader.h"
+#include "model/causal_lm.h"
+#include "model/parameters.h"
+#include "optim/adamw.h"
+#include "optim/loss_scaler.h"
+#include "train/device.h"
+#include "train/run_config.h"
+
+namespace mm {
+
+/// The state of a run. Random streams are functions of (seed, name, step), so the step is all there is to save of them.
+struct TrainState {
+  TrainState(const RunConfig& config, const DeviceSetup& setup, const PackedDataset& data);
+
+  Parameters parameters;
+  CausalLm model;
+  AdamW optimizer;
+  LossScaler scaler;
+  BatchLoader loader;
+  int64_t step = 0;                                                  ///< updates done
+  int64_t tokens_total = 0;                                          ///< targets trained on
+  double best_loss = std::numeric_limits<double>::infinity();        ///< lowest validation loss so far
+  double best_saved_loss = std::numeric_limits<double>::infinity();  ///< of the checkpoint that `best` points at
+
+  Checkpoint checkpoint() const;
+  /// Throws Error(kCheckpoint) when the checkpoint is of another model.
+  void restore(const LoadedCheckpoint& loaded);
+};
+
+}  // namespace mm

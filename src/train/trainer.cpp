@@ -1,0 +1,185 @@
+// run() and step() are the whole loop; the rest of the file is what their lines mean.
+#include "train/trainer.h"
+
+#include <ATen/ops/isfinite.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "core/text.h"
+#include "model/count.h"
+#include "ops/cross_entropy.h"
+#include "ops/flat_norm.h"
+#include "optim/schedule.h"
+#include "train/evaluate.h"
+#include "train/generate.h"
+#include "train/stop_signal.h"
+
+namespace mm {
+namespace {
+
+/// In fp16 a few steps are skipped while the loss scale settles; a model that skips this many in a row is lost.
+constexpr int64_t kMaxSkippedInARow = 20;
+
+void add_to(at::Tensor& sum, const at::Tensor& term) {
+  if (term.defined()) sum = sum.defined() ? sum + term : term;
+}
+
+at::Tensor divided(const at::Tensor& loss, double by) {
+  return loss.defined() ? loss / by : loss;
+}
+
+at::Tensor detached(const at::Tensor& loss) {
+  return loss.defined() ? loss.detach() : loss;
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainerParts& parts, TrainState& state)
+    : parts_(parts),
+      config_(parts.config),
+      state_(state),
+      bytes_per_token_v_(bytes_per_token(parts.tokenizer, config_.model.vocab_size, parts.setup.device)),
+      flops_per_step_(flops_per_token(config_.model, config_.data.sequence_length) *
+                      static_cast<double>(config_.tokens_per_step())) {}
+
+ExitCode Trainer::run() {
+  while (state_.step < config_.train.steps && !asked_to_stop()) {
+    const StepRecord record = step();
+    write(record);
+    watch_divergence(record);
+    if (due(config_.evaluation.every)) evaluate_now();
+    if (due(config_.sample.every)) sample_now();
+    if (due(config_.checkpoint.every)) save();
+  }
+  save();
+  return state_.step < config_.train.steps ? ExitCode::kStopped : ExitCode::kFinished;
+}
+
+StepRecord Trainer::step() {
+  const auto start = std::chrono::steady_clock::now();
+  const StepResult result = compute_gradients();  // 1-3: batches, forward and backward, norm
+  const double learning_rate = learning_rate_now();
+  state_.optimizer.step(learning_rate, gradient_divisor(result), result.skipped);  // 4
+  state_.parameters.refresh_shadow();
+  state_.scaler.update(result.skipped);
+  state_.step += 1;
+  state_.tokens_total += config_.tokens_per_step();
+  return record_of(result, learning_rate, start);  // 5
+}
+
+StepResult Trainer::compute_gradients() {
+  const double accumulation = static_cast<double>(config_.train.accumulation);
+  const double tokens = static_cast<double>(config_.tokens_per_step());
+  StepResult result;
+  result.loss_scale = state_.scaler.scale().clone();
+  state_.parameters.gradient().zero_();
+  for (int64_t micro_step = 0; micro_step < config_.train.accumulation; ++micro_step) {
+    seed_dropout(micro_step);
+    const Batch batch = state_.loader.next();
+    const HiddenStates states = state_.model.forward(batch.tokens_bt, /*training=*/true, batch.targets_bt >= 0);
+    const at::Tensor loss =
+        cross_entropy(state_.model.logits(states.hidden_nd), batch.targets_bt.flatten()).sum() / tokens;
+    at::Tensor objective = loss;
+    add_to(objective, divided(states.reports.balance_loss, accumulation));
+    add_to(objective, divided(states.reports.z_loss, accumulation));
+    (objective * result.loss_scale).backward();
+
+    add_to(result.loss, loss.detach());
+    add_to(result.balance_loss, detached(divided(states.reports.balance_loss, accumulation)));
+    add_to(result.z_loss, detached(divided(states.reports.z_loss, accumulation)));
+    add_to(result.expert_tokens_le, states.reports.expert_tokens_le);
+  }
+  result.grad_norm = flat_norm(state_.parameters.gradient()) / result.loss_scale;
+  result.skipped = at::isfinite(result.grad_norm).logical_not().to(at::kFloat);
+  return result;
+}
+
+at::Tensor Trainer::gradient_divisor(const StepResult& result) const {
+  if (config_.optim.max_grad_norm == 0) return result.loss_scale;
+  // grad * min(1, max / (norm + 1e-6)), as PyTorch clips, is grad / max(1, (norm + 1e-6) / max).
+  return result.loss_scale * ((result.grad_norm + 1e-6) / config_.optim.max_grad_norm).clamp_min(1.0);
+}
+
+double Trainer::learning_rate_now() const {
+  return config_.optim.learning_rate * learning_rate_factor(state_.step, config_.train.steps, config_.schedule);
+}
+
+StepRecord Trainer::record_of(const StepResult& result, double learning_rate, Clock::time_point start) const {
+  StepRecord record;
+  record.step = state_.step;
+  record.total_steps = config_.train.steps;
+  record.tokens = config_.tokens_per_step();
+  record.tokens_total = state_.tokens_total;
+  record.learning_rate = learning_rate;
+  result.read_into(record);
+  record.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  if (parts_.gemm_rate > 0) record.mfu = flops_per_step_ / record.seconds / parts_.gemm_rate;
+  return record;
+}
+
+void Trainer::seed_dropout(int64_t micro_step) const {
+  if (config_.model.dropout == 0) return;
+  const auto index = static_cast<uint64_t>(state_.step * config_.train.accumulation + micro_step);
+  seed_device(parts_.setup.device, derive_seed(static_cast<uint64_t>(config_.run.seed), "dropout", index));
+}
+
+void Trainer::watch_divergence(const StepRecord& record) {
+  skipped_in_a_row_ = record.skipped ? skipped_in_a_row_ + 1 : 0;
+  if (skipped_in_a_row_ < kMaxSkippedInARow) return;
+  throw Error(ExitCode::kDiverged,
+              got_want(format("step %lld", static_cast<long long>(record.step)),
+                       format("%lld steps in a row that were not finite", static_cast<long long>(skipped_in_a_row_)),
+                       "finite losses and gradients",
+                       "lower optim.learning_rate or raise schedule.warmup_steps; the last checkpoint is as it was"));
+}
+
+void Trainer::evaluate_now() {
+  if (!parts_.data.validation) return;
+  EvaluationRecord record = evaluate(state_.model, *parts_.data.validation, config_.evaluation.tokens,
+                                     config_.train.micro_batch, bytes_per_token_v_);
+  record.step = state_.step;
+  record.best = record.loss < state_.best_loss;
+  if (record.best) state_.best_loss = record.loss;
+  last_evaluation_ = {record.step, record.loss};
+  write(record);
+}
+
+void Trainer::sample_now() {
+  const SampleConfig& sample = config_.sample;
+  const std::vector<std::string> prompts = sample.prompts.empty() ? std::vector<std::string>{""} : sample.prompts;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const uint64_t seed = derive_seed(static_cast<uint64_t>(config_.run.seed), "sample", i);
+    const std::string text = generate(state_.model, parts_.tokenizer, prompts[i],
+                                      {.max_new_tokens = sample.max_new_tokens,
+                                       .temperature = sample.temperature,
+                                       .top_p = sample.top_p,
+                                       .context = config_.data.sequence_length,
+                                       .seed = seed});
+    write(SampleRecord{.step = state_.step, .prompt = prompts[i], .text = text});
+  }
+}
+
+void Trainer::save() {
+  if (saved_step_ == state_.step) return;
+  const bool measured = last_evaluation_.step == state_.step;
+  const bool best = measured && last_evaluation_.loss < state_.best_saved_loss;
+  if (best) state_.best_saved_loss = last_evaluation_.loss;
+  parts_.store.save(state_.step, state_.checkpoint(), best);
+  saved_step_ = state_.step;
+}
+
+bool Trainer::due(int64_t every) const {
+  return every > 0 && (state_.step % every == 0 || state_.step == config_.train.steps);
+}
+
+bool Trainer::asked_to_stop() const {
+  return stop_requested() || (config_.train.stop_after > 0 && state_.step >= config_.train.stop_after);
+}
+
+template <class Record>
+void Trainer::write(const Record& record) {
+  for (const std::unique_ptr<MetricSink>& sink : parts_.sinks) sink->write(record);
+}
+
+}  // namespace mm

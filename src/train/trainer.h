@@ -1,0 +1,76 @@
+// The training loop.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "checkpoint/checkpoint_store.h"
+#include "data/datasets.h"
+#include "metrics/record.h"
+#include "train/device.h"
+#include "train/run_config.h"
+#include "train/step_result.h"
+#include "train/train_state.h"
+
+namespace mm {
+
+/// What a trainer works with; all of it outlives the trainer.
+struct TrainerParts {
+  const RunConfig& config;
+  const DeviceSetup& setup;
+  const Tokenizer& tokenizer;
+  const Datasets& data;
+  CheckpointStore& store;
+  std::vector<std::unique_ptr<MetricSink>>& sinks;
+  double gemm_rate = 0;  ///< FLOP/s, the denominator of MFU; 0: unknown
+};
+
+class Trainer {
+ public:
+  Trainer(const TrainerParts& parts, TrainState& state);
+
+  /// Trains until the last step or a request to stop, then saves. Returns kFinished or kStopped.
+  /// Throws Error(kDiverged) after too many steps in a row that were not finite.
+  ExitCode run();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  /// One optimizer step: the only place where weights change.
+  StepRecord step();
+  /// Gradients of the whole step in the flat buffer, its norm, and whether it is finite.
+  StepResult compute_gradients();
+  /// What gradients are divided by: the loss scale, and more where the norm is clipped.
+  at::Tensor gradient_divisor(const StepResult& result) const;
+  double learning_rate_now() const;
+  StepRecord record_of(const StepResult& result, double learning_rate, Clock::time_point start) const;
+  void seed_dropout(int64_t micro_step) const;
+  void watch_divergence(const StepRecord& record);
+
+  void evaluate_now();
+  void sample_now();
+  /// Does nothing when this step is saved already.
+  void save();
+  /// Whether what happens every `every` steps (0: never) and at the last step is due.
+  bool due(int64_t every) const;
+  bool asked_to_stop() const;
+  template <class Record>
+  void write(const Record& record);
+
+  struct Evaluated {
+    int64_t step = -1;
+    double loss = 0;
+  };
+
+  TrainerParts parts_;
+  const RunConfig& config_;
+  TrainState& state_;
+  at::Tensor bytes_per_token_v_;
+  double flops_per_step_;
+  Evaluated last_evaluation_;
+  int64_t saved_step_ = -1;
+  int64_t skipped_in_a_row_ = 0;
+};
+
+}  // namespace mm

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# scripts/check_layers.sh passes the tree as it is, and names every kind of wrong include put into a copy of it.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+failures=0
+
+if ! "$root/scripts/check_layers.sh"; then
+  echo "FAILED: the tree itself breaks the order above"
+  failures=1
+fi
+
+# expect <file under src> <include line> <message, or empty when the include is fine>
+expect() {
+  local file=$1 include=$2 message=$3 got status=0
+  rm -rf "$copy/src"
+  mkdir -p "$copy/src/core" "$copy/src/$(dirname "$file")"
+  printf '// A comment.\n%s\n' "$include" > "$copy/src/$file"
+  got=$("$root/scripts/check_layers.sh" "$copy/src") || status=$?
+  local want=${message:+src/$file:2: $message} want_status=$((${#message} > 0))
+  if [[ $got != "$want" || $status != "$want_status" ]]; then
+    printf 'FAILED: %s with %s\n  got  (%s) %s\n  want (%s) %s\n' \
+      "$file" "$include" "$status" "$got" "$want_status" "$want"
+    failures=1
+  fi
+}
+
+expect core/x.h '#include "train/loop.h"' 'core may not include train/loop.h (only itself)'
+expect model/moe/x.cpp '#include "optim/adam.h"' 'model may not include optim/adam.h (only itself and core ops)'
+expect metrics/x.cpp '  #  include "data/reader.h"' 'metrics may not include data/reader.h (only itself and core)'
+expect train/x.h '#include "app/pretrain.h"' 'train may not include app/pretrain.h (only itself and core tokenizer '\
+'data metrics ops model optim checkpoint distributed)'
+expect core/x.cpp '#include "text.h"' 'core may not include text.h (write it with its folder)'
+expect misc/x.cpp '#include "core/text.h"' \
+  'misc may not include core/text.h (the folder is not in the table of scripts/check_layers.sh)'
+expect tokenizer/x.cpp '#include <ATen/ATen.h>' 'tokenizer may not include ATen/ATen.h (no LibTorch here)'
+expect data/store.cpp '#include <c10/util/Half.h>' \
+  'data may not include c10/util/Half.h (LibTorch only in data/batch* and data/loader*)'
+expect data/store.cpp '#include "data/batch.h"' \
+  'data may not include data/batch.h (it brings LibTorch, which is only for data/batch* and data/loader*)'
+expect ops/cuda/x.cu '#include <ATen/ATen.h>' 'ops may not include ATen/ATen.h (CUDA kernels work on raw pointers)'
+expect ops/x.cpp '#include <torch/torch.h>' \
+  'ops may not include torch/torch.h (it costs half a minute a file; include what is used)'
+expect core/files.cpp '#include <spdlog/spdlog.h>' 'core may not include spdlog/spdlog.h (only core/log.cpp)'
+expect train/x.cpp '#include <CLI/CLI.hpp>' 'train may not include CLI/CLI.hpp (only app)'
+expect model/config.h '#include <nlohmann/json.hpp>' 'model may not include nlohmann/json.hpp (only .cpp files)'
+
+expect core/log.cpp '#include <spdlog/logger.h>' ''
+expect data/loader.cpp '#include "data/batch.h"' ''
+expect data/batch.h '#include <ATen/core/Tensor.h>' ''
+expect train/x.cpp '#include "model/language_model.h"' ''
+expect app/pretrain.cpp '#include <CLI/CLI.hpp>' ''
+expect core/x.cpp '// #include "train/loop.h"' ''
+
+exit $failures

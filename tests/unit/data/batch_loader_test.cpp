@@ -1,0 +1,105 @@
+// Batches: every window of an epoch once, the same again after a resume, and padding in the last one only.
+#include "data/batch_loader.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "data_files.h"
+
+namespace mm {
+namespace {
+
+using LastWindow = PackedDataset::LastWindow;
+
+PackedDataset small_dataset(LastWindow last_window) {
+  return pack_file(write_texts(test_folder(), "a.jsonl", numbered_texts(60)), 8, last_window);
+}
+
+TEST(BatchLoader, TargetsAreTheNextTokens) {
+  const PackedDataset dataset = small_dataset(LastWindow::kDrop);
+  const Batch batch = BatchLoader(dataset, 4, 1).next();
+  EXPECT_EQ(batch.tokens_bt.sizes(), at::IntArrayRef({4, 8}));
+  EXPECT_EQ(batch.targets_bt.sizes(), at::IntArrayRef({4, 8}));
+  EXPECT_EQ(batch.tokens_bt.scalar_type(), at::kLong);
+  EXPECT_TRUE(at::equal(batch.tokens_bt.slice(1, 1), batch.targets_bt.slice(1, 0, 7)));
+}
+
+TEST(BatchLoader, AnEpochVisitsEveryTrainingTokenExactlyOnce) {
+  const PackedDataset dataset = small_dataset(LastWindow::kDrop);
+  BatchLoader loader(dataset, 1, 3);
+  std::vector<int> visits(static_cast<size_t>(dataset.windows()));
+  std::vector<int64_t> tokens(8);
+  std::vector<int64_t> targets(8);
+  for (int64_t i = 0; i < dataset.windows(); ++i) {
+    const Batch batch = loader.next();
+    for (int64_t window = 0; window < dataset.windows(); ++window) {
+      dataset.fill(window, tokens.data(), targets.data());
+      visits[static_cast<size_t>(window)] +=
+          std::equal(targets.begin(), targets.end(), batch.targets_bt.data_ptr<int64_t>()) &&
+          std::equal(tokens.begin(), tokens.end(), batch.tokens_bt.data_ptr<int64_t>());
+    }
+  }
+  EXPECT_EQ(visits, std::vector<int>(visits.size(), 1));
+}
+
+TEST(BatchLoader, AResumedLoaderGivesTheSameBatches) {
+  const PackedDataset dataset = small_dataset(LastWindow::kDrop);
+  BatchLoader whole(dataset, 7, 5);
+  for (int i = 0; i < 20; ++i) {
+    const int64_t position = whole.position();
+    const Batch expected = whole.next();
+    BatchLoader resumed(dataset, 7, 5);
+    resumed.seek(position);
+    const Batch batch = resumed.next();
+    EXPECT_TRUE(at::equal(batch.tokens_bt, expected.tokens_bt));
+    EXPECT_TRUE(at::equal(batch.targets_bt, expected.targets_bt));
+    EXPECT_EQ(resumed.position(), position + 7);
+  }
+}
+
+TEST(BatchLoader, TheSizeOfBatchesDoesNotChangeTheOrder) {
+  const PackedDataset dataset = small_dataset(LastWindow::kDrop);
+  BatchLoader large(dataset, 6, 5);
+  BatchLoader small(dataset, 2, 5);
+  const Batch expected = large.next();
+  for (int64_t i = 0; i < 3; ++i) {
+    EXPECT_TRUE(at::equal(small.next().tokens_bt, expected.tokens_bt.slice(0, 2 * i, 2 * i + 2)));
+  }
+}
+
+TEST(SequentialLoader, GivesEveryWindowInOrderAndPadsTheLastOnly) {
+  const PackedDataset dataset = small_dataset(LastWindow::kPad);
+  SequentialLoader loader(dataset, 5, dataset.windows());
+  int64_t windows = 0;
+  int64_t targets = 0;
+  while (const std::optional<Batch> batch = loader.next()) {
+    for (int64_t row = 0; row < batch->tokens_bt.size(0); ++row, ++windows) {
+      const int64_t padding = batch->targets_bt[row].eq(kIgnoredTarget).sum().item<int64_t>();
+      if (windows + 1 < dataset.windows()) {
+        EXPECT_EQ(padding, 0);
+      }
+      targets += 8 - padding;
+    }
+  }
+  EXPECT_EQ(windows, dataset.windows());
+  EXPECT_EQ(targets, dataset.tokens() - 1);
+}
+
+TEST(SequentialLoader, FewerWindowsAreSpreadOverTheWholeDataset) {
+  const PackedDataset dataset = small_dataset(LastWindow::kDrop);
+  ASSERT_GE(dataset.windows(), 40);
+  SequentialLoader loader(dataset, 3, 4);
+  std::vector<int64_t> tokens(8);
+  std::vector<int64_t> targets(8);
+  int64_t read = 0;
+  while (const std::optional<Batch> batch = loader.next()) {
+    for (int64_t row = 0; row < batch->tokens_bt.size(0); ++row, ++read) {
+      dataset.fill(read * dataset.windows() / 4, tokens.data(), targets.data());
+      EXPECT_TRUE(std::equal(tokens.begin(), tokens.end(), batch->tokens_bt[row].data_ptr<int64_t>()));
+    }
+  }
+  EXPECT_EQ(read, 4);
+}
+
+}  // namespace
+}  // namespace mm

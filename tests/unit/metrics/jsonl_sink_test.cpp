@@ -1,0 +1,149 @@
+// The metric files: their bytes, and that a resumed run continues them as if it had never stopped.
+#include "metrics/jsonl_sink.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace mm {
+namespace {
+
+std::string new_folder(const std::string& name) {
+  const std::string folder = testing::TempDir() + "jsonl_sink_" + name;
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
+std::string text_of(const std::string& path) {
+  return read_file(path, ExitCode::kData);
+}
+
+StepRecord step_record(int64_t step) {
+  StepRecord record;
+  record.step = step;
+  record.tokens = 100;
+  record.tokens_total = 100 * step;
+  record.loss = 1.0 / static_cast<double>(step);
+  record.load = {2, 2, {50, 50, 100, 0}};
+  record.seconds = 0.25;
+  return record;
+}
+
+void write_steps(JsonlSink& sink, int64_t first, int64_t last) {
+  for (int64_t step = first; step <= last; ++step) {
+    sink.write(step_record(step));
+    if (step % 2 == 0) sink.write(EvaluationRecord{step, 10, 2.5, 12.18, 1.1, true, 0.5});
+  }
+}
+
+TEST(JsonlSink, AStepIsOneLineWithNothingOfTime) {
+  const std::string folder = new_folder("one_line");
+  JsonlSink(folder, 0).write(step_record(4));
+  EXPECT_EQ(text_of(folder + "/metrics.jsonl"),
+            R"({"type":"step","step":4,"tokens":100,"tokens_total":400,"loss":0.25,"aux_loss":0.0,"z_loss":0.0,)"
+            R"("grad_norm":0.0,"learning_rate":0.0,"loss_scale":1.0,"skipped":false,"expert_tokens":[[50,50],[100,0]],)"
+            R"("dead":1,"max_over_mean":[1.0,2.0],"cv":[0.0,1.0],"entropy":[0.6931471805599453,0.0]})"
+            "\n");
+  EXPECT_EQ(text_of(folder + "/timing.jsonl"),
+            R"({"type":"step","step":4,"seconds":0.25,"tokens_per_second":400.0,"mfu":0.0})"
+            "\n");
+}
+
+TEST(JsonlSink, DoublesReadBackToTheSameBits) {
+  const std::string folder = new_folder("doubles");
+  StepRecord record = step_record(1);
+  record.loss = 0.1 + 0.2;
+  record.grad_norm = std::numeric_limits<double>::denorm_min();
+  record.aux_loss = std::numeric_limits<double>::quiet_NaN();
+  record.z_loss = std::numeric_limits<double>::infinity();
+  JsonlSink(folder, 0).write(record);
+  const auto line = nlohmann::json::parse(text_of(folder + "/metrics.jsonl"));
+  EXPECT_EQ(line["loss"].get<double>(), record.loss);
+  EXPECT_EQ(line["grad_norm"].get<double>(), record.grad_norm);
+  EXPECT_TRUE(line["aux_loss"].is_null());
+  EXPECT_TRUE(line["z_loss"].is_null());
+}
+
+TEST(JsonlSink, ASampleThatEndsInsideACharacterIsStillJson) {
+  const std::string folder = new_folder("sample");
+  JsonlSink(folder, 0).write(SampleRecord{3, "a\"b", "\n\xe6\x9c"});
+  const auto line = nlohmann::json::parse(text_of(folder + "/metrics.jsonl"));
+  EXPECT_EQ(line["prompt"], "a\"b");
+  EXPECT_EQ(line["text"], "\n\xef\xbf\xbd");
+}
+
+TEST(JsonlSink, AResumedRunWritesTheSameBytesAsAnUninterruptedOne) {
+  const std::string through = new_folder("through"), resumed = new_folder("resumed");
+  {
+    JsonlSink sink(through, 0);
+    write_steps(sink, 1, 9);
+  }
+  {
+    JsonlSink sink(resumed, 0);
+    write_steps(sink, 1, 6);
+  }
+  std::ofstream(resumed + "/metrics.jsonl", std::ios::app) << R"({"type":"step","step":7,"lo)";
+  testing::internal::CaptureStdout();
+  JsonlSink sink(resumed, 4);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(),
+            resumed + ": cut back to step 4: 4 lines off metrics.jsonl, 3 off timing.jsonl\n");
+  write_steps(sink, 5, 9);
+  EXPECT_EQ(text_of(resumed + "/metrics.jsonl"), text_of(through + "/metrics.jsonl"));
+  EXPECT_EQ(text_of(resumed + "/timing.jsonl"), text_of(through + "/timing.jsonl"));
+}
+
+TEST(JsonlSink, ResumingWhereItStoppedCutsNothingAndSaysNothing) {
+  const std::string folder = new_folder("nothing_to_cut");
+  {
+    JsonlSink sink(folder, 0);
+    write_steps(sink, 1, 4);
+  }
+  const std::string before = text_of(folder + "/metrics.jsonl");
+  testing::internal::CaptureStdout();
+  JsonlSink sink(folder, 4);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  EXPECT_EQ(text_of(folder + "/metrics.jsonl"), before);
+}
+
+TEST(JsonlSink, AFreshRunStartsBothFilesAnew) {
+  const std::string folder = new_folder("fresh");
+  {
+    JsonlSink sink(folder, 0);
+    sink.write(EvaluationRecord{});
+    write_steps(sink, 1, 2);
+  }
+  const JsonlSink sink(folder, 0);
+  EXPECT_EQ(text_of(folder + "/metrics.jsonl"), "");
+  EXPECT_EQ(text_of(folder + "/timing.jsonl"), "");
+}
+
+TEST(JsonlSink, ATailOfZerosFromAPowerCutIsCutOff) {
+  const std::string folder = new_folder("zeros");
+  {
+    JsonlSink sink(folder, 0);
+    write_steps(sink, 1, 1);
+  }
+  const std::string whole = text_of(folder + "/metrics.jsonl");
+  std::ofstream(folder + "/metrics.jsonl", std::ios::app) << std::string(100, '\0') << "\n";
+  const JsonlSink sink(folder, 5);
+  EXPECT_EQ(text_of(folder + "/metrics.jsonl"), whole);
+}
+
+TEST(JsonlSink, AFolderThatCannotBeWrittenIsAStorageError) {
+  try {
+    JsonlSink sink(testing::TempDir() + "no_such_folder_for_metrics", 0);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kStorage);
+  }
+}
+
+}  // namespace
+}  // namespace mm

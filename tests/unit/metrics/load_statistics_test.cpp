@@ -1,0 +1,98 @@
+// Statistics worked out by hand, and the alarms they raise.
+#include "metrics/load_statistics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "metrics/expert_alarms.h"
+
+namespace mm {
+namespace {
+
+TEST(LoadStatistics, EvenLoadIsTheZeroOfEveryMeasure) {
+  const LoadStatistics result = load_statistics({1, 4, {100, 100, 100, 100}});
+  const LayerLoadStatistics& layer = result.layers.at(0);
+  EXPECT_DOUBLE_EQ(layer.max_over_mean, 1);
+  EXPECT_DOUBLE_EQ(layer.coefficient_of_variation, 0);
+  EXPECT_DOUBLE_EQ(layer.entropy, std::log(4.0));
+  EXPECT_DOUBLE_EQ(layer.normalised_entropy, 1);
+  EXPECT_EQ(layer.dead, 0);
+}
+
+TEST(LoadStatistics, CollapseOntoOneExpertIsTheOtherEnd) {
+  const LoadStatistics result = load_statistics({1, 4, {0, 400, 0, 0}});
+  const LayerLoadStatistics& layer = result.layers.at(0);
+  EXPECT_DOUBLE_EQ(layer.max_over_mean, 4);
+  EXPECT_DOUBLE_EQ(layer.coefficient_of_variation, std::sqrt(3.0));
+  EXPECT_DOUBLE_EQ(layer.entropy, 0);
+  EXPECT_DOUBLE_EQ(layer.normalised_entropy, 0);
+  EXPECT_EQ(layer.dead, 3);
+}
+
+TEST(LoadStatistics, UnevenLoadGivesTheHandMadeNumbers) {
+  const LoadStatistics result = load_statistics({1, 4, {10, 20, 30, 40}});
+  const LayerLoadStatistics& layer = result.layers.at(0);
+  EXPECT_EQ(layer.shares, (std::vector<double>{0.1, 0.2, 0.3, 0.4}));
+  EXPECT_DOUBLE_EQ(layer.max_over_mean, 1.6);
+  EXPECT_NEAR(layer.coefficient_of_variation, std::sqrt(125.0) / 25, 1e-15);  // population variance 125, mean 25
+  EXPECT_NEAR(layer.entropy, 1.2798542258336676, 1e-15);
+  EXPECT_NEAR(layer.normalised_entropy, 1.2798542258336676 / std::log(4.0), 1e-15);
+}
+
+TEST(LoadStatistics, OverallSharesAndDeadExpertsSpanTheLayers) {
+  const LoadStatistics result = load_statistics({2, 2, {30, 70, 100, 0}});
+  EXPECT_DOUBLE_EQ(result.min_share, 0);
+  EXPECT_DOUBLE_EQ(result.max_share, 1);
+  EXPECT_EQ(result.dead, 1);
+}
+
+TEST(LoadStatistics, ALayerWithoutTokensHasZerosAndNoNan) {
+  const LoadStatistics result = load_statistics({1, 3, {0, 0, 0}});
+  EXPECT_EQ(result.layers.at(0).max_over_mean, 0);
+  EXPECT_EQ(result.layers.at(0).entropy, 0);
+  EXPECT_EQ(result.dead, 3);
+}
+
+TEST(LoadStatistics, OneExpertAloneIsBalanced) {
+  EXPECT_DOUBLE_EQ(load_statistics({1, 1, {5}}).layers.at(0).normalised_entropy, 1);
+}
+
+TEST(LoadStatistics, DenseModelHasNoLayers) {
+  EXPECT_TRUE(load_statistics({}).layers.empty());
+}
+
+std::vector<ExpertAlarm> alarms_of(const ExpertLoad& load) {
+  return expert_alarms(load, load_statistics(load));
+}
+
+TEST(ExpertAlarms, AreSortedWorstFirst) {
+  // Fair share 25%: layer 0 has an over-subscribed and a dying expert, layer 1 a dead one.
+  const std::vector<ExpertAlarm> alarms = alarms_of({2, 4, {600, 200, 180, 20, 400, 0, 300, 300}});
+  ASSERT_EQ(alarms.size(), 3u);
+  EXPECT_EQ(alarm_sentence(alarms[0], 4), "layer 1: expert 1 gets no tokens, a fair share is 25%: dead");
+  EXPECT_EQ(alarm_sentence(alarms[1], 4), "layer 0: expert 3 gets 2% of tokens, a fair share is 25%: dying");
+  EXPECT_EQ(alarm_sentence(alarms[2], 4), "layer 0: expert 0 gets 60% of tokens, a fair share is 25%: over-subscribed");
+}
+
+TEST(ExpertAlarms, TheThresholdsThemselvesAreStillFine) {
+  EXPECT_TRUE(alarms_of({1, 4, {500, 25, 237, 238}}).empty());  // exactly 2 and 0.1 fair shares
+}
+
+TEST(ExpertAlarms, TwoExpertsCannotBeOverSubscribed) {
+  EXPECT_TRUE(alarms_of({1, 2, {900, 100}}).empty());
+}
+
+TEST(ExpertAlarms, FewTokensRaiseNoAlarm) {
+  EXPECT_TRUE(alarms_of({1, 4, {0, 10, 20, 30}}).empty());
+  EXPECT_EQ(router_verdict({1, 4, {0, 10, 20, 30}}), "too few tokens to judge");
+}
+
+TEST(RouterVerdict, IsOkOrTheWorstAlarm) {
+  EXPECT_EQ(router_verdict({1, 4, {250, 250, 250, 250}}), "ok");
+  EXPECT_EQ(router_verdict({2, 4, {250, 250, 250, 250, 350, 0, 330, 320}}), "layer 1 expert 1 dead");
+  EXPECT_EQ(router_verdict({1, 4, {0, 500, 499, 1}}), "layer 0 expert 0 dead (and 1 more)");
+}
+
+}  // namespace
+}  // namespace mm

@@ -1,0 +1,26 @@
+// A small tokenizer trained on a few lines of mixed text, for the tests of this folder.
+#pragma once
+
+#include <string>
+
+#include "tokenizer/train_tokenizer.h"
+
+namespace mm {
+
+inline void add_mixed_text(TokenizerTrainer& trainer) {
+  for (int i = 0; i < 20; ++i) {
+    trainer.add("the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n\nThe end of story " +
+                std::to_string(i) + ".\n");
+    trainer.add("床前明月光，疑是地上霜。举头望明月，低头思故乡。\n");
+    trainer.add("def add(a, b):\n\treturn a + b\n\n\nif __name__ == '__main__':\n        print(add(1, 22))\n");
+  }
+}
+
+/// The bytes of a .model file with 400 tokens.
+inline std::string train_small_tokenizer() {
+  TokenizerTrainer trainer({.vocab_size = 400, .character_coverage = 1, .keep = 1});
+  add_mixed_text(trainer);
+  return trainer.train();
+}
+
+}  // namespace mm
