@@ -13,7 +13,8 @@ rm -f "$results"
 status=0
 ctest --preset "$preset" --output-junit "$results" "${@:2}" || status=$?
 
-count() { sed -nE "0,/ $1=/s/.* $1=\"([0-9]+)\".*/\1/p" "$results"; }
+# count <attribute of the first element in the results>
+count() { grep -oE -m 1 "\b$1=\"[0-9]+" "$results" | grep -oE '[0-9]+'; }
 failed=$(count failures)
 echo "$(($(count tests) - failed - $(count skipped) - $(count disabled))) passed, $failed failed"
 exit "$status"

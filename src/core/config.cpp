@@ -48,6 +48,7 @@ class NameIndex final : public Fields {
     for (const std::string_view alias : rules.aliases) {
       names_.push_back({section_, std::string(alias), std::string(key)});
     }
+    if (rules.switch_alias) names_.push_back({section_, std::string(rules.switch_alias->key), std::string(key)});
   }
   void begin_section(std::string_view key, std::string_view) override {
     names_.push_back({section_, std::string(key), std::string(key)});
@@ -88,6 +89,7 @@ class Reader final : public Fields {
   void field(std::string_view key, FieldValue value, std::string_view help, const FieldRules& rules) override {
     std::vector<std::string_view> names = {key};
     names.insert(names.end(), rules.aliases.begin(), rules.aliases.end());
+    if (rules.switch_alias) names.push_back(rules.switch_alias->key);
     std::string_view given_as;
     const JsonTree* given = nullptr;
     for (const std::string_view name : names) {
@@ -103,7 +105,11 @@ class Reader final : public Fields {
     }
     if (given == nullptr) return;
     const Setting setting{where(given_as), std::string(key).append(": ").append(help), rules, bare_words_};
-    read_value(*given, setting, value, problems_);
+    if (rules.switch_alias && given_as == rules.switch_alias->key) {
+      read_switch(*given, setting, std::get<std::string*>(value), problems_);
+    } else {
+      read_value(*given, setting, value, problems_);
+    }
   }
 
   void begin_section(std::string_view key, std::string_view) override {

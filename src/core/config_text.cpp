@@ -84,9 +84,9 @@ class Describer final : public Fields {
  protected:
   void field(std::string_view key, FieldValue value, std::string_view help, const FieldRules& rules) override {
     std::string told(help);
-    if (!rules.aliases.empty()) {
-      told += " (also " + join(std::vector<std::string>(rules.aliases.begin(), rules.aliases.end()), ", ") + ")";
-    }
+    std::vector<std::string> aliases(rules.aliases.begin(), rules.aliases.end());
+    if (rules.switch_alias) aliases.emplace_back(rules.switch_alias->key);
+    if (!aliases.empty()) told += " (also " + join(aliases, ", ") + ")";
     // A key after a nested section belongs to the outer one again, and gets its heading again.
     if (heading_ != sections_.back()) add_heading(sections_.back().empty() ? "top level" : sections_.back());
     rows_.push_back({{dotted(sections_.back(), key), accepted_values(value, rules), dump(json_of(value))}, told});

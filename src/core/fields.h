@@ -23,6 +23,13 @@ struct LabelledPath {
 using FieldValue = std::variant<bool*, int64_t*, double*, std::string*, std::optional<int64_t>*,
                                 std::vector<std::string>*, std::vector<LabelledPath>*>;
 
+/// A true/false key of another tool that means one of two words here: `"use_moe": true` is `"model_type": "moe"`.
+struct SwitchAlias {
+  std::string_view key;
+  std::string_view on;
+  std::string_view off;
+};
+
 /// What is known of a setting besides its value. `min` and `max` are inclusive and bound every number.
 struct FieldRules {
   std::optional<double> min = {};
@@ -30,6 +37,7 @@ struct FieldRules {
   std::string_view unit = "";                  ///< "tokens", "steps", ...
   std::vector<std::string_view> choices = {};  ///< the accepted words of a string
   std::vector<std::string_view> aliases = {};  ///< names other tools use for the same key
+  std::optional<SwitchAlias> switch_alias = {};
 };
 
 /// A visitor of settings. A config struct lists its settings in one function:

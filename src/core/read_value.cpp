@@ -139,6 +139,14 @@ void read_value(const JsonTree& tree, const Setting& setting, const FieldValue& 
   std::visit([&](auto* value) { reader.read(tree, *value); }, target);
 }
 
+void read_switch(const JsonTree& tree, const Setting& setting, std::string* target, Problems& problems) {
+  const size_t before = problems.messages().size();
+  bool on = false;
+  read_value(tree, setting, &on, problems);
+  if (problems.messages().size() != before) return;
+  *target = on ? setting.rules.switch_alias->on : setting.rules.switch_alias->off;
+}
+
 std::string backticked(std::string_view name) {
   return std::string("`").append(name).append("`");
 }

@@ -20,6 +20,9 @@ struct Setting {
 /// Reads `tree` into `target`, which stays as it is when this adds to `problems`.
 void read_value(const JsonTree& tree, const Setting& setting, const FieldValue& target, Problems& problems);
 
+/// Reads the true or false of a switch alias (setting.rules.switch_alias) as the word it means.
+void read_switch(const JsonTree& tree, const Setting& setting, std::string* target, Problems& problems);
+
 /// "`name`"
 std::string backticked(std::string_view name);
 /// "did you mean <name>?"

@@ -74,7 +74,9 @@ HiddenStates CausalLm::forward(const at::Tensor& tokens_bt, bool training, const
   return states;
 }
 
-at::Tensor CausalLm::logits(const at::Tensor& hidden_nd) const { return mm::linear(hidden_nd, weights_.head); }
+at::Tensor CausalLm::logits(const at::Tensor& hidden_nd) const {
+  return mm::linear(hidden_nd, weights_.head);
+}
 
 at::Tensor CausalLm::attention(const at::Tensor& x_nd, const AttentionWeights& weights, int64_t batch,
                                double dropout) const {

@@ -1,3 +1,4 @@
+// Parameter and FLOP counts, derived from the layout so that they cannot disagree with it.
 #include "model/count.h"
 
 #include "model/parameter_layout.h"

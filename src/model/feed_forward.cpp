@@ -1,3 +1,4 @@
+// The dense feed-forward: two products around SwiGLU.
 #include "model/feed_forward.h"
 
 #include <ATen/ops/dropout.h>

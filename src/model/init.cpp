@@ -1,3 +1,4 @@
+// The initialisations of MiniMind's generations and ours: one rule per kind of tensor.
 #include "model/init.h"
 
 #include <ATen/CPUGeneratorImpl.h>

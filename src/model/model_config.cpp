@@ -1,3 +1,4 @@
+// Every key of the `model` section, and the checks between them.
 #include "model/model_config.h"
 
 #include <cmath>
@@ -10,8 +11,9 @@ namespace {
 ///   "8/3"  64 * ceil(floor(8d/3) / 64)   MiniMind G0-G3
 ///   "pi"   64 * ceil(pi * d / 64)        MiniMind G4
 int64_t derived_intermediate_size(const std::string& rule, int64_t hidden_size) {
-  const int64_t width = rule == "pi" ? static_cast<int64_t>(std::ceil(std::numbers::pi * static_cast<double>(hidden_size)))
-                                     : 8 * hidden_size / 3;
+  const int64_t width = rule == "pi"
+                            ? static_cast<int64_t>(std::ceil(std::numbers::pi * static_cast<double>(hidden_size)))
+                            : 8 * hidden_size / 3;
   return (width + 63) / 64 * 64;
 }
 
@@ -34,21 +36,22 @@ void MoeConfig::visit(Fields& fields) {
          "(MiniMind-3 as shipped)");
   fields("routed_scaling_factor", routed_scaling_factor, "factor on the weights of the routed experts",
          {.min = 0, .max = 100});
-  fields("aux_loss", aux_loss,
-         "load-balancing loss: over the micro-batch (token), over each sequence (sequence), as token but summed over the "
-         "top-k slots (token_sum, MiniMind-3), or none",
-         {.choices = {"token", "sequence", "token_sum", "none"}});
+  fields(
+      "aux_loss", aux_loss,
+      "load-balancing loss: over the micro-batch (token), over each sequence (sequence), as token but summed over the "
+      "top-k slots (token_sum, MiniMind-3), or none",
+      {.choices = {"token", "sequence", "token_sum", "none"}});
   fields("router_aux_loss_coef", router_aux_loss_coef, "factor on the load-balancing loss of each layer",
          {.min = 0, .max = 10, .aliases = {"aux_loss_alpha"}});
-  fields("router_z_loss_coef", router_z_loss_coef, "factor on the squared log-sum-exp of the router logits of each layer",
-         {.min = 0, .max = 10});
+  fields("router_z_loss_coef", router_z_loss_coef,
+         "factor on the squared log-sum-exp of the router logits of each layer", {.min = 0, .max = 10});
   fields("fp16_expert_output", fp16_expert_output,
          "round expert outputs to fp16 while training, as MiniMind did until December 2025");
 }
 
 void ModelConfig::visit(Fields& fields) {
   fields("model_type", model_type, "feed-forward layers: one network (dense) or routed experts (moe)",
-         {.choices = {"dense", "moe"}});
+         {.choices = {"dense", "moe"}, .switch_alias = SwitchAlias{"use_moe", "moe", "dense"}});
   fields("vocab_size", vocab_size, "rows of the embedding and of the head",
          {.min = 8, .max = 1 << 20, .unit = "tokens"});
   fields("hidden_size", hidden_size, "width of the residual stream",
@@ -63,15 +66,17 @@ void ModelConfig::visit(Fields& fields) {
          {.min = 2, .max = 4096, .unit = "features"});
   fields("intermediate_size", intermediate_size, "width of the dense feed-forward; null: by intermediate_rule",
          {.min = 8, .max = 1 << 20, .unit = "features", .aliases = {"hidden_dim"}});
-  fields("intermediate_rule", intermediate_rule, "8/3 of hidden_size (MiniMind to 2) or pi times it (MiniMind-3), to 64",
-         {.choices = {"8/3", "pi"}});
-  fields("rope_layout", rope_layout, "rotary pairs: (2i, 2i+1) interleaved (MiniMind to February 2025) or (i, i+d/2) half_split",
+  fields("intermediate_rule", intermediate_rule,
+         "8/3 of hidden_size (MiniMind to 2) or pi times it (MiniMind-3), to 64", {.choices = {"8/3", "pi"}});
+  fields("rope_layout", rope_layout,
+         "rotary pairs: (2i, 2i+1) interleaved (MiniMind to February 2025) or (i, i+d/2) half_split",
          {.choices = {"interleaved", "half_split"}});
   fields("rope_theta", rope_theta, "base of the rotary frequencies", {.min = 1, .max = 1e12});
   fields("rms_norm_eps", rms_norm_eps, "added to the mean square", {.min = 1e-12, .max = 1, .aliases = {"norm_eps"}});
-  fields("norm_rounding", norm_rounding,
-         "where a 16-bit RMSNorm rounds: the normalised value before the weight (MiniMind to 2) or the product after it",
-         {.choices = {"before_weight", "after_weight"}});
+  fields(
+      "norm_rounding", norm_rounding,
+      "where a 16-bit RMSNorm rounds: the normalised value before the weight (MiniMind to 2) or the product after it",
+      {.choices = {"before_weight", "after_weight"}});
   fields("qk_norm", qk_norm, "RMSNorm on each query and key head before the rotation");
   fields("tie_word_embeddings", tie_word_embeddings, "the head is the embedding");
   fields("dropout", dropout, "probability, on embedding, attention and feed-forward outputs", {.min = 0, .max = 0.95});
@@ -80,13 +85,22 @@ void ModelConfig::visit(Fields& fields) {
          "normal: N(0, initializer_range); scaled_normal: the same, residual outputs divided by sqrt(2 layers); "
          "minimind_v1: the same but up projections divided instead, gate uniform; uniform: U(+-1/sqrt(fan in))",
          {.choices = {"normal", "scaled_normal", "minimind_v1", "uniform"}});
-  fields("initializer_range", initializer_range, "standard deviation of the normal initialisations", {.min = 0, .max = 1});
+  fields("initializer_range", initializer_range, "standard deviation of the normal initialisations",
+         {.min = 0, .max = 1});
   moe.visit(fields);
-  fields.ignored({"architectures", "attention_bias", "attention_dropout", "auto_map", "bos_token_id", "eos_token_id",
-                  "pad_token_id", "dtype", "torch_dtype", "transformers_version", "hidden_act", "use_cache", "flash_attn",
-                  "max_position_embeddings", "max_seq_len", "rope_scaling", "rope_parameters", "inference_rope_scaling",
-                  "decoder_sparse_step", "mlp_only_layers", "output_router_logits", "sliding_window",
-                  "use_sliding_window", "max_window_layers", "multiple_of"});
+  fields.ignored({"architectures",        "attention_bias",
+                  "attention_dropout",    "auto_map",
+                  "bos_token_id",         "eos_token_id",
+                  "pad_token_id",         "dtype",
+                  "torch_dtype",          "transformers_version",
+                  "hidden_act",           "use_cache",
+                  "flash_attn",           "max_position_embeddings",
+                  "max_seq_len",          "rope_scaling",
+                  "rope_parameters",      "inference_rope_scaling",
+                  "decoder_sparse_step",  "mlp_only_layers",
+                  "output_router_logits", "sliding_window",
+                  "use_sliding_window",   "max_window_layers",
+                  "multiple_of"});
 }
 
 void resolve_model(ModelConfig& config, const std::string& where, Problems& problems) {
@@ -94,11 +108,12 @@ void resolve_model(ModelConfig& config, const std::string& where, Problems& prob
   const auto number = [](int64_t value) { return std::to_string(value); };
 
   if (!config.head_dim) {
-    if (config.hidden_size % config.num_attention_heads != 0) {
+    const bool divides = config.hidden_size % config.num_attention_heads == 0;
+    if (!divides) {
       problems.add(at("num_attention_heads"), number(config.num_attention_heads),
                    "a divisor of hidden_size " + number(config.hidden_size), "or set head_dim");
     }
-    config.head_dim = std::max<int64_t>(config.hidden_size / config.num_attention_heads, 2);
+    config.head_dim = divides ? config.hidden_size / config.num_attention_heads : 2;  // 2: no second complaint
   }
   if (*config.head_dim % 2 != 0) {
     problems.add(at("head_dim"), number(*config.head_dim), "an even number", "rotary positions turn pairs of features");
@@ -121,7 +136,8 @@ void resolve_model(ModelConfig& config, const std::string& where, Problems& prob
   }
   if (config.is_moe() && config.moe.num_experts_per_tok > config.moe.num_experts) {
     problems.add(at("num_experts_per_tok"), number(config.moe.num_experts_per_tok),
-                 "at most num_experts " + number(config.moe.num_experts), "a token cannot be sent to more experts than there are");
+                 "at most num_experts " + number(config.moe.num_experts),
+                 "a token cannot be sent to more experts than there are");
   }
 }
 

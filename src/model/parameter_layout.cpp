@@ -1,3 +1,4 @@
+// Lays out every parameter of a config: joined and stacked as the forward pass reads it, named as checkpoints do.
 #include "model/parameter_layout.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Flat buffers, and tensors that are parts of them.
 #include "model/parameters.h"
 
 #include <ATen/ops/empty.h>

@@ -1,3 +1,4 @@
+// Finds every weight of a model by its stored name.
 #include "model/weights.h"
 
 namespace mm {

@@ -32,9 +32,9 @@ struct MoeWeights {
 };
 
 struct BlockWeights {
-  at::Tensor input_norm;           ///< [d]
+  at::Tensor input_norm;  ///< [d]
   AttentionWeights attention;
-  at::Tensor post_attention_norm;  ///< [d]
+  at::Tensor post_attention_norm;   ///< [d]
   FeedForwardWeights feed_forward;  ///< dense models
   MoeWeights moe;                   ///< MoE models
 };

@@ -6,7 +6,8 @@
 namespace mm {
 
 /// -log softmax(logits)[target] of each row, in fp32; 0 (and no gradient) where the target is negative.
-///   logits_nv [rows, vocabulary] any float dtype, targets_n [rows] int64; returns [rows] fp32, in nats.
+///   logits_nv [rows, vocabulary] any float dtype, targets_n [rows] int64, below vocabulary; returns [rows] fp32, in
+///   nats.
 at::Tensor cross_entropy(const at::Tensor& logits_nv, const at::Tensor& targets_n);
 
 namespace reference {

@@ -1,3 +1,4 @@
+// Dispatch and combine: the definitions in plain ATen, and gathers in both directions in place of scatters.
 #include "ops/dispatch.h"
 
 #include <ATen/Functions.h>
@@ -22,8 +23,8 @@ at::Tensor sum_slots(const at::Tensor& x_rd, const at::Tensor& row_of_slot_ns) {
   const at::Tensor x_contiguous = x_rd.contiguous();
   at::Tensor y_nd = at::empty({tokens, d}, x_rd.options());
   cpu::for_rows(tokens, slots * d, [&](int64_t begin, int64_t end) {
-    cpu::gather_sum(x_contiguous.const_data_ptr<float>(), nullptr, row_of_slot_ns.const_data_ptr<int64_t>(), slots, d, begin,
-                    end, y_nd.mutable_data_ptr<float>());
+    cpu::gather_sum(x_contiguous.const_data_ptr<float>(), nullptr, row_of_slot_ns.const_data_ptr<int64_t>(), slots, d,
+                    begin, end, y_nd.mutable_data_ptr<float>());
   });
   return y_nd;
 }
@@ -64,8 +65,8 @@ struct CombineCpu : torch::autograd::Function<CombineCpu> {
     at::Tensor dy_rd = at::empty_like(y_rd), dweights_ns = at::empty_like(weights_ns);
     cpu::for_rows(tokens, slots * d, [&](int64_t begin, int64_t end) {
       cpu::gather_sum_backward(dout_nd.const_data_ptr<float>(), y_rd.const_data_ptr<float>(),
-                               weights_ns.const_data_ptr<float>(), saved[2].const_data_ptr<int64_t>(), slots, d, begin, end,
-                               dy_rd.mutable_data_ptr<float>(), dweights_ns.mutable_data_ptr<float>());
+                               weights_ns.const_data_ptr<float>(), saved[2].const_data_ptr<int64_t>(), slots, d, begin,
+                               end, dy_rd.mutable_data_ptr<float>(), dweights_ns.mutable_data_ptr<float>());
     });
     return {dy_rd, dweights_ns, at::Tensor()};
   }
@@ -79,8 +80,8 @@ DispatchPlan plan_dispatch(const at::Tensor& experts_ns, int64_t num_experts) {
   const at::Tensor slot_of_row_r = at::argsort(expert_of_slot, /*stable=*/true, 0, false);
   const at::Tensor rows_r = at::arange(slot_of_row_r.size(0), slot_of_row_r.options());
   const at::Tensor row_of_slot = at::empty_like(slot_of_row_r).scatter_(0, slot_of_row_r, rows_r);
-  const at::Tensor counts_e = at::zeros({num_experts}, expert_of_slot.options()).scatter_add_(
-      0, expert_of_slot, at::ones_like(expert_of_slot));
+  const at::Tensor counts_e =
+      at::zeros({num_experts}, expert_of_slot.options()).scatter_add_(0, expert_of_slot, at::ones_like(expert_of_slot));
   return {slots == 1 ? slot_of_row_r : slot_of_row_r.floor_divide(slots), slot_of_row_r,
           row_of_slot.view(experts_ns.sizes()), counts_e.cumsum(0).to(at::kInt)};
 }
@@ -93,15 +94,16 @@ at::Tensor combine(const at::Tensor& y_rd, const at::Tensor& weights_ns, const D
   if (cpu::is_fp32_cpu(y_rd)) return CombineCpu::apply(y_rd, weights_ns, plan.row_of_slot_ns);
   // A permutation of the rows: its gradient is the inverse permutation, a gather again.
   const int64_t tokens = weights_ns.size(0), slots = weights_ns.size(1);
-  const at::Tensor picked_rd =
-      Dispatch::apply(y_rd, plan.row_of_slot_ns.flatten(), plan.slot_of_row_r.unsqueeze(1));
+  const at::Tensor picked_rd = Dispatch::apply(y_rd, plan.row_of_slot_ns.flatten(), plan.slot_of_row_r.unsqueeze(1));
   const at::Tensor weighted_nsd = picked_rd.view({tokens, slots, y_rd.size(1)}) * weights_ns.unsqueeze(-1);
   return weighted_nsd.sum(1).to(y_rd.scalar_type());
 }
 
 namespace reference {
 
-at::Tensor dispatch(const at::Tensor& x_nd, const DispatchPlan& plan) { return x_nd.index_select(0, plan.token_of_row_r); }
+at::Tensor dispatch(const at::Tensor& x_nd, const DispatchPlan& plan) {
+  return x_nd.index_select(0, plan.token_of_row_r);
+}
 
 at::Tensor combine(const at::Tensor& y_rd, const at::Tensor& weights_ns, const DispatchPlan& plan) {
   const at::Tensor picked_rd = y_rd.index_select(0, plan.row_of_slot_ns.flatten());

@@ -1,3 +1,4 @@
+// The two-level sum behind the norm of a flat buffer.
 #include "ops/flat_norm.h"
 
 #include <ATen/ops/linalg_vector_norm.h>

@@ -1,3 +1,4 @@
+// Products with a weight, one GEMM each or one per expert, whose backward adds to the gradient in place.
 #include "ops/linear.h"
 
 #include <ATen/ops/_grouped_mm.h>
@@ -99,7 +100,9 @@ struct GroupedLinearCpu : torch::autograd::Function<GroupedLinearCpu> {
 
 }  // namespace
 
-at::Tensor linear(const at::Tensor& x_ni, const at::Tensor& weight_oi) { return Linear::apply(x_ni, weight_oi); }
+at::Tensor linear(const at::Tensor& x_ni, const at::Tensor& weight_oi) {
+  return Linear::apply(x_ni, weight_oi);
+}
 
 at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
   if (x_ri.is_cpu()) return GroupedLinearCpu::apply(x_ri, weight_eoi, ends_e);

@@ -1,3 +1,4 @@
+// RMSNorm: the definition in plain ATen, a fused pass each way on the CPU, and ATen's fused kernel on CUDA.
 #include "ops/rms_norm.h"
 
 #include <ATen/ops/empty.h>
@@ -36,10 +37,12 @@ struct RmsNormCpu : torch::autograd::Function<RmsNormCpu> {
     const at::Tensor dy_nd = gradients[0].contiguous();
     const int64_t d = weight_d.size(0);
     at::Tensor dx_nd = at::empty_like(x_nd);
-    const at::Tensor dw_d = cpu::sum_over_rows(x_nd.numel() / d, d, x_nd.options(), [&](int64_t begin, int64_t end, float* dw) {
-      cpu::rms_norm_backward(dy_nd.const_data_ptr<float>(), x_nd.const_data_ptr<float>(), weight_d.const_data_ptr<float>(),
-                             inverse_rms_n.const_data_ptr<float>(), d, begin, end, dx_nd.mutable_data_ptr<float>(), dw);
-    });
+    const at::Tensor dw_d =
+        cpu::sum_over_rows(x_nd.numel() / d, d, x_nd.options(), [&](int64_t begin, int64_t end, float* dw) {
+          cpu::rms_norm_backward(dy_nd.const_data_ptr<float>(), x_nd.const_data_ptr<float>(),
+                                 weight_d.const_data_ptr<float>(), inverse_rms_n.const_data_ptr<float>(), d, begin, end,
+                                 dx_nd.mutable_data_ptr<float>(), dw);
+        });
     return {dx_nd, dw_d, at::Tensor()};
   }
 };

@@ -12,7 +12,8 @@ enum class NormRounding {
 };
 
 /// r(x) * w with r(x) = x / sqrt(mean(x^2) + eps), computed in fp32.
-///   x_nd [..., dim] any float dtype, rows may be strided; weight_d [dim] fp32; returns [..., dim] contiguous in `dtype`.
+///   x_nd [..., dim] any float dtype, rows may be strided; weight_d [dim] fp32; returns [..., dim] contiguous in
+///   `dtype`.
 /// Source: Zhang & Sennrich 2019, arXiv 1910.07467; MiniMind's generations differ in the rounding alone.
 at::Tensor rms_norm(const at::Tensor& x_nd, const at::Tensor& weight_d, double eps, at::ScalarType dtype,
                     NormRounding rounding = NormRounding::kAfterWeight);

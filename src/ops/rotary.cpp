@@ -1,3 +1,4 @@
+// Heads out of joined projections: the definition in plain ATen, and one fused pass each way on the CPU.
 #include "ops/rotary.h"
 
 #include <ATen/Functions.h>
@@ -30,7 +31,8 @@ struct RotaryHeadsCpu : torch::autograd::Function<RotaryHeadsCpu> {
     const at::Tensor k_btkc = at::empty({batch, time, options.key_value_heads, c}, qkv_btw.options());
     const at::Tensor v_btkc = qkv_btw.narrow(2, q_width + k_width, k_width).reshape(k_btkc.sizes()).clone();
     at::Tensor q_inverse_rms, k_inverse_rms;
-    const auto turn = [&](const at::Tensor& norm, int64_t heads, int64_t place, const at::Tensor& y, at::Tensor& inverse) {
+    const auto turn = [&](const at::Tensor& norm, int64_t heads, int64_t place, const at::Tensor& y,
+                          at::Tensor& inverse) {
       inverse = at::empty({norm.defined() ? rows * heads : 0}, qkv_btw.options());
       const float* w = norm.defined() ? norm.const_data_ptr<float>() : nullptr;
       cpu::for_rows(rows, heads * c, [&](int64_t begin, int64_t end) {
@@ -66,17 +68,19 @@ struct RotaryHeadsCpu : torch::autograd::Function<RotaryHeadsCpu> {
                                int64_t place) -> at::Tensor {
       const at::Tensor dy_contiguous = dy.contiguous();
       const float* w = norm.defined() ? norm.const_data_ptr<float>() : nullptr;
-      const at::Tensor dw_c = cpu::sum_over_rows(rows, c, qkv_btw.options(), [&](int64_t begin, int64_t end, float* dw) {
-        cpu::rotary_backward(shape_of(qkv_btw, options, heads), dy_contiguous.const_data_ptr<float>(),
-                             qkv_btw.const_data_ptr<float>() + place, w, inverse.const_data_ptr<float>(),
-                             saved[3].const_data_ptr<float>(), saved[4].const_data_ptr<float>(), begin, end,
-                             dqkv_btw.mutable_data_ptr<float>() + place, dw);
-      });
+      const at::Tensor dw_c =
+          cpu::sum_over_rows(rows, c, qkv_btw.options(), [&](int64_t begin, int64_t end, float* dw) {
+            cpu::rotary_backward(shape_of(qkv_btw, options, heads), dy_contiguous.const_data_ptr<float>(),
+                                 qkv_btw.const_data_ptr<float>() + place, w, inverse.const_data_ptr<float>(),
+                                 saved[3].const_data_ptr<float>(), saved[4].const_data_ptr<float>(), begin, end,
+                                 dqkv_btw.mutable_data_ptr<float>() + place, dw);
+          });
       return norm.defined() ? dw_c : at::Tensor();
     };
     const at::Tensor dq_norm_c = turn_back(gradients[0], saved[1], saved[5], options.heads, 0);
     const at::Tensor dk_norm_c = turn_back(gradients[1], saved[2], saved[6], options.key_value_heads, q_width);
-    dqkv_btw.narrow(2, q_width + k_width, k_width).copy_(gradients[2].reshape({qkv_btw.size(0), qkv_btw.size(1), k_width}));
+    dqkv_btw.narrow(2, q_width + k_width, k_width)
+        .copy_(gradients[2].reshape({qkv_btw.size(0), qkv_btw.size(1), k_width}));
     return {dqkv_btw, dq_norm_c, dk_norm_c, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
@@ -119,8 +123,8 @@ namespace reference {
 Heads rotary_heads(const at::Tensor& qkv_btw, const at::Tensor& q_norm_c, const at::Tensor& k_norm_c,
                    const RopeTable& table, const HeadOptions& options) {
   const int64_t batch = qkv_btw.size(0), time = qkv_btw.size(1), c = options.head_dim;
-  const std::vector<at::Tensor> parts = qkv_btw.split_with_sizes(
-      {options.heads * c, options.key_value_heads * c, options.key_value_heads * c}, -1);
+  const std::vector<at::Tensor> parts =
+      qkv_btw.split_with_sizes({options.heads * c, options.key_value_heads * c, options.key_value_heads * c}, -1);
   at::Tensor q_bthc = parts[0].view({batch, time, options.heads, c});
   at::Tensor k_btkc = parts[1].view({batch, time, options.key_value_heads, c});
   const at::Tensor v_btkc = parts[2].view({batch, time, options.key_value_heads, c});

@@ -1,3 +1,4 @@
+// AdamW by ATen's fused kernel, which takes the divisor and the skip flag as tensors: no host sync.
 #include "optim/adamw.h"
 
 #include <ATen/ops/_fused_adamw.h>

@@ -1,3 +1,4 @@
+// The loss scale, updated on the device by ATen's kernel.
 #include "optim/loss_scaler.h"
 
 #include <ATen/ops/_amp_update_scale.h>

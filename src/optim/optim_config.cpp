@@ -1,3 +1,4 @@
+// Every key of the sections `optim` and `schedule`.
 #include "optim/optim_config.h"
 
 #include "core/fields.h"

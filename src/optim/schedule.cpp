@@ -1,3 +1,4 @@
+// The learning-rate schedules.
 #include "optim/schedule.h"
 
 #include <algorithm>

@@ -32,8 +32,8 @@ const json& golden() {
 struct Generation {
   std::string model;
   ModelConfig config;
-  bool shift_inside = false;   ///< all columns are fed, the last one has no target (G4)
-  bool adds_balance = true;    ///< the trainer differentiates cross entropy + balancing loss
+  bool shift_inside = false;  ///< all columns are fed, the last one has no target (G4)
+  bool adds_balance = true;   ///< the trainer differentiates cross entropy + balancing loss
 };
 
 ModelConfig base_config(bool moe) {
@@ -107,7 +107,8 @@ std::vector<std::pair<std::string, double>> ordered_grad_norms(const std::string
   const auto ordered = nlohmann::ordered_json::parse(std::ifstream(MM_GOLDEN "/generations.json"));
   for (const auto& entry : ordered["cases"]) {
     if (entry["model"] != model) continue;
-    for (const auto& [name, norm] : entry["grad_norms"].items()) norms.emplace_back(modern_name(name), norm.get<double>());
+    for (const auto& [name, norm] : entry["grad_norms"].items())
+      norms.emplace_back(modern_name(name), norm.get<double>());
   }
   return norms;
 }
@@ -185,7 +186,8 @@ TEST_P(Generations, GiveTheNumbersOfTheirPythonClasses) {
   }
   for (size_t layer = 0; layer < expected["expert_tokens"].size(); ++layer) {
     for (size_t expert = 0; expert < 4; ++expert) {
-      EXPECT_EQ(states.reports.expert_tokens_le[layer][expert].item<int64_t>(), expected["expert_tokens"][layer][expert]);
+      EXPECT_EQ(states.reports.expert_tokens_le[layer][expert].item<int64_t>(),
+                expected["expert_tokens"][layer][expert]);
     }
   }
 

@@ -1,3 +1,4 @@
+// The table of balancing losses, and their coefficients.
 #include "model/moe/balance.h"
 
 namespace mm {

@@ -12,7 +12,7 @@ namespace mm {
 struct BalanceInput {
   const Routing& routing;
   at::Tensor counted_bt;  ///< [batch, time] fp32, 1 where a token counts, 0 on padding
-  at::Tensor load_be;     ///< [batch, experts] fp32: (token, slot) pairs of each sequence, padding excluded; no gradient
+  at::Tensor load_be;  ///< [batch, experts] fp32: (token, slot) pairs of each sequence, padding excluded; no gradient
 };
 
 /// E * sum_e f_e * P_e over the counted tokens of the micro-batch, f_e the share of (token, slot) pairs that chose

@@ -1,3 +1,4 @@
+// Load balance within each sequence.
 #include "model/moe/balance.h"
 
 namespace mm {

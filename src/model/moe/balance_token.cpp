@@ -1,3 +1,4 @@
+// Load balance over a whole micro-batch.
 #include "model/moe/balance.h"
 
 namespace mm {

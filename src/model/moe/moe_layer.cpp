@@ -1,3 +1,4 @@
+// The mixture of experts from router to sum. Axes: b batch, t time, n tokens, d features, e experts, r routed rows.
 #include "model/moe/moe_layer.h"
 
 #include <ATen/ops/dropout.h>
@@ -13,8 +14,8 @@
 namespace mm {
 namespace {
 
-/// (token, slot) pairs of each sequence that chose each expert, [batch, experts] fp32. Whole numbers below 2^24, so fp32
-/// sums of them are exact in any order.
+/// (token, slot) pairs of each sequence that chose each expert, [batch, experts] fp32. Whole numbers below 2^24, so
+/// fp32 sums of them are exact in any order.
 at::Tensor count_load(const at::Tensor& experts_ns, const at::Tensor& counted_bt, int64_t num_experts) {
   const int64_t batch = counted_bt.size(0), slots = experts_ns.size(1);
   const at::Tensor counted_bts = counted_bt.unsqueeze(-1).expand({-1, -1, slots}).reshape({batch, -1});

@@ -1,3 +1,4 @@
+// Scores, the top-k of them, and their weights.
 #include "model/moe/router.h"
 
 #include <ATen/ops/softmax.h>
@@ -28,7 +29,8 @@ Routing route(const at::Tensor& x_nd, const at::Tensor& gate_ed, const MoeConfig
     scores_ne = routing.logits_ne.softmax(-1);
     routing.probabilities_ne = scores_ne;
   }
-  std::tie(routing.weights_ns, routing.experts_ns) = scores_ne.topk(config.num_experts_per_tok, -1, true, /*sorted=*/false);
+  std::tie(routing.weights_ns, routing.experts_ns) =
+      scores_ne.topk(config.num_experts_per_tok, -1, true, /*sorted=*/false);
   if (normalises_weights(config)) {
     routing.weights_ns = routing.weights_ns / (routing.weights_ns.sum(-1, true) + kSumGuard);
   }

@@ -1,3 +1,4 @@
+// The router z-loss.
 #include <ATen/ops/logsumexp.h>
 
 #include "model/moe/balance.h"

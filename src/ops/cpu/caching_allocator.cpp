@@ -1,10 +1,13 @@
+// A cache of freed huge-page blocks by size class.
 #include "ops/cpu/caching_allocator.h"
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -82,6 +85,8 @@ class CachingAllocator final : public c10::Allocator {
 
 }  // namespace
 
-void use_caching_allocator() { c10::SetCPUAllocator(&CachingAllocator::instance(), /*priority=*/100); }
+void use_caching_allocator() {
+  c10::SetCPUAllocator(&CachingAllocator::instance(), /*priority=*/100);
+}
 
 }  // namespace mm::cpu

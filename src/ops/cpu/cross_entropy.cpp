@@ -1,3 +1,4 @@
+// Cross entropy of rows of logits, forward and backward.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -18,8 +19,10 @@ void cross_entropy_forward(const float* logits, const int64_t* targets, int64_t 
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < v; ++j) sum += exp_approx(logits_row[j] - peak);
-    log_sum_exp[row] = peak + std::log(sum);
-    loss[row] = targets[row] < 0 ? 0.0f : log_sum_exp[row] - logits_row[targets[row]];
+    const float log_sum = std::log(sum);
+    log_sum_exp[row] = peak + log_sum;
+    // In this order a loss far smaller than the logits keeps its digits.
+    loss[row] = targets[row] < 0 ? 0.0f : (peak - logits_row[targets[row]]) + log_sum;
   }
 }
 

@@ -1,3 +1,4 @@
+// Weighted sums of gathered rows: what combine and the gradient of dispatch are made of.
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/simd.h"
 

@@ -1,3 +1,4 @@
+// RMSNorm of rows, forward and backward.
 #include <cmath>
 
 #include "ops/cpu/kernels.h"

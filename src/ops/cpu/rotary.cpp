@@ -1,3 +1,4 @@
+// Norm and rotation of query and key heads where they lie in the joined projections.
 #include <cmath>
 
 #include "ops/cpu/kernels.h"

@@ -12,7 +12,9 @@
 namespace mm::cpu {
 
 /// Rows that make a task worth handing to a thread.
-inline int64_t row_grain(int64_t row_elements) { return std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(row_elements, 1)); }
+inline int64_t row_grain(int64_t row_elements) {
+  return std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(row_elements, 1));
+}
 
 /// Runs `body(begin, end)` over all rows.
 template <class Body>
@@ -41,6 +43,8 @@ at::Tensor sum_over_rows(int64_t rows, int64_t d, const at::TensorOptions& optio
   return partial_pd.sum(0);
 }
 
-inline bool is_fp32_cpu(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
+inline bool is_fp32_cpu(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat;
+}
 
 }  // namespace mm::cpu

@@ -33,6 +33,8 @@ inline float exp_approx(float x) {
   return p * scale;
 }
 
-inline float sigmoid_approx(float x) { return 1.0f / (1.0f + exp_approx(-x)); }
+inline float sigmoid_approx(float x) {
+  return 1.0f / (1.0f + exp_approx(-x));
+}
 
 }  // namespace mm::cpu

@@ -1,3 +1,4 @@
+// SwiGLU of rows, forward and backward.
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/simd.h"
 

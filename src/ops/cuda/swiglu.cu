@@ -54,8 +54,8 @@ int blocks_for(int64_t count) {
 
 template <class T>
 void launch_forward(const void* gate_up, int64_t count, int64_t width, void* y, cudaStream_t stream) {
-  forward_kernel<T><<<blocks_for(count), kThreads, 0, stream>>>(static_cast<const T*>(gate_up), count, width,
-                                                               static_cast<T*>(y));
+  forward_kernel<T>
+      <<<blocks_for(count), kThreads, 0, stream>>>(static_cast<const T*>(gate_up), count, width, static_cast<T*>(y));
 }
 
 template <class T>
@@ -72,9 +72,12 @@ void swiglu_forward(ElementType type, const void* gate_up, int64_t rows, int64_t
   if (count == 0) return;
   const auto on = static_cast<cudaStream_t>(stream);
   switch (type) {
-    case ElementType::kFloat: return launch_forward<float>(gate_up, count, width, y, on);
-    case ElementType::kHalf: return launch_forward<__half>(gate_up, count, width, y, on);
-    case ElementType::kBFloat16: return launch_forward<__nv_bfloat16>(gate_up, count, width, y, on);
+    case ElementType::kFloat:
+      return launch_forward<float>(gate_up, count, width, y, on);
+    case ElementType::kHalf:
+      return launch_forward<__half>(gate_up, count, width, y, on);
+    case ElementType::kBFloat16:
+      return launch_forward<__nv_bfloat16>(gate_up, count, width, y, on);
   }
 }
 
@@ -84,9 +87,12 @@ void swiglu_backward(ElementType type, const void* dy, const void* gate_up, int6
   if (count == 0) return;
   const auto on = static_cast<cudaStream_t>(stream);
   switch (type) {
-    case ElementType::kFloat: return launch_backward<float>(dy, gate_up, count, width, dgate_up, on);
-    case ElementType::kHalf: return launch_backward<__half>(dy, gate_up, count, width, dgate_up, on);
-    case ElementType::kBFloat16: return launch_backward<__nv_bfloat16>(dy, gate_up, count, width, dgate_up, on);
+    case ElementType::kFloat:
+      return launch_backward<float>(dy, gate_up, count, width, dgate_up, on);
+    case ElementType::kHalf:
+      return launch_backward<__half>(dy, gate_up, count, width, dgate_up, on);
+    case ElementType::kBFloat16:
+      return launch_backward<__nv_bfloat16>(dy, gate_up, count, width, dgate_up, on);
   }
 }
 

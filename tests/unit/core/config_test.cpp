@@ -186,6 +186,16 @@ TEST(Config, KeyAndItsOtherNameTogetherAreRefused) {
                      "(they are names of one setting)"});
 }
 
+TEST(Config, OtherToolsSwitchesBecomeWords) {
+  EXPECT_EQ(read(R"({"model": {"use_moe": true}})").config.model.type, "moe");
+  EXPECT_EQ(read(R"({"model": {"type": "moe"}})", {"model.use_moe=false"}).config.model.type, "dense");
+  EXPECT_EQ(messages_of(R"({"model": {"use_moe": 1}})"),
+            Messages{"a.json:model.use_moe: got 1, want true or false (type: kind of feed-forward)"});
+  EXPECT_EQ(messages_of(R"({"model": {"use_moe": true, "type": "moe"}})"),
+            Messages{"a.json:model.use_moe: got both `type` and `use_moe`, want one of them "
+                     "(they are names of one setting)"});
+}
+
 TEST(Config, ForeignKeysGiveOneNote) {
   const Result result = read(R"({"model": {"torch_dtype": "bf16", "architectures": ["X"]}})");
   EXPECT_EQ(result.messages, Messages{});

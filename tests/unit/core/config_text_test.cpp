@@ -72,7 +72,7 @@ data: text in
   data.validation    a list of paths                             []           JSONL files
 
 model: the language model
-  model.type         one of "dense", "moe"                       "dense"      kind of feed-forward
+  model.type         one of "dense", "moe"                       "dense"      kind of feed-forward (also use_moe)
   model.hidden_size  an integer in [64, 16384] features          512          width of the residual stream (also dim)
   model.dropout      a number in [0, 0.9]                        0.1          share of zeroed features
   model.tie          true or false                               true         one matrix for embedding and head

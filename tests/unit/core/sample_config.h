@@ -32,7 +32,8 @@ struct SampleConfig {
     std::optional<int64_t> width;
     bool operator==(const Model&) const = default;
     void visit(mm::Fields& fields) {
-      fields("type", type, "kind of feed-forward", {.choices = {"dense", "moe"}});
+      fields("type", type, "kind of feed-forward",
+             {.choices = {"dense", "moe"}, .switch_alias = mm::SwitchAlias{"use_moe", "moe", "dense"}});
       fields("hidden_size", hidden_size, "width of the residual stream",
              {.min = 64, .max = 16384, .unit = "features", .aliases = {"dim"}});
       fields("dropout", dropout, "share of zeroed features", {.min = 0, .max = 0.9});

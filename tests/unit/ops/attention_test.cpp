@@ -1,0 +1,36 @@
+// Attention against the formula written out.
+#include "ops/attention.h"
+
+#include "compare.h"
+
+namespace mm {
+namespace {
+
+at::Tensor by_formula(const Heads& heads) {
+  const int64_t time = heads.q_bthc.size(1), groups = heads.q_bthc.size(2) / heads.k_btkc.size(2);
+  const at::Tensor q = heads.q_bthc.transpose(1, 2);
+  const at::Tensor k = heads.k_btkc.transpose(1, 2).repeat_interleave(groups, 1);
+  const at::Tensor v = heads.v_btkc.transpose(1, 2).repeat_interleave(groups, 1);
+  const at::Tensor later = at::ones({time, time}, at::kBool).triu(1);
+  const at::Tensor scores = q.matmul(k.transpose(2, 3)) / std::sqrt(static_cast<double>(q.size(3)));
+  return scores.masked_fill(later, -kInfinity).softmax(-1).matmul(v).transpose(1, 2).flatten(2);
+}
+
+TEST(CausalAttention, EqualsItsFormulaWithGroupedQueryHeads) {
+  for (const auto& [heads, kv] : std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {4, 4}, {6, 2}}) {
+    SCOPED_TRACE(testing::Message() << heads << " query heads, " << kv << " key/value heads");
+    const Tensors inputs = {random_tensor({2, 19, heads, 8}, 1), random_tensor({2, 19, kv, 8}, 2),
+                            random_tensor({2, 19, kv, 8}, 3)};
+    expect_same_op(
+        [](const Tensors& x) {
+          return Tensors{causal_attention({x[0], x[1], x[2]}, 0.0)};
+        },
+        [](const Tensors& x) {
+          return Tensors{by_formula({x[0], x[1], x[2]})};
+        },
+        inputs, 3e-6);
+  }
+}
+
+}  // namespace
+}  // namespace mm

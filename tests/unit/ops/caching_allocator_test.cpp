@@ -1,0 +1,78 @@
+// The cache of large CPU blocks.
+#include "ops/cpu/caching_allocator.h"
+
+#include <c10/core/CPUAllocator.h>
+
+#include <thread>
+
+#include "compare.h"
+
+namespace mm::cpu {
+namespace {
+
+/// Puts LibTorch's own allocator back, so that the other tests of the program run without the cache.
+class CachingAllocator : public testing::Test {
+ protected:
+  void SetUp() override { use_caching_allocator(); }
+  void TearDown() override { c10::SetCPUAllocator(c10::GetDefaultCPUAllocator(), 100); }
+
+  static at::Tensor block(int64_t bytes) { return at::empty({bytes}, at::kByte); }
+};
+
+TEST_F(CachingAllocator, HandsAFreedBlockOutAgain) {
+  const void* first = block(3 << 20).data_ptr();
+  EXPECT_EQ(block(3 << 20).data_ptr(), first);
+  EXPECT_EQ(block((3 << 20) - 5).data_ptr(), first);  // same size class
+}
+
+TEST_F(CachingAllocator, NeverHandsOutABlockThatIsInUse) {
+  const at::Tensor a = block(5 << 20), b = block(5 << 20);
+  a.fill_(1);
+  b.fill_(2);
+  EXPECT_EQ(a.max().item<int>(), 1);
+  EXPECT_EQ(b.min().item<int>(), 2);
+}
+
+TEST_F(CachingAllocator, RoundsUpToBlocksThatHoldWhatIsAsked) {
+  for (int64_t bytes : {(1 << 20), (1 << 20) + 1, (9 << 20) / 8 + 1, (1 << 24) - 1, (1 << 25) + 4097}) {
+    block(bytes).fill_(0x5a);  // writes the last byte as well
+    const at::Tensor again = block(bytes);
+    EXPECT_EQ(again.nbytes(), static_cast<size_t>(bytes));
+  }
+}
+
+TEST_F(CachingAllocator, AlignsBlocksForVectorLoads) {
+  for (int64_t bytes : {1 << 20, 3000001, 17 << 20}) {
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(block(bytes).data_ptr()) % 64, 0u) << bytes;
+  }
+}
+
+TEST_F(CachingAllocator, LeavesSmallTensorsToTheSystem) {
+  const at::Tensor small = block(1000), large = block(1 << 20);
+  EXPECT_EQ(small.storage().data_ptr().get_deleter(), c10::GetDefaultCPUAllocator()->raw_deleter());
+  EXPECT_NE(large.storage().data_ptr().get_deleter(), c10::GetDefaultCPUAllocator()->raw_deleter());
+}
+
+TEST_F(CachingAllocator, KeepsBlocksApartWhenTwoThreadsTakeAndFreeThem) {
+  std::atomic<int> mixed_up = 0;
+  const auto work = [&](int mark) {
+    for (int i = 0; i < 200; ++i) {
+      const at::Tensor mine = block((1 << 20) + (i % 3 << 20)).fill_(mark);
+      if (mine[0].item<int>() != mark || mine[-1].item<int>() != mark) ++mixed_up;
+    }
+  };
+  std::thread other(work, 1);
+  work(2);
+  other.join();
+  EXPECT_EQ(mixed_up, 0);
+}
+
+TEST_F(CachingAllocator, TakesBackABlockFreedByAnotherThread) {
+  at::Tensor tensor = block(7 << 20);
+  const void* data = tensor.data_ptr();
+  std::thread([moved = std::move(tensor)]() mutable { moved.reset(); }).join();
+  EXPECT_EQ(block(7 << 20).data_ptr(), data);
+}
+
+}  // namespace
+}  // namespace mm::cpu

@@ -1,0 +1,70 @@
+// What the tests of ops share: tensors by seed, an op with its gradients, comparison with the definition.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+#include <vector>
+
+namespace mm {
+
+using Tensors = std::vector<at::Tensor>;
+/// An op as a function of its differentiable inputs.
+using Op = std::function<Tensors(const Tensors&)>;
+
+inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+inline at::Tensor random_tensor(at::IntArrayRef shape, uint64_t seed, double scale = 1) {
+  return at::randn(shape, at::detail::createCPUGenerator(seed)) * scale;
+}
+
+/// The outputs of `op`, then the gradient of each input, for fixed random gradients of the outputs.
+inline Tensors forward_and_backward(const Op& op, const Tensors& inputs) {
+  Tensors leaves;
+  for (const at::Tensor& input : inputs) leaves.push_back(input.detach().clone().set_requires_grad(true));
+  Tensors results = op(leaves);
+  at::Tensor total;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const at::Tensor upstream = random_tensor(results[i].sizes(), 1000 + i).to(results[i].device());
+    const at::Tensor term = (results[i].to(at::kFloat) * upstream).sum();
+    total = total.defined() ? total + term : term;
+  }
+  total.backward();
+  for (const at::Tensor& leaf : leaves) results.push_back(leaf.grad());
+  return results;
+}
+
+/// Every tensor differs by at most `tolerance` times its largest expected magnitude.
+inline void expect_close(const Tensors& actual, const Tensors& expected, double tolerance) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_EQ(actual[i].sizes(), expected[i].sizes()) << "tensor " << i;
+    ASSERT_EQ(actual[i].scalar_type(), expected[i].scalar_type()) << "tensor " << i;
+    if (expected[i].numel() == 0) continue;
+    const at::Tensor a = actual[i].detach().cpu().to(at::kDouble), e = expected[i].detach().cpu().to(at::kDouble);
+    EXPECT_LE((a - e).abs().max().item<double>(), tolerance * e.abs().max().item<double>()) << "tensor " << i;
+  }
+}
+
+/// `fast` agrees with `definition` forward and backward, and gives the same bytes with one thread and with two.
+inline void expect_same_op(const Op& fast, const Op& definition, const Tensors& inputs, double tolerance) {
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const Tensors with_one = forward_and_backward(fast, inputs);
+  at::set_num_threads(2);
+  const Tensors with_two = forward_and_backward(fast, inputs);
+  at::set_num_threads(threads);
+  for (size_t i = 0; i < with_one.size(); ++i) EXPECT_TRUE(at::equal(with_one[i], with_two[i])) << "tensor " << i;
+  expect_close(with_two, forward_and_backward(definition, inputs), tolerance);
+}
+
+inline int64_t count_nan(const at::Tensor& x) {
+  return x.isnan().sum().item<int64_t>();
+}
+
+}  // namespace mm
