@@ -17,7 +17,7 @@ mkdir -p "$logs"
 scripts/setup.sh --cuda || echo "gpu_check: going on with what is installed" >&2
 mapfile -t libtorch < <(scripts/setup.sh --print --cuda)
 ((${#libtorch[@]} == 2)) || exit 8
-scripts/build.sh cuda
+scripts/build.sh cuda -DMM_TESTS=ON
 
 rows=()
 # timed <row> <command>...: runs it into a log of its own; a failure is a row, not the end.

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh
 preset=$(scripts/setup.sh --preset)
-scripts/build.sh "$preset"
+scripts/build.sh "$preset" -DMM_TESTS=OFF
 scripts/get_corpus.sh
 
 status=0

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 preset=${1:-$(scripts/setup.sh --preset)}
 if [[ $preset == cuda ]]; then scripts/setup.sh --cuda; else scripts/setup.sh --cpu; fi
-scripts/build.sh "$preset"
+scripts/build.sh "$preset" -DMM_TESTS=ON
 
 results=$PWD/build/$preset/tests.xml
 rm -f "$results"

@@ -34,11 +34,15 @@ add_library(mm::libtorch ALIAS mm_libtorch)
 target_include_directories(mm_libtorch SYSTEM INTERFACE
   ${torch_root}/include ${torch_root}/include/torch/csrc/api/include)
 target_link_libraries(mm_libtorch INTERFACE ${torch_root}/lib/libtorch_cpu.so ${torch_root}/lib/libc10.so)
+if(EXISTS ${torch_root}/lib/libgomp.so.1)
+  # One OpenMP runtime in the process: FindOpenMP is given LibTorch's.
+  set(OpenMP_gomp_LIBRARY ${torch_root}/lib/libgomp.so.1)
+endif()
 
 if(MM_CUDA)
   list(GET found 1 CMAKE_CUDA_COMPILER)
   set(CMAKE_CUDA_ARCHITECTURES ${MM_CUDA_ARCHITECTURES})
-  # One CUDA runtime in the process: LibTorch's.
+  # And one CUDA runtime.
   set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
   enable_language(CUDA)
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)

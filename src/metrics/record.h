@@ -32,7 +32,7 @@ struct StepRecord {
   double loss_scale = 1;  ///< fp16 only
   bool skipped = false;   ///< not finite: nothing was changed
   double seconds = 0;     ///< wall time of this step
-  double mfu = 0;         ///< model FLOP/s over the device's peak, 0 when the peak is unknown
+  double mfu = 0;         ///< model FLOP/s over the GEMM rate measured at the start of the run, 0 when unknown
   ExpertLoad load;
 };
 

@@ -69,7 +69,7 @@ void ModelConfig::visit(Fields& fields) {
   fields("intermediate_rule", intermediate_rule,
          "8/3 of hidden_size (MiniMind to 2) or pi times it (MiniMind-3), to 64", {.choices = {"8/3", "pi"}});
   fields("rope_layout", rope_layout,
-         "rotary pairs: (2i, 2i+1) interleaved (MiniMind to February 2025) or (i, i+d/2) half_split",
+         "rotary pairs: (2i, 2i+1) interleaved (MiniMind to April 2025) or (i, i+d/2) half_split",
          {.choices = {"interleaved", "half_split"}});
   fields("rope_theta", rope_theta, "base of the rotary frequencies", {.min = 1, .max = 1e12});
   fields("rms_norm_eps", rms_norm_eps, "added to the mean square", {.min = 1e-12, .max = 1, .aliases = {"norm_eps"}});

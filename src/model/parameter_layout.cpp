@@ -16,7 +16,7 @@ int64_t element_count(const std::vector<int64_t>& shape) {
   return count;
 }
 
-/// Collects tensors in checkpoint order; offsets of slices are relative to their stored tensor until `finish`.
+/// Collects tensors layer by layer; offsets of slices are relative to their stored tensor until `finish`.
 class LayoutBuilder {
  public:
   void store(const std::string& name, ParameterKind kind, std::vector<int64_t> shape) {

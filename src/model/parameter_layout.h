@@ -39,7 +39,7 @@ struct NamedSlice {
 
 struct ParameterLayout {
   std::vector<StoredTensor> stored;
-  std::vector<NamedSlice> named;  ///< in checkpoint order; a tied head is not repeated
+  std::vector<NamedSlice> named;  ///< embedding, layer by layer, head; a tied head is not repeated
   int64_t matrix_end = 0;         ///< [0, matrix_end): kMatrix
   int64_t decayed_end = 0;        ///< [0, decayed_end): kMatrix and kGate
   int64_t size = 0;               ///< elements, alignment gaps included; a multiple of kFlatMultiple

@@ -22,10 +22,9 @@ at::Device choose_device(const std::string& wanted) {
   if (wanted == "auto") return gpus > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
   const int64_t index = wanted == "cuda" ? 0 : std::stoll(wanted.substr(5));
   if (index >= gpus) {
-    const std::string seen =
-        !at::hasCUDA() ? "a build without CUDA" : format("%lld GPUs", static_cast<long long>(gpus));
+    const std::string seen = gpus == 0 ? "no GPU" : format("%lld GPUs, counted from 0,", static_cast<long long>(gpus));
     throw Error(ExitCode::kDevice,
-                got_want("run.device", wanted + " with " + seen, "a GPU that is there",
+                got_want("run.device", wanted + " with " + seen + " in sight", "a GPU that is there",
                          "use --device cpu, or build with scripts/build.sh cuda on a machine with a GPU"));
   }
   return {at::kCUDA, static_cast<at::DeviceIndex>(index)};
@@ -50,10 +49,11 @@ DeviceSetup set_up_device(const RunSection& run, const std::string& precision) {
   DeviceSetup setup;
   setup.device = choose_device(run.device);
   setup.compute_type = choose_type(precision, setup.device);
-  const int threads =
-      run.threads > 0 ? static_cast<int>(run.threads) : static_cast<int>(std::thread::hardware_concurrency());
-  at::set_num_threads(std::max(threads, 1));
-  setup.description = setup.device.is_cuda() ? setup.device.str() : format("cpu, %d threads", at::get_num_threads());
+  const int cores = std::max(static_cast<int>(std::thread::hardware_concurrency()), 1);
+  const int threads = run.threads > 0 ? static_cast<int>(run.threads) : cores;
+  at::set_num_threads(threads);
+  setup.description = setup.device.is_cuda() ? setup.device.str()
+                                             : format("cpu, %d thread%s", threads, threads == 1 ? "" : "s");
   setup.description += std::string(", ") + type_name(setup.compute_type);
   return setup;
 }

@@ -1,6 +1,9 @@
 // A path is tried as a file, as a checkpoint and as a run.
 #include "train/initial_weights.h"
 
+#include <ATen/ops/equal.h>
+
+#include <algorithm>
 #include <filesystem>
 
 #include "checkpoint/checkpoint_store.h"
@@ -15,6 +18,20 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void refuse(const std::string& got, const std::string& want, const std::string& remedy) {
   throw Error(ExitCode::kCheckpoint, got_want("init.from", got, want, remedy));
+}
+
+/// A tied head stands in many files a second time; it must be the embedding then.
+void drop_tied_head(NamedTensors& tensors, const std::string& file) {
+  const auto find = [&](const std::string& name) {
+    return std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
+  };
+  const auto head = find("lm_head.weight"), embedding = find("model.embed_tokens.weight");
+  if (head == tensors.end() || embedding == tensors.end()) return;
+  if (!at::equal(head->second, embedding->second)) {
+    throw Error(ExitCode::kCheckpoint, got_want(file + ":lm_head.weight", "a head of its own", "the embedding",
+                                                "set model.tie_word_embeddings to false"));
+  }
+  tensors.erase(head);
 }
 
 }  // namespace
@@ -41,9 +58,11 @@ std::string find_weights(const std::string& from) {
          "name a run below output/, or train from scratch with --set init.from=\"\"");
 }
 
-void load_weights(const std::string& from, Parameters& parameters) {
+void load_weights(const std::string& from, bool tied, Parameters& parameters) {
   const std::string file = find_weights(from);
-  copy_named(SafetensorsFile(file).tensors(), parameters.named(parameters.master()), file);
+  NamedTensors tensors = SafetensorsFile(file).tensors();
+  if (tied) drop_tied_head(tensors, file);
+  copy_named(tensors, parameters.named(parameters.master()), file);
   parameters.refresh_shadow();
 }
 

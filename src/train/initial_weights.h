@@ -8,10 +8,11 @@
 namespace mm {
 
 /// Copies weights into the master parameters, by name.
+///   tied  the head is the embedding: a second copy of it in the file is checked and dropped
 ///   from  a run (output/<run>: its best checkpoint, else its newest), a checkpoint folder, or a .safetensors file
 /// Throws Error(kCheckpoint) when there is none, naming the path looked at and both ways out, or when names or shapes
 /// do not fit.
-void load_weights(const std::string& from, Parameters& parameters);
+void load_weights(const std::string& from, bool tied, Parameters& parameters);
 
 /// The file that `from` means. Throws Error(kCheckpoint) as load_weights does.
 std::string find_weights(const std::string& from);

@@ -78,7 +78,7 @@ void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCh
     initialize(state.parameters, config.model, static_cast<uint64_t>(config.run.seed));
     log_info("weights   from scratch");
   } else {
-    load_weights(config.init.from, state.parameters);
+    load_weights(config.init.from, config.model.tie_word_embeddings, state.parameters);
     log_info("weights   from " + find_weights(config.init.from));
   }
 }
@@ -99,7 +99,8 @@ void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpo
 
 ExitCode train_run(const RunConfig& config) {
   check_files(config);
-  if (!config.init.from.empty()) find_weights(config.init.from);
+  // A run that has begun no longer needs them.
+  if (!config.init.from.empty() && !fs::exists(config.folder() + "/checkpoints")) find_weights(config.init.from);
   std::error_code failed;
   fs::create_directories(config.folder(), failed);
   if (failed) throw Error(ExitCode::kStorage, got_want(config.folder(), failed.message(), "a folder to write to"));
@@ -118,7 +119,7 @@ ExitCode train_run(const RunConfig& config) {
 
   const DeviceSetup setup = set_up_device(config.run, config.train.precision);
   const std::unique_ptr<Tokenizer> tokenizer =
-      open_tokenizer(config.tokenizer, config.data, *config.tokenizer.vocab_size);
+      open_tokenizer(config.tokenizer, config.data, config.tokenizer.vocab_size.value_or(config.model.vocab_size));
   if (tokenizer->vocab_size() > config.model.vocab_size) {
     throw Error(ExitCode::kData, got_want(config.tokenizer.path, with_commas(tokenizer->vocab_size()) + " tokens",
                                           "at most model.vocab_size " + with_commas(config.model.vocab_size)));

@@ -23,9 +23,10 @@ void check_device(const RunConfig& config, const std::string& where, Problems& p
 }
 
 void check_vocabulary(RunConfig& config, const std::string& where, Problems& problems) {
-  if (!config.tokenizer.vocab_size) config.tokenizer.vocab_size = config.model.vocab_size;
-  if (*config.tokenizer.vocab_size > config.model.vocab_size) {
-    problems.add(where + ":tokenizer.vocab_size", std::to_string(*config.tokenizer.vocab_size),
+  std::optional<int64_t>& vocab_size = config.tokenizer.vocab_size;
+  if (!vocab_size && config.tokenizer.train) vocab_size = config.model.vocab_size;
+  if (vocab_size && *vocab_size > config.model.vocab_size) {
+    problems.add(where + ":tokenizer.vocab_size", std::to_string(*vocab_size),
                  "at most model.vocab_size " + std::to_string(config.model.vocab_size),
                  "every token needs a row of the embedding");
   }
@@ -55,7 +56,7 @@ void RunConfig::visit(Fields& fields) {
   fields.section("run", run, "the run and where it happens");
   fields.section("data", data, "text to train and validate on");
   fields.section("tokenizer", tokenizer, "text to tokens");
-  fields.section("model", model, "the transformer; a config.json of MiniMind or Qwen3 can be pasted here");
+  fields.section("model", model, "the transformer, in the words of Hugging Face's and MiniMind's config.json");
   fields.section("train", train, "how much, in which portions");
   fields.section("optim", optim, "AdamW");
   fields.section("schedule", schedule, "the learning rate over the steps");

@@ -2,10 +2,12 @@
 // prefix, a few scalars as tensors, and the counters as JSON.
 #include "train/train_state.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/named_access.h"
 #include "core/error.h"
+#include "core/hash.h"
 
 namespace mm {
 namespace {
@@ -33,6 +35,14 @@ double loss_from_json(const nlohmann::json& value) {
   return value.is_null() ? std::numeric_limits<double>::infinity() : value.get<double>();
 }
 
+void check_data(const std::string& trained_on, uint64_t fingerprint, const std::string& folder) {
+  if (trained_on == hex64(fingerprint)) return;
+  throw Error(
+      ExitCode::kData,
+      got_want("data.train", "other text or tokens than " + folder + " was trained on", "the files as they were",
+               "restore them, or start another run with --set run.name=<name> --set init.from=" + folder));
+}
+
 }  // namespace
 
 TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, const PackedDataset& data)
@@ -40,7 +50,8 @@ TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, const 
       model(config.model, parameters),
       optimizer(parameters.master(), parameters.gradient(), parameters.layout().decayed_end, config.optim),
       scaler(setup.compute_type == at::kHalf, setup.device),
-      loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device) {}
+      loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device),
+      data_fingerprint(data.fingerprint()) {}
 
 Checkpoint TrainState::checkpoint() const {
   nlohmann::ordered_json state;
@@ -48,6 +59,7 @@ Checkpoint TrainState::checkpoint() const {
   state["step"] = step;
   state["tokens_total"] = tokens_total;
   state["data_position"] = loader.position();
+  state["data_fingerprint"] = hex64(data_fingerprint);
   state["best_loss"] = loss_to_json(best_loss);
   state["best_saved_loss"] = loss_to_json(best_saved_loss);
   return {parameters.named(parameters.master()), optimizer_tensors(parameters, optimizer, scaler),
@@ -61,6 +73,7 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
   parameters.refresh_shadow();
   try {
     const auto state = nlohmann::json::parse(loaded.checkpoint.state_json);
+    check_data(state.at("data_fingerprint").get<std::string>(), data_fingerprint, loaded.folder);
     step = state.at("step").get<int64_t>();
     tokens_total = state.at("tokens_total").get<int64_t>();
     loader.seek(state.at("data_position").get<int64_t>());

@@ -26,11 +26,12 @@ struct TrainState {
   BatchLoader loader;
   int64_t step = 0;                                                  ///< updates done
   int64_t tokens_total = 0;                                          ///< targets trained on
+  uint64_t data_fingerprint;  ///< of the training data, which the order of the samples depends on
   double best_loss = std::numeric_limits<double>::infinity();        ///< lowest validation loss so far
   double best_saved_loss = std::numeric_limits<double>::infinity();  ///< of the checkpoint that `best` points at
 
   Checkpoint checkpoint() const;
-  /// Throws Error(kCheckpoint) when the checkpoint is of another model.
+  /// Throws Error(kCheckpoint) when the checkpoint is of another model, Error(kData) when it was trained on other data.
   void restore(const LoadedCheckpoint& loaded);
 };
 

@@ -35,7 +35,8 @@ class CachingAllocator final : public c10::Allocator {
     return {data, data, &CachingAllocator::release, c10::Device(c10::DeviceType::CPU)};
   }
 
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }  // memory below 1 MiB is not ours
+  /// LibTorch's 16-bit kernels take scratch memory without its deleter: what they give back may be of either kind.
+  c10::DeleterFnPtr raw_deleter() const override { return &CachingAllocator::release_any; }
 
   void copy_data(void* destination, const void* source, size_t count) const override {
     std::memcpy(destination, source, count);
@@ -64,6 +65,19 @@ class CachingAllocator final : public c10::Allocator {
     CachingAllocator& self = instance();
     const std::lock_guard lock(self.mutex_);
     self.free_[self.size_of_.at(data)].push_back(data);
+  }
+
+  static void release_any(void* data) {
+    if (instance().owns(data)) {
+      release(data);
+    } else {
+      c10::GetDefaultCPUAllocator()->raw_deallocate(data);
+    }
+  }
+
+  bool owns(void* data) {
+    const std::lock_guard lock(mutex_);
+    return size_of_.contains(data);
   }
 
   /// Fresh memory at a huge-page boundary, so that whole huge pages back it.

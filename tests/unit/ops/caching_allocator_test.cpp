@@ -3,6 +3,7 @@
 
 #include <c10/core/CPUAllocator.h>
 
+#include <atomic>
 #include <thread>
 
 #include "compare.h"
@@ -65,6 +66,14 @@ TEST_F(CachingAllocator, KeepsBlocksApartWhenTwoThreadsTakeAndFreeThem) {
   work(2);
   other.join();
   EXPECT_EQ(mixed_up, 0);
+}
+
+TEST_F(CachingAllocator, TakesBackRawMemoryOfEitherKind) {
+  c10::Allocator* allocator = c10::GetCPUAllocator();
+  allocator->raw_deallocate(allocator->raw_allocate(1000));
+  void* large = allocator->raw_allocate(11 << 20);
+  allocator->raw_deallocate(large);
+  EXPECT_EQ(block(11 << 20).data_ptr(), large);
 }
 
 TEST_F(CachingAllocator, TakesBackABlockFreedByAnotherThread) {

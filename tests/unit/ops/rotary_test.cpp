@@ -16,7 +16,7 @@ HeadOptions options_of(const Case& c, RopeLayout layout) {
   return {c.heads, c.key_value_heads, c.head_dim, 1e-5, layout};
 }
 
-void expect_equals_definition(const Case& c, RopeLayout layout, bool normed) {
+void expect_heads_equal_definition(const Case& c, RopeLayout layout, bool normed) {
   const RopeTable table = make_rope_table(c.time + 3, c.head_dim, 1e4, at::kCPU);
   const HeadOptions options = options_of(c, layout);
   const auto with = [&](const auto& op) {
@@ -40,8 +40,8 @@ TEST(RotaryHeads, EqualTheDefinitionInBothLayoutsWithAndWithoutNormAndWithGroupe
   const std::vector<Case> cases = {{1, 1, 1, 1, 2}, {2, 7, 4, 2, 6}, {1, 33, 3, 1, 10}, {3, 65, 8, 2, 32}};
   for (const Case& c : cases) {
     for (RopeLayout layout : {RopeLayout::kInterleaved, RopeLayout::kHalfSplit}) {
-      expect_equals_definition(c, layout, false);
-      expect_equals_definition(c, layout, true);
+      expect_heads_equal_definition(c, layout, false);
+      expect_heads_equal_definition(c, layout, true);
     }
   }
 }

@@ -1,0 +1,194 @@
+// What pretrain says of a config: the whole message and the exit code for each kind of mistake, and the questions that
+// train nothing.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "workplace.h"
+
+namespace {
+
+constexpr int kConfig = 2, kData = 3, kCheckpoint = 4;
+
+/// `pretrain --config bad.json` with `config` in that file.
+void expect_refused(const std::string& config, int exit_code, const std::string& message) {
+  const Workplace workplace;
+  workplace.write("bad.json", config);
+  const Finished program = workplace.pretrain({"--config", "bad.json"});
+  EXPECT_EQ(program.exit_code, exit_code);
+  EXPECT_EQ(program.err, "error: " + message + "\n");
+  EXPECT_EQ(program.out, "");
+  EXPECT_FALSE(workplace.exists("output")) << "a refused config left something behind";
+}
+
+TEST(Config, AnUnknownKeyNamesTheNearestOne) {
+  expect_refused(R"({"optim": {"learning_rat": 0.1}})", kConfig,
+                 "bad.json:optim.learning_rat: got an unknown key, want a key of `optim` (did you mean "
+                 "`learning_rate`?)");
+}
+
+TEST(Config, AWrongTypeIsNotConverted) {
+  expect_refused(R"({"train": {"steps": 3.9, "micro_batch": "8"}, "model": {"qk_norm": 1}})", kConfig,
+                 "bad.json:model.qk_norm: got 1, want true or false (qk_norm: RMSNorm on each query and key head "
+                 "before the rotation)\n"
+                 "bad.json:train.steps: got 3.9, want an integer in [1, 1000000000000] steps (steps: optimizer steps "
+                 "of the whole run)\n"
+                 "bad.json:train.micro_batch: got \"8\", want an integer in [1, 1048576] sequences (write it without "
+                 "quotes)");
+}
+
+TEST(Config, ANumberOutOfRangeIsToldTheRange) {
+  expect_refused(R"({"train": {"micro_batch": -1}, "model": {"dropout": 1.5}})", kConfig,
+                 "bad.json:model.dropout: got 1.5, want a number in [0, 0.95] (dropout: probability, on embedding, "
+                 "attention and feed-forward outputs)\n"
+                 "bad.json:train.micro_batch: got -1, want an integer in [1, 1048576] sequences (micro_batch: "
+                 "sequences in one forward and backward pass)");
+}
+
+TEST(Config, ADuplicateKeyIsRefused) {
+  expect_refused("{\"train\": {\"steps\": 10,\n\"steps\": 20}}", kConfig,
+                 "bad.json:train.steps: got the key twice, want it once (remove one of them)");
+}
+
+TEST(Config, TruncatedJsonIsToldWhereItEnds) {
+  expect_refused("{\"train\": {\"steps\": 10", kConfig,
+                 "bad.json:1:23: got the end of the text, want ',' or '}' (it is cut off inside train)");
+}
+
+TEST(Config, HeadsThatDoNotDivideAreToldTheWidth) {
+  expect_refused(R"({"model": {"hidden_size": 512, "num_attention_heads": 6, "num_key_value_heads": 4}})", kConfig,
+                 "bad.json:model.num_attention_heads: got 6, want a divisor of hidden_size 512 (or set head_dim)\n"
+                 "bad.json:model.num_key_value_heads: got 4, want a divisor of num_attention_heads 6 (each key/value "
+                 "head serves an equal group of query heads)");
+}
+
+TEST(Config, TopKAboveTheNumberOfExpertsIsRefused) {
+  expect_refused(R"({"model": {"model_type": "moe", "num_experts": 4, "num_experts_per_tok": 5}})", kConfig,
+                 "bad.json:model.num_experts_per_tok: got 5, want at most num_experts 4 (a token cannot be sent to "
+                 "more experts than there are)");
+}
+
+TEST(Config, AMissingTokenizerSaysHowToGetOne) {
+  expect_refused(R"({"data": {"train": ["text.jsonl"]}, "tokenizer": {"path": "none.model"}})", kData,
+                 "tokenizer.path: got none.model, which is not there, want a tokenizer (put it there, or set "
+                 "tokenizer.train to true to train one from data.train)");
+}
+
+TEST(Config, MissingDataIsToldTogetherWithEverythingElseMissing) {
+  const std::string rest =
+      "which is not there, want a JSONL file with a \"text\" in each line (scripts/get_corpus.sh makes "
+      "data/corpus/*.jsonl; or name a file of your own)\n";
+  expect_refused(R"({"data": {"train": ["a.jsonl", {"path": "b.jsonl", "domain": "poems"}], "validation": ["c.jsonl"]},
+                     "tokenizer": {"path": "none.model"}})",
+                 kData,
+                 "data.train: got a.jsonl, " + rest + "data.train: got b.jsonl, " + rest +
+                     "data.validation: got c.jsonl, " + rest +
+                     "tokenizer.path: got none.model, which is not there, want a tokenizer (put it there, or set "
+                     "tokenizer.train to true to train one from data.train)");
+}
+
+TEST(Config, AFileThatCannotBeReadIsRefused) {
+  const Workplace workplace;
+  const Finished missing = workplace.pretrain({"--config", "missing.json"});
+  EXPECT_EQ(missing.exit_code, kConfig);
+  EXPECT_EQ(missing.err, "error: missing.json: got no such file, want a file (check the path)\n");
+  std::filesystem::create_directory(workplace / "folder.json");
+  const Finished folder = workplace.pretrain({"--config", "folder.json"});
+  EXPECT_EQ(folder.exit_code, kConfig);
+  EXPECT_EQ(folder.err, "error: folder.json: got a folder, want a file (name a file in it)\n");
+}
+
+TEST(Config, DataThatIsNotJsonlIsToldTheLine) {
+  const Workplace workplace;
+  workplace.write("text.jsonl", "{\"text\": \"fine\"}\n{\"txt\": \"not\"}\n");
+  const Finished program = workplace.pretrain(train("dense", "a"));
+  EXPECT_EQ(program.exit_code, kData);
+  EXPECT_EQ(program.err, "error: text.jsonl:2: got no \"text\", want a line such as {\"text\": \"...\"}\n");
+}
+
+TEST(Config, AllProblemsOfAFileAreToldAtOnce) {
+  expect_refused(R"({
+  "trian": {},
+  "model": {"hidden_size": "wide", "num_experts": 4, "num_experts_per_tok": 8, "model_type": "moe"},
+  "optim": {"learning_rate": -1},
+  "run": {"device": "gpu"}
+})",
+                 kConfig,
+                 "bad.json:model.hidden_size: got \"wide\", want an integer in [8, 65536] features (hidden_size: width "
+                 "of the residual stream)\n"
+                 "bad.json:optim.learning_rate: got -1, want a number in [0, 10] (learning_rate: peak learning "
+                 "rate)\n"
+                 "bad.json:trian: got an unknown key, want a section (did you mean `train`?)\n"
+                 "bad.json:model.num_experts_per_tok: got 8, want at most num_experts 4 (a token cannot be sent to "
+                 "more experts than there are)\n"
+                 "bad.json:run.device: got \"gpu\", want auto, cpu, cuda or cuda:N");
+}
+
+TEST(Config, MissingFirstWeightsNameThePlaceAndBothWaysOut) {
+  const Workplace workplace;
+  const Finished program = workplace.pretrain(train("dense", "a", {"init.from=pretrain_512_moe.safetensors"}));
+  EXPECT_EQ(program.exit_code, kCheckpoint);
+  EXPECT_EQ(program.err, "error: init.from: got pretrain_512_moe.safetensors, and there is nothing at " +
+                             std::filesystem::canonical(workplace.folder()).string() +
+                             "/pretrain_512_moe.safetensors, want weights to start from (train from scratch with "
+                             "--set init.from=\"\", or put the file there)\n");
+  EXPECT_FALSE(workplace.exists("output"));
+}
+
+/// Runs pretrain in an empty folder, which must stay empty.
+Finished ask(const Words& arguments) {
+  const TempFolder folder;
+  const std::string empty = folder / "empty";
+  std::filesystem::create_directory(empty);
+  const Finished program = run_program(MM_PRETRAIN, arguments, empty);
+  EXPECT_TRUE(std::filesystem::is_empty(empty)) << "something was written";
+  return program;
+}
+
+TEST(Config, CheckPrintsTheSizesOfEveryGenerationAndTouchesNoData) {
+  const std::vector<std::pair<std::string, std::string>> sizes = {
+      {"minimind_v1_512", "26,878,464 total, 26,878,464 active"},
+      {"minimind_v1_moe_512", "96,100,864 total, 61,497,856 active"},
+      {"minimind2_small_512", "25,829,888 total, 25,829,888 active"},
+      {"minimind2_moe_640", "145,029,760 total, 91,945,600 active"},
+      {"minimind3_768", "63,912,192 total, 63,912,192 active"},
+      {"minimind3_moe_768", "198,416,640 total, 63,936,768 active"}};
+  for (const auto& [preset, size] : sizes) {
+    const Finished program = ask({"--config", MM_CONFIGS "/" + preset + ".json", "--check"});
+    EXPECT_EQ(program.exit_code, 0) << program.err;
+    EXPECT_NE(program.out.find("parameters  " + size + " per token\n"), std::string::npos) << program.out;
+  }
+}
+
+TEST(Config, DescribeAndVersionNeedNoConfig) {
+  const Finished description = ask({"--describe"});
+  EXPECT_EQ(description.exit_code, 0);
+  for (const char* key : {"run.name", "data.train", "tokenizer.path", "model.num_experts", "train.stop_after",
+                          "optim.learning_rate", "schedule.type", "evaluation.every", "sample.prompts",
+                          "metrics.experts_every", "checkpoint.keep", "init.from"}) {
+    EXPECT_NE(description.out.find("\n  " + std::string(key) + " "), std::string::npos) << key;
+  }
+  const Finished version = ask({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_TRUE(version.out.starts_with("minimind.cpp ")) << version.out;
+}
+
+TEST(Config, WrongUsageIsAnErrorOfTheUser) {
+  const Finished unknown = ask({"--frobnicate"});
+  EXPECT_EQ(unknown.exit_code, kConfig);
+  EXPECT_NE(unknown.err.find("--frobnicate"), std::string::npos) << unknown.err;
+  const Finished nothing = ask({});
+  EXPECT_EQ(nothing.exit_code, kConfig);
+  EXPECT_EQ(nothing.err,
+            "error: pretrain: got no --config, want a JSON config (configs/quickstart.json is one; --help tells "
+            "more)\n");
+}
+
+TEST(Config, AGpuThatIsNotThereHasItsOwnExitCode) {
+  const Workplace workplace;
+  const Finished program = workplace.pretrain({"--config", "dense.json", "--device", "cuda:999"});
+  EXPECT_EQ(program.exit_code, 8);
+  EXPECT_NE(program.err.find("run.device: got cuda:999 with "), std::string::npos) << program.err;
+}
+
+}  // namespace

@@ -1,0 +1,135 @@
+// The mixture of experts as a whole: what it equals, what it counts, whom it gives gradients.
+#include "model/moe/moe_layer.h"
+
+#include "small_model.h"
+
+namespace mm {
+namespace {
+
+/// The name under which the dense model has a tensor of the only expert.
+std::string dense_name(std::string name) {
+  const size_t at = name.find("experts.0.");
+  return at == std::string::npos ? name : name.erase(at, std::string("experts.0.").size());
+}
+
+void expect_one_expert_equals_dense(const std::string& aux_loss, bool norm_top1_prob) {
+  SCOPED_TRACE(aux_loss + (norm_top1_prob ? ", normalised" : ""));
+  ModelConfig config = small_config("moe");
+  config.moe.num_experts = 1;
+  config.moe.num_experts_per_tok = 1;
+  config.moe.norm_top1_prob = norm_top1_prob;
+  config.moe.aux_loss = aux_loss;
+  SmallModel moe(config), dense(small_config("dense"));
+  const auto dense_weights = dense.weights();
+  for (const auto& [name, weight] : moe.weights()) {
+    if (!name.ends_with("mlp.gate.weight")) weight.copy_(dense_weights.at(dense_name(name)));
+  }
+
+  const at::Tensor tokens = some_tokens(3, 20);
+  const HiddenStates moe_states = moe.model.forward(tokens, true);
+  const at::Tensor moe_loss = language_loss(moe.model, moe_states, tokens);
+  const at::Tensor dense_loss = language_loss(dense.model, dense.model.forward(tokens, true), tokens);
+  const at::Tensor& balance = moe_states.reports.balance_loss;
+  (balance.defined() ? moe_loss + balance : moe_loss).backward();
+  dense_loss.backward();
+
+  EXPECT_TRUE(at::equal(moe_loss, dense_loss));
+  const auto dense_gradients = dense.gradients();
+  for (const auto& [name, gradient] : moe.gradients()) {
+    if (name.ends_with("mlp.gate.weight")) {
+      EXPECT_EQ(gradient.abs().max().item<float>(), 0.0f) << name;
+    } else {
+      EXPECT_TRUE(at::equal(gradient, dense_gradients.at(dense_name(name)))) << name;
+    }
+  }
+  if (balance.defined()) {
+    EXPECT_FLOAT_EQ(balance.item<float>(), 2 * 0.01f);  // 1 in each of two layers
+  }
+}
+
+TEST(MoeLayer, OfOneExpertIsTheDenseFeedForwardToTheBit) {
+  for (const char* aux_loss : {"none", "token", "sequence", "token_sum"}) {
+    expect_one_expert_equals_dense(aux_loss, false);
+    expect_one_expert_equals_dense(aux_loss, true);
+  }
+}
+
+TEST(MoeLayer, IsTheWeightedSumOfTheExpertsWrittenOut) {
+  ModelConfig config = small_config("moe");
+  config.moe.n_shared_experts = 3;
+  const SmallModel small(config);
+  const MoeWeights weights = bind_weights(small.config, small.parameters).blocks[0].moe;
+  const at::NoGradGuard no_grad;
+  const at::Tensor x = random_tensor({14, 32}, 3);
+  MoeReport report;
+  const at::Tensor out = moe_layer(x, at::ones({2, 7}), weights, small.config, false, 0.0, report);
+
+  const auto named = small.weights();
+  const auto expert = [&](const std::string& name, const at::Tensor& input) {
+    const std::string prefix = "model.layers.0.mlp." + name;
+    const at::Tensor gate = at::silu(input.matmul(named.at(prefix + ".gate_proj.weight").t()));
+    return (gate * input.matmul(named.at(prefix + ".up_proj.weight").t()))
+        .matmul(named.at(prefix + ".down_proj.weight").t());
+  };
+  const at::Tensor probabilities = x.matmul(named.at("model.layers.0.mlp.gate.weight").t()).softmax(-1);
+  for (int64_t token = 0; token < 14; ++token) {
+    const auto [scores, experts] = probabilities[token].topk(2);
+    at::Tensor expected = at::zeros({32});
+    for (int64_t slot = 0; slot < 2; ++slot) {
+      const std::string name = "experts." + std::to_string(experts[slot].item<int64_t>());
+      expected += scores[slot] / scores.sum() * expert(name, x[token]);
+    }
+    for (int shared = 0; shared < 3; ++shared) expected += expert("shared_experts." + std::to_string(shared), x[token]);
+    EXPECT_TRUE(at::allclose(out[token], expected, 1e-4, 1e-5)) << token;
+  }
+}
+
+TEST(MoeLayer, GivesIdleExpertsGradientsOfExactlyZero) {
+  ModelConfig config = small_config("moe");
+  config.moe.num_experts = 8;
+  config.moe.num_experts_per_tok = 1;
+  SmallModel small(config);
+  const at::Tensor tokens = some_tokens(1, 3);
+  const HiddenStates states = small.model.forward(tokens, true);
+  const at::Tensor every_token = small.model.logits(states.hidden_nd).logsumexp(-1).sum();
+  (every_token + states.reports.balance_loss).backward();
+  const auto gradients = small.gradients();
+  for (int64_t layer = 0; layer < 2; ++layer) {
+    for (int64_t e = 0; e < 8; ++e) {
+      const bool idle = states.reports.expert_tokens_le[layer][e].item<int64_t>() == 0;
+      const std::string prefix = "model.layers." + std::to_string(layer) + ".mlp.experts." + std::to_string(e) + ".";
+      for (const char* matrix : {"gate_proj.weight", "up_proj.weight", "down_proj.weight"}) {
+        EXPECT_EQ(gradients.at(prefix + matrix).abs().max().item<float>() == 0.0f, idle) << prefix << matrix;
+      }
+    }
+  }
+}
+
+TEST(MoeLayer, CountsEveryTokenOnceForEachOfItsExperts) {
+  for (int64_t top_k : {1, 2, 4}) {
+    ModelConfig config = small_config("moe");
+    config.moe.num_experts_per_tok = top_k;
+    SmallModel small(config);
+    const at::Tensor counts = small.model.forward(some_tokens(3, 11), true).reports.expert_tokens_le;
+    EXPECT_EQ(counts.sizes(), at::IntArrayRef({2, 4}));
+    EXPECT_EQ(counts.scalar_type(), at::kLong);
+    EXPECT_FALSE(counts.requires_grad());
+    EXPECT_TRUE(counts.sum(1).eq(3 * 11 * top_k).all().item<bool>());
+  }
+}
+
+TEST(MoeLayer, RoundsExpertOutputsToFp16OnlyWhileTraining) {
+  ModelConfig config = small_config("moe");
+  SmallModel plain(config);
+  config.moe.fp16_expert_output = true;
+  SmallModel rounding(config);
+  const at::Tensor tokens = some_tokens(2, 9);
+  EXPECT_TRUE(at::equal(plain.model.forward(tokens, false).hidden_nd, rounding.model.forward(tokens, false).hidden_nd));
+  const at::Tensor exact = plain.model.forward(tokens, true).hidden_nd;
+  const at::Tensor rounded = rounding.model.forward(tokens, true).hidden_nd;
+  EXPECT_FALSE(at::equal(exact, rounded));
+  EXPECT_TRUE(at::allclose(exact, rounded, 1e-2, 1e-2));
+}
+
+}  // namespace
+}  // namespace mm

@@ -1,0 +1,87 @@
+// A checkpoint is everything: a fresh state that restores it cannot be told from the one that saved it.
+#include "train/train_state.h"
+
+#include <gtest/gtest.h>
+
+#include "core/hash.h"
+#include "tests/unit/core/thrown.h"
+#include "tests/unit/train/tiny_run.h"
+
+namespace mm {
+namespace {
+
+/// Trains three steps and saves; a fresh state in the same folder must be byte for byte the same.
+void expect_round_trip(const std::vector<std::string>& settings) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config(settings));
+  run.train();
+  EXPECT_EQ(run.state.step, run.config.train.steps);
+  const TinyRun again(folder.path(), run.config);
+  EXPECT_EQ(bytes_of(again.state), bytes_of(run.state));
+}
+
+TEST(TrainState, ADenseStateSurvivesACheckpointByteForByte) {
+  expect_round_trip({"train.steps=3", "evaluation.every=2"});
+}
+
+TEST(TrainState, AMixtureInFp16SurvivesWithItsLossScale) {
+  expect_round_trip(moe_settings({"train.steps=3", "train.precision=fp16"}));
+}
+
+TEST(TrainState, ARestoredStateTakesTheSameNextStep) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config(moe_settings({"train.steps=2"})));
+  run.train();
+  const RunConfig longer = tiny_config(moe_settings({"train.steps=3"}));
+  run.config = longer;
+  TinyRun resumed(folder.path(), longer);
+  run.train();
+  resumed.train();
+  EXPECT_EQ(resumed.records->steps.back().loss, run.records->steps.back().loss);
+  EXPECT_EQ(bytes_of(resumed.state), bytes_of(run.state));
+}
+
+TEST(TrainState, ALossThatWasNeverMeasuredIsNullInTheFile) {
+  const TempFolder folder;
+  const TinyRun run(folder.path(), tiny_config());
+  EXPECT_EQ(run.state.checkpoint().state_json,
+            "{\n"
+            "  \"version\": 1,\n"
+            "  \"step\": 0,\n"
+            "  \"tokens_total\": 0,\n"
+            "  \"data_position\": 0,\n"
+            "  \"data_fingerprint\": \"" +
+                hex64(run.data.train.fingerprint()) +
+                "\",\n"
+                "  \"best_loss\": null,\n"
+                "  \"best_saved_loss\": null\n"
+                "}\n");
+}
+
+TEST(TrainState, OtherDataThanBeforeIsRefused) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config());
+  const LoadedCheckpoint saved = {6, "output/a/checkpoints/step_6", run.state.checkpoint()};
+  TinyRun other(folder / "other", tiny_config(), sentences(61));
+  const Thrown error = thrown_by([&] { other.state.restore(saved); });
+  EXPECT_EQ(error.code, ExitCode::kData);
+  EXPECT_EQ(error.message, "");
+}
+
+TEST(TrainState, AnotherModelsCheckpointAndABrokenStateAreRefused) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config());
+  const Checkpoint checkpoint = run.state.checkpoint();
+  TinyRun other(folder.path(), tiny_config({"model.hidden_size=64"}));
+  EXPECT_EQ(thrown_by([&] { other.state.restore({1, "step_1", checkpoint}); }).code, ExitCode::kCheckpoint);
+
+  for (const std::string state : {"{\"step\": 1}", "{", "[]", "{\"step\": \"one\"}"}) {
+    const LoadedCheckpoint broken = {1, "step_1", {checkpoint.model, checkpoint.optimizer, state}};
+    const Thrown error = thrown_by([&] { run.state.restore(broken); });
+    EXPECT_EQ(error.code, ExitCode::kCheckpoint) << state;
+    EXPECT_TRUE(error.message.starts_with("step_1/state.json: got ")) << error.message;
+  }
+}
+
+}  // namespace
+}  // namespace mm

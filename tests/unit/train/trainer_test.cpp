@@ -1,0 +1,208 @@
+// The loop: it learns, it counts exactly, and a step that is not finite changes nothing.
+#include "train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/random.h"
+#include "tests/unit/core/thrown.h"
+#include "tests/unit/train/tiny_run.h"
+
+namespace mm {
+namespace {
+
+/// Loss of the last of 150 steps on one batch of 128 tokens that hardly repeats itself.
+double overfitted_loss(std::vector<std::string> settings) {
+  std::string text;
+  RandomStream random(1, "text");
+  while (text.size() < 127) text += static_cast<char>('a' + random.below(26));
+  settings.insert(settings.end(), {"data.validation_fraction=0", "train.steps=150", "schedule.warmup_steps=10"});
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config(settings), {text});
+  EXPECT_EQ(run.data.train.windows(), run.config.train.micro_batch);
+  EXPECT_EQ(run.train(), ExitCode::kFinished);
+  return run.records->steps.back().loss;
+}
+
+TEST(Trainer, OneBatchIsLearntByHeartByADenseModel) {
+  EXPECT_LT(overfitted_loss({}), 0.1);
+}
+
+TEST(Trainer, OneBatchIsLearntByHeartByAMixture) {
+  EXPECT_LT(overfitted_loss(moe_settings()), 0.1);
+}
+
+/// The records of a run, and the state that it left.
+struct OneStep {
+  StepRecord record;
+  at::Tensor first_moment;
+};
+
+OneStep one_step(std::vector<std::string> settings) {
+  settings.push_back("train.steps=1");
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config(settings));
+  run.train();
+  return {run.records->steps.at(0), run.state.optimizer.first_moment().clone()};
+}
+
+TEST(Trainer, EightMicroBatchesOfOneEqualOneOfEight) {
+  // Balancing losses are means over a micro-batch, which are not additive: left out.
+  const auto settings = [](const char* micro_batch, const char* accumulation) {
+    return moe_settings({"model.aux_loss=none", micro_batch, accumulation});
+  };
+  const OneStep whole = one_step(settings("train.micro_batch=8", "train.accumulation=1"));
+  const OneStep parts = one_step(settings("train.micro_batch=1", "train.accumulation=8"));
+  EXPECT_NEAR(parts.record.loss, whole.record.loss, 1e-5);
+  EXPECT_NEAR(parts.record.grad_norm, whole.record.grad_norm, 1e-5 * whole.record.grad_norm);
+  EXPECT_TRUE(parts.first_moment.allclose(whole.first_moment, /*rtol=*/1e-3, /*atol=*/1e-7));
+  EXPECT_EQ(parts.record.load.tokens, whole.record.load.tokens);
+  EXPECT_EQ(parts.record.tokens, whole.record.tokens);
+}
+
+TEST(Trainer, EveryTokenOfAStepIsCountedOnceForEachOfItsExperts) {
+  const StepRecord record = one_step(moe_settings({"train.accumulation=3"})).record;
+  EXPECT_EQ(record.tokens, 3 * 4 * 32);
+  for (int64_t layer = 0; layer < 2; ++layer) {
+    int64_t sum = 0;
+    for (int64_t expert = 0; expert < 4; ++expert) sum += record.load.at(layer, expert);
+    EXPECT_EQ(sum, 2 * record.tokens);
+  }
+}
+
+TEST(Trainer, GradientsAreClippedToTheirNorm) {
+  const auto moment_norm = [](const char* setting) {
+    const OneStep step = one_step({"optim.beta1=0.9", setting});
+    EXPECT_GT(step.record.grad_norm, 0.5);
+    return std::pair{step.first_moment.norm().item<double>() / 0.1, step.record.grad_norm};
+  };
+  // After one step the first moment is (1 - beta1) times the gradient that the optimizer saw.
+  const auto [clipped, norm_of_clipped] = moment_norm("optim.max_grad_norm=0.01");
+  EXPECT_NEAR(clipped, 0.01, 1e-5);
+  const auto [whole, norm] = moment_norm("optim.max_grad_norm=0");
+  EXPECT_NEAR(whole, norm, 1e-5 * norm);
+  EXPECT_EQ(norm_of_clipped, norm);
+  EXPECT_NEAR(moment_norm("optim.max_grad_norm=1000").first, norm, 1e-5 * norm);
+}
+
+TEST(Trainer, AStepThatIsNotFiniteChangesNothing) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config(moe_settings({"train.steps=3"})));
+  run.train();
+  run.state.parameters.master()[5] = std::numeric_limits<float>::quiet_NaN();
+  run.config.train.steps = 4;
+  const auto before = bytes_of(run.state);
+  run.train();
+  const StepRecord& record = run.records->steps.back();
+  EXPECT_TRUE(record.skipped);
+  EXPECT_EQ(record.step, 4);
+  auto after = bytes_of(run.state);
+  // The step itself goes by, with its data; everything else stays.
+  EXPECT_EQ(run.state.step, 4);
+  EXPECT_EQ(run.state.loader.position(), 4 * 4);
+  EXPECT_EQ(std::vector(after.begin(), after.begin() + 6), std::vector(before.begin(), before.begin() + 6));
+  EXPECT_EQ(run.state.optimizer.updates().item<float>(), 3);
+}
+
+TEST(Trainer, TwentySkippedStepsInARowEndTheRunAndLeaveTheLastCheckpoint) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config({"train.steps=2"}));
+  run.train();
+  const std::string weights = bytes_of(run.state.parameters.master());
+  run.state.parameters.master()[5] = std::numeric_limits<float>::quiet_NaN();
+  run.config.train.steps = 100;
+  const Thrown error = thrown_by([&] { run.train(); });
+  EXPECT_EQ(error.code, ExitCode::kDiverged);
+  EXPECT_EQ(error.message,
+            "step 22: got 20 steps in a row that were not finite, want finite losses and gradients (lower "
+            "optim.learning_rate or raise schedule.warmup_steps; the last checkpoint is as it was)");
+  EXPECT_EQ(run.store.steps(), std::vector<int64_t>{2});
+  EXPECT_EQ(bytes_of(TinyRun(folder.path(), run.config).state.parameters.master()), weights);
+}
+
+/// Whether the mean loss of the last five of 25 steps is clearly below the first loss.
+void expect_learning(const std::vector<std::string>& settings) {
+  const TempFolder folder;
+  RunConfig config = tiny_config(settings);
+  config.train.steps = 25;
+  TinyRun run(folder.path(), config);
+  run.train();
+  double last = 0;
+  for (size_t i = 20; i < 25; ++i) last += run.records->steps[i].loss / 5;
+  EXPECT_LT(last, run.records->steps[0].loss - 1);
+  EXPECT_FALSE(run.records->steps.back().skipped);
+}
+
+TEST(Trainer, LearnsInBf16) {
+  expect_learning(moe_settings({"train.precision=bf16"}));
+}
+
+TEST(Trainer, LearnsInFp16WithALossScale) {
+  expect_learning(moe_settings({"train.precision=fp16"}));
+}
+
+TEST(Trainer, ALossScaleThatIsTooLargeIsHalvedUntilStepsAreFinite) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config({"train.precision=fp16", "train.steps=15"}));
+  run.state.scaler.scale().fill_(std::exp2(28));
+  run.train();
+  const std::vector<StepRecord>& steps = run.records->steps;
+  EXPECT_TRUE(steps[0].skipped);
+  for (size_t i = 1; i < steps.size(); ++i) {
+    EXPECT_EQ(steps[i].loss_scale, steps[i - 1].loss_scale / (steps[i - 1].skipped ? 2 : 1));
+  }
+  EXPECT_FALSE(steps.back().skipped);
+}
+
+TEST(Trainer, AStoppedRunWithDropoutGoesOnAsIfItHadNot) {
+  std::vector<std::string> settings = moe_settings(
+      {"model.dropout=0.2", "train.steps=6", "train.accumulation=2", "evaluation.every=2", "sample.every=3"});
+  const TempFolder folder;
+  TinyRun whole(folder / "whole", tiny_config(settings));
+  EXPECT_EQ(whole.train(), ExitCode::kFinished);
+
+  settings.push_back("train.stop_after=3");
+  TinyRun first(folder / "parts", tiny_config(settings));
+  EXPECT_EQ(first.train(), ExitCode::kStopped);
+  EXPECT_EQ(first.state.step, 3);
+  settings.back() = "train.stop_after=0";
+  TinyRun second(folder / "parts", tiny_config(settings));
+  EXPECT_EQ(second.train(), ExitCode::kFinished);
+
+  EXPECT_EQ(bytes_of(second.state), bytes_of(whole.state));
+  for (size_t i = 0; i < 6; ++i) {
+    const StepRecord& parts = i < 3 ? first.records->steps[i] : second.records->steps[i - 3];
+    EXPECT_EQ(parts.loss, whole.records->steps[i].loss);
+    EXPECT_EQ(parts.grad_norm, whole.records->steps[i].grad_norm);
+  }
+  EXPECT_EQ(second.records->samples.back().text, whole.records->samples.back().text);
+  EXPECT_EQ(second.records->evaluations.back().loss, whole.records->evaluations.back().loss);
+}
+
+TEST(Trainer, PeriodsAndTheLastStepAreKept) {
+  const TempFolder folder;
+  TinyRun run(folder.path(),
+              tiny_config({"train.steps=7", "evaluation.every=3", "sample.every=5", "checkpoint.every=4",
+                           "checkpoint.keep=5", "sample.prompts=[\"a\", \"b\"]", "sample.max_new_tokens=2"}));
+  run.train();
+  std::vector<int64_t> evaluations, samples;
+  for (const EvaluationRecord& record : run.records->evaluations) evaluations.push_back(record.step);
+  for (const SampleRecord& record : run.records->samples) samples.push_back(record.step);
+  EXPECT_EQ(evaluations, (std::vector<int64_t>{3, 6, 7}));
+  EXPECT_EQ(samples, (std::vector<int64_t>{5, 5, 7, 7}));
+  EXPECT_EQ(run.store.steps(), (std::vector<int64_t>{4, 7}));
+}
+
+TEST(Trainer, TheLearningRateOfEveryStepIsTheSchedules) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config({"train.steps=4", "schedule.type=constant", "schedule.warmup_steps=2"}));
+  run.train();
+  std::vector<double> rates;
+  for (const StepRecord& record : run.records->steps) rates.push_back(record.learning_rate);
+  EXPECT_EQ(rates, (std::vector<double>{0.005, 0.01, 0.01, 0.01}));
+}
+
+}  // namespace
+}  // namespace mm
