@@ -22,12 +22,13 @@ scripts/build.sh cuda -DMM_TESTS=ON
 rows=()
 # timed <row> <command>...: runs it into a log of its own; a failure is a row, not the end.
 timed() {
-  local name=$1 started=$SECONDS result=ok
+  local name=$1 log=$logs/$1.log started=$SECONDS result=ok number
   shift
   echo "gpu_check: $name"
-  "$@" >"$logs/$name.log" 2>&1 || result="exit $?"
-  tail -n "${lines:-3}" "$logs/$name.log"
-  rows+=("$(printf '%-24s%-10s%6d s  %s' "$name" "$result" $((SECONDS - started)) "$logs/$name.log")")
+  "$@" >"$log" 2>&1 || result="exit $?"
+  tail -n "${lines:-3}" "$log"
+  number=$(grep -E 'tok/s|tests passed' "$log" | tail -n 1 || true)
+  rows+=("$(printf '%-24s%-9s%5d s  %s' "$name" "$result" $((SECONDS - started)) "${number#"${number%%[! ]*}"}")")
 }
 
 timed tests_cuda ctest --preset cuda --label-regex cuda
@@ -36,17 +37,16 @@ for model in minimind3_768 minimind3_moe_768; do
   lines=12 timed "bench_$model" build/cuda/bin/pretrain --config "configs/$model.json" --bench --device cuda:0
 done
 
-# Without the corpus (it needs the network once), the Python sources of this machine are text enough.
-text=data/corpus
-if [[ ! -d $text ]]; then
-  text=data/gpu_check
-  python3 scripts/corpus.py / "$text" python
+# Without the corpus, which takes a network, the Python sources of this machine are text enough.
+text=()
+if [[ ! -s data/corpus/python.jsonl ]]; then
+  python3 scripts/corpus.py / data/gpu_check python
+  text=(--set data.train=data/gpu_check/python.jsonl --set tokenizer.path=data/gpu_check/tokenizer.model)
 fi
 rm -rf output/gpu_check_moe_512
 lines=40 timed train_moe_512 build/cuda/bin/pretrain --config configs/moe_512.json --device cuda:0 \
-  --set run.name=gpu_check_moe_512 --set train.steps=100 --set metrics.experts_every=50 \
-  --set "data.train=[{\"path\": \"$text/python.jsonl\"}]" --set tokenizer.train=true
+  --set run.name=gpu_check_moe_512 --set train.steps=100 --set metrics.experts_every=50 "${text[@]}"
 
-printf '\n%s\nLibTorch %s\nnvcc %s\n\n' "$gpu" "${libtorch[@]}"
+printf '\n%s\nLibTorch %s\nnvcc %s\nlogs %s\n\n' "$gpu" "${libtorch[@]}" "$logs"
 printf '%s\n' "${rows[@]}"
 [[ ! ${rows[*]} =~ "exit " ]]

@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
     const mm::DeviceSetup setup = mm::set_up_device(config.run, config.train.precision);
     const auto tokenizer = mm::load_tokenizer(config.tokenizer.path);
     mm::Parameters parameters(config.model, setup.device, setup.compute_type, /*trainable=*/false);
-    mm::load_weights(run, config.model.tie_word_embeddings, parameters);
+    mm::load_weights(run, config.model.tie_word_embeddings, parameters, "--run");
     mm::CausalLm model(config.model, parameters);
     options.context = config.data.sequence_length;
     mm::log_info(prompt + mm::generate(model, *tokenizer, prompt, options));

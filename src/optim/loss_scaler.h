@@ -11,6 +11,7 @@ class LossScaler {
  public:
   LossScaler(bool enabled, at::Device device);
 
+  bool enabled() const { return enabled_; }
   const at::Tensor& scale() const { return scale_; }                ///< scalar fp32
   const at::Tensor& finite_steps() const { return finite_steps_; }  ///< scalar int32: since the last change
   /// `skip` is 1 when the step was not finite.

@@ -52,8 +52,8 @@ DeviceSetup set_up_device(const RunSection& run, const std::string& precision) {
   const int cores = std::max(static_cast<int>(std::thread::hardware_concurrency()), 1);
   const int threads = run.threads > 0 ? static_cast<int>(run.threads) : cores;
   at::set_num_threads(threads);
-  setup.description = setup.device.is_cuda() ? setup.device.str()
-                                             : format("cpu, %d thread%s", threads, threads == 1 ? "" : "s");
+  setup.description =
+      setup.device.is_cuda() ? setup.device.str() : format("cpu, %d thread%s", threads, threads == 1 ? "" : "s");
   setup.description += std::string(", ") + type_name(setup.compute_type);
   return setup;
 }

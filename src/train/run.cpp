@@ -134,9 +134,8 @@ ExitCode train_run(const RunConfig& config) {
   std::vector<std::unique_ptr<MetricSink>> sinks;
   sinks.push_back(std::make_unique<JsonlSink>(config.folder(), state.step));
   sinks.push_back(std::make_unique<ConsoleSink>(config.metrics));
-  const double gemm_rate = measure_gemm_rate(setup.device, setup.compute_type);
   install_stop_handlers();
-  Trainer trainer({config, setup, *tokenizer, data, store, sinks, gemm_rate}, state);
+  Trainer trainer({config, setup, *tokenizer, data, store, sinks}, state);
   const ExitCode code = trainer.run();
   show_status("");
   log_info(format(code == ExitCode::kFinished ? "finished  at step %lld, checkpoints in %s"

@@ -2,6 +2,7 @@
 // prefix, a few scalars as tensors, and the counters as JSON.
 #include "train/train_state.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -21,9 +22,21 @@ NamedTensors optimizer_tensors(const Parameters& parameters, const AdamW& optimi
   append(tensors, "exp_avg.", parameters.named(optimizer.first_moment()));
   append(tensors, "exp_avg_sq.", parameters.named(optimizer.second_moment()));
   tensors.emplace_back("updates", optimizer.updates());
-  tensors.emplace_back("loss_scale", scaler.scale());
-  tensors.emplace_back("loss_scale_finite_steps", scaler.finite_steps());
+  if (scaler.enabled()) {
+    tensors.emplace_back("loss_scale", scaler.scale());
+    tensors.emplace_back("loss_scale_finite_steps", scaler.finite_steps());
+  }
   return tensors;
+}
+
+/// The precision may change under a run: a loss scale goes only from fp16 to fp16.
+void keep_loss_scale_in_both_or_neither(NamedTensors& saved, NamedTensors& own) {
+  const auto is_loss_scale = [](const auto& entry) { return entry.first.starts_with("loss_scale"); };
+  if (std::any_of(saved.begin(), saved.end(), is_loss_scale) && std::any_of(own.begin(), own.end(), is_loss_scale)) {
+    return;
+  }
+  std::erase_if(saved, is_loss_scale);
+  std::erase_if(own, is_loss_scale);
 }
 
 /// JSON has no infinity: a loss that was never measured is null.
@@ -68,8 +81,9 @@ Checkpoint TrainState::checkpoint() const {
 
 void TrainState::restore(const LoadedCheckpoint& loaded) {
   copy_named(loaded.checkpoint.model, parameters.named(parameters.master()), loaded.folder + "/model.safetensors");
-  copy_named(loaded.checkpoint.optimizer, optimizer_tensors(parameters, optimizer, scaler),
-             loaded.folder + "/optimizer.safetensors");
+  NamedTensors saved = loaded.checkpoint.optimizer, own = optimizer_tensors(parameters, optimizer, scaler);
+  keep_loss_scale_in_both_or_neither(saved, own);
+  copy_named(saved, own, loaded.folder + "/optimizer.safetensors");
   parameters.refresh_shadow();
   try {
     const auto state = nlohmann::json::parse(loaded.checkpoint.state_json);

@@ -41,7 +41,8 @@ Trainer::Trainer(const TrainerParts& parts, TrainState& state)
       state_(state),
       bytes_per_token_v_(bytes_per_token(parts.tokenizer, config_.model.vocab_size, parts.setup.device)),
       flops_per_step_(flops_per_token(config_.model, config_.data.sequence_length) *
-                      static_cast<double>(config_.tokens_per_step())) {}
+                      static_cast<double>(config_.tokens_per_step())),
+      gemm_rate_(measure_gemm_rate(parts.setup.device, parts.setup.compute_type)) {}
 
 ExitCode Trainer::run() {
   while (state_.step < config_.train.steps && !asked_to_stop()) {
@@ -105,7 +106,7 @@ double Trainer::learning_rate_now() const {
   return config_.optim.learning_rate * learning_rate_factor(state_.step, config_.train.steps, config_.schedule);
 }
 
-StepRecord Trainer::record_of(const StepResult& result, double learning_rate, Clock::time_point start) const {
+StepRecord Trainer::record_of(const StepResult& result, double learning_rate, Clock::time_point start) {
   StepRecord record;
   record.step = state_.step;
   record.total_steps = config_.train.steps;
@@ -114,7 +115,12 @@ StepRecord Trainer::record_of(const StepResult& result, double learning_rate, Cl
   record.learning_rate = learning_rate;
   result.read_into(record);
   record.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  if (parts_.gemm_rate > 0) record.mfu = flops_per_step_ / record.seconds / parts_.gemm_rate;
+  record.mfu = flops_per_step_ / record.seconds / gemm_rate_;
+  // Faster than a matrix product: the rate was measured while the device was busy with something else.
+  if (record.mfu > 1) {
+    gemm_rate_ = std::max(gemm_rate_, measure_gemm_rate(parts_.setup.device, parts_.setup.compute_type));
+    record.mfu = flops_per_step_ / record.seconds / gemm_rate_;
+  }
   return record;
 }
 

@@ -23,7 +23,6 @@ struct TrainerParts {
   const Datasets& data;
   CheckpointStore& store;
   std::vector<std::unique_ptr<MetricSink>>& sinks;
-  double gemm_rate = 0;  ///< FLOP/s, the denominator of MFU; 0: unknown
 };
 
 class Trainer {
@@ -44,7 +43,7 @@ class Trainer {
   /// What gradients are divided by: the loss scale, and more where the norm is clipped.
   at::Tensor gradient_divisor(const StepResult& result) const;
   double learning_rate_now() const;
-  StepRecord record_of(const StepResult& result, double learning_rate, Clock::time_point start) const;
+  StepRecord record_of(const StepResult& result, double learning_rate, Clock::time_point start);
   void seed_dropout(int64_t micro_step) const;
   void watch_divergence(const StepRecord& record);
 
@@ -68,6 +67,7 @@ class Trainer {
   TrainState& state_;
   at::Tensor bytes_per_token_v_;
   double flops_per_step_;
+  double gemm_rate_;  ///< FLOP/s, the denominator of MFU
   Evaluated last_evaluation_;
   int64_t saved_step_ = -1;
   int64_t skipped_in_a_row_ = 0;

@@ -130,9 +130,17 @@ TEST(Config, MissingFirstWeightsNameThePlaceAndBothWaysOut) {
   EXPECT_EQ(program.exit_code, kCheckpoint);
   EXPECT_EQ(program.err, "error: init.from: got pretrain_512_moe.safetensors, and there is nothing at " +
                              std::filesystem::canonical(workplace.folder()).string() +
-                             "/pretrain_512_moe.safetensors, want weights to start from (train from scratch with "
-                             "--set init.from=\"\", or put the file there)\n");
+                             "/pretrain_512_moe.safetensors, want weights (train from scratch with --set "
+                             " init.from=\"\", or put the file there)\n");
   EXPECT_FALSE(workplace.exists("output"));
+}
+
+TEST(Config, AFolderThatCannotBeMadeIsAnErrorOfTheStorage) {
+  const Workplace workplace;
+  workplace.write("output", "a file");
+  const Finished program = workplace.pretrain(train("dense", "a"));
+  EXPECT_EQ(program.exit_code, 7);
+  EXPECT_EQ(program.err, "error: output/a: got Not a directory, want a folder to write to\n");
 }
 
 /// Runs pretrain in an empty folder, which must stay empty.

@@ -18,7 +18,7 @@ TEST(InitialWeights, NothingThereNamesThePlaceAndBothWaysOut) {
   EXPECT_EQ(error.code, ExitCode::kCheckpoint);
   EXPECT_EQ(error.message, "init.from: got weights/./pretrain_512_moe.safetensors, and there is nothing at " +
                                (fs::current_path() / "weights/pretrain_512_moe.safetensors").string() +
-                               ", want weights to start from (train from scratch with --set init.from=\"\", or put "
+                               ", want weights (train from scratch with --set init.from=\"\", or put "
                                "the file there)");
 }
 
@@ -28,14 +28,17 @@ TEST(InitialWeights, AnotherKindOfFileAndAnEmptyFolderAreRefused) {
   const Thrown file = thrown_by([&] { find_weights(folder / "weights.pth"); });
   EXPECT_EQ(file.code, ExitCode::kCheckpoint);
   EXPECT_EQ(file.message, "init.from: got " + folder / "weights.pth" +
-                              ", want a .safetensors file, a checkpoint folder or a run (in Python, "
-                              "safetensors.torch.save_file(torch.load(path), \"x.safetensors\") converts a .pth file; "
-                              "or train from scratch with --set init.from=\"\")");
+                              ", want a .safetensors file, a checkpoint folder or a run (train from scratch with --set "
+                              "init.from=\"\", or convert a .pth file in Python with "
+                              "safetensors.torch.save_file(torch.load(path), \"x.safetensors\"))");
   const Thrown empty = thrown_by([&] { find_weights(folder.path()); });
   EXPECT_EQ(empty.code, ExitCode::kCheckpoint);
   EXPECT_EQ(empty.message, "init.from: got " + folder.path() +
-                               ", want a folder with model.safetensors or checkpoints/ (name a run below output/, or "
-                               "train from scratch with --set init.from=\"\")");
+                               ", want a folder with model.safetensors or checkpoints/ (train from scratch with --set "
+                               "init.from=\"\", or name a run below output/)");
+  const Thrown generating = thrown_by([&] { find_weights(folder.path(), "--run"); });
+  EXPECT_EQ(generating.message, "--run: got " + folder.path() +
+                                    ", want a folder with model.safetensors or checkpoints/ (name a run below output/)");
 }
 
 TEST(InitialWeights, ARunACheckpointAndItsFileGiveTheWeightsThatWereSaved) {

@@ -28,6 +28,23 @@ TEST(TrainState, AMixtureInFp16SurvivesWithItsLossScale) {
   expect_round_trip(moe_settings({"train.steps=3", "train.precision=fp16"}));
 }
 
+TEST(TrainState, ALossScaleGoesOnlyFromFp16ToFp16) {
+  const TempFolder folder;
+  const auto saved = [&](const std::string& precision, double scale) {
+    TinyRun run(folder / precision, tiny_config({"train.precision=" + precision}));
+    if (run.state.scaler.enabled()) run.state.scaler.scale().fill_(scale);
+    return LoadedCheckpoint{0, "step_0", run.state.checkpoint()};
+  };
+  TinyRun fp16(folder / "a", tiny_config({"train.precision=fp16"}));
+  fp16.state.restore(saved("fp32", 1));
+  EXPECT_EQ(fp16.state.scaler.scale().item<double>(), 65536);
+  fp16.state.restore(saved("fp16", 128));
+  EXPECT_EQ(fp16.state.scaler.scale().item<double>(), 128);
+  TinyRun fp32(folder / "b", tiny_config({"train.precision=fp32"}));
+  fp32.state.restore(saved("fp16", 128));
+  EXPECT_EQ(fp32.state.scaler.scale().item<double>(), 1);
+}
+
 TEST(TrainState, ARestoredStateTakesTheSameNextStep) {
   const TempFolder folder;
   TinyRun run(folder.path(), tiny_config(moe_settings({"train.steps=2"})));
@@ -65,7 +82,10 @@ TEST(TrainState, OtherDataThanBeforeIsRefused) {
   TinyRun other(folder / "other", tiny_config(), sentences(61));
   const Thrown error = thrown_by([&] { other.state.restore(saved); });
   EXPECT_EQ(error.code, ExitCode::kData);
-  EXPECT_EQ(error.message, "");
+  EXPECT_EQ(error.message,
+            "data.train: got other text or tokens than output/a/checkpoints/step_6 was trained on, want the files as "
+            "they were (restore them, or start another run with --set run.name=<name> --set "
+            "init.from=output/a/checkpoints/step_6)");
 }
 
 TEST(TrainState, AnotherModelsCheckpointAndABrokenStateAreRefused) {
