@@ -6,7 +6,9 @@
 #include <ATen/ops/ones.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 #include "core/error.h"
@@ -70,18 +72,23 @@ void synchronize(at::Device device) {
 }
 
 double measure_gemm_rate(at::Device device, at::ScalarType type) {
-  const int64_t n = device.is_cuda() ? 8192 : 1536;
-  const at::Tensor a = at::ones({n, n}, at::TensorOptions().dtype(type).device(device)), b = a.clone();
-  double best_seconds = 1e9;
-  for (int run = 0; run < 6; ++run) {
-    synchronize(device);
-    const auto start = std::chrono::steady_clock::now();
-    at::mm(a, b);
-    synchronize(device);
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (run > 0) best_seconds = std::min(best_seconds, elapsed.count());
+  constexpr int kRuns = 6;
+  constexpr double kLongestRun = 0.2;  // seconds: larger products than that say nothing new of this device
+  double rate = 0;
+  for (const int64_t n : {128, 512, 1536, 8192}) {
+    const double flops = 2.0 * std::pow(static_cast<double>(n), 3);
+    if (rate > 0 && flops / rate > kLongestRun) break;
+    const at::Tensor a = at::ones({n, n}, at::TensorOptions().dtype(type).device(device)), b = a.clone();
+    for (int run = 0; run < kRuns; ++run) {
+      synchronize(device);
+      const auto start = std::chrono::steady_clock::now();
+      at::mm(a, b);
+      synchronize(device);
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      rate = std::max(rate, flops / elapsed.count());
+    }
   }
-  return 2.0 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n) / best_seconds;
+  return rate;
 }
 
 }  // namespace mm

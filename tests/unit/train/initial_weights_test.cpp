@@ -37,8 +37,9 @@ TEST(InitialWeights, AnotherKindOfFileAndAnEmptyFolderAreRefused) {
                                ", want a folder with model.safetensors or checkpoints/ (train from scratch with --set "
                                "init.from=\"\", or name a run below output/)");
   const Thrown generating = thrown_by([&] { find_weights(folder.path(), "--run"); });
-  EXPECT_EQ(generating.message, "--run: got " + folder.path() +
-                                    ", want a folder with model.safetensors or checkpoints/ (name a run below output/)");
+  EXPECT_EQ(generating.message,
+            "--run: got " + folder.path() +
+                ", want a folder with model.safetensors or checkpoints/ (name a run below output/)");
 }
 
 TEST(InitialWeights, ARunACheckpointAndItsFileGiveTheWeightsThatWereSaved) {

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Runs the commands that README.md shows of the programs, as written. A training that would take longer than a moment
+# gets --check. Wants a build and the run that scripts/quickstart.sh leaves. The two scripts of the README are not
+# called here: this is called after them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+mapfile -t commands < <(
+  awk '/^ *```/ {inside = !inside; next} inside' README.md | sed -e 's/^ *//' |
+    sed -e ':join' -e '/\\$/ {N; s/ *\\\n */ /; b join}' | grep '^build/')
+((${#commands[@]})) || { echo "README.md: got no command of a program, want some" >&2; exit 1; }
+
+for command in "${commands[@]}"; do
+  if [[ $command == */pretrain* && $command != *--check* && $command != *--bench* ]]; then command+=' --check'; fi
+  echo "+ $command"
+  bash -c "$command" || { echo "README.md: got exit $? from the command above, want 0" >&2; exit 1; }
+done
+echo "${#commands[@]} passed, 0 failed"
