@@ -58,15 +58,18 @@ ExitCode Trainer::run() {
 }
 
 StepRecord Trainer::step() {
-  const auto start = std::chrono::steady_clock::now();
-  const StepResult result = compute_gradients();  // 1-3: batches, forward and backward, norm
+  const auto start = Clock::now();
+  // 1-3: the micro-batches, forward and backward of each, the norm. A step that is not finite changes nothing below.
+  const StepResult result = compute_gradients();
+  // 4: learning rate, clip, optimizer
   const double learning_rate = learning_rate_now();
-  state_.optimizer.step(learning_rate, gradient_divisor(result), result.skipped);  // 4
+  state_.optimizer.step(learning_rate, gradient_divisor(result), result.skipped);
   state_.parameters.refresh_shadow();
   state_.scaler.update(result.skipped);
   state_.step += 1;
   state_.tokens_total += config_.tokens_per_step();
-  return record_of(result, learning_rate, start);  // 5
+  // 5: what is to be told of it
+  return record_of(result, learning_rate, start);
 }
 
 StepResult Trainer::compute_gradients() {
