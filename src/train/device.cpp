@@ -73,18 +73,20 @@ void synchronize(at::Device device) {
 
 double measure_gemm_rate(at::Device device, at::ScalarType type) {
   constexpr int kRuns = 6;
-  constexpr double kLongestRun = 0.2;  // seconds: larger products than that say nothing new of this device
+  constexpr double kLongestRun = 2.0, kLongestSize = 0.5;  // seconds: larger products say nothing new of this device
   double rate = 0;
   for (const int64_t n : {128, 512, 1536, 8192}) {
     const double flops = 2.0 * std::pow(static_cast<double>(n), 3);
     if (rate > 0 && flops / rate > kLongestRun) break;
     const at::Tensor a = at::ones({n, n}, at::TensorOptions().dtype(type).device(device)), b = a.clone();
-    for (int run = 0; run < kRuns; ++run) {
+    double spent = 0;
+    for (int run = 0; run < kRuns && spent < kLongestSize; ++run) {
       synchronize(device);
       const auto start = std::chrono::steady_clock::now();
       at::mm(a, b);
       synchronize(device);
       const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      spent += elapsed.count();
       rate = std::max(rate, flops / elapsed.count());
     }
   }
