@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "metrics/record_file.h"
 #include "metrics/record.h"
+#include "metrics/record_file.h"
 
 namespace mm {
 

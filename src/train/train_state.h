@@ -24,8 +24,8 @@ struct TrainState {
   AdamW optimizer;
   LossScaler scaler;
   BatchLoader loader;
-  int64_t step = 0;                                                  ///< updates done
-  int64_t tokens_total = 0;                                          ///< targets trained on
+  int64_t step = 0;           ///< updates done
+  int64_t tokens_total = 0;   ///< targets trained on
   uint64_t data_fingerprint;  ///< of the training data, which the order of the samples depends on
   double best_loss = std::numeric_limits<double>::infinity();        ///< lowest validation loss so far
   double best_saved_loss = std::numeric_limits<double>::infinity();  ///< of the checkpoint that `best` points at
