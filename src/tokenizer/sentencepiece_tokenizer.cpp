@@ -81,6 +81,13 @@ class SentencepieceTokenizer : public Tokenizer {
     return text;
   }
 
+  std::string decode_with_control(std::span<const int32_t> ids) const override {
+    std::string text;
+    for (const int32_t id : ids) text += processor_.IsControl(id) ? processor_.IdToPiece(id) : text_at(id);
+    if (adds_space_ && text.starts_with(' ')) text.erase(0, 1);
+    return text;
+  }
+
   int64_t vocab_size() const override { return static_cast<int64_t>(texts_.size()); }
   int32_t bos_id() const override { return processor_.bos_id(); }
   int32_t eos_id() const override { return processor_.eos_id(); }

@@ -4,23 +4,30 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "tokenizer/byte_level_tokenizer.h"
 #include "tokenizer/sentencepiece_tokenizer.h"
 
 namespace mm {
+namespace {
+
+constexpr std::string_view kWanted = "a sentencepiece .model file or a tokenizer.json";
+
+}  // namespace
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
+  namespace fs = std::filesystem;
   std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) {
-    throw Error(
-        ExitCode::kData,
-        got_want("tokenizer.path", path.empty() ? "nothing" : "no file at " + path, "a sentencepiece .model file",
-                 "set tokenizer.train to true to train it from data.train, or put the file there"));
+  const fs::path in_folder = fs::path(path) / "tokenizer.json";
+  if (fs::is_regular_file(in_folder, ignored)) return load_byte_level(in_folder.string());
+  if (!fs::is_regular_file(path, ignored)) {
+    throw Error(ExitCode::kData,
+                got_want("tokenizer.path", path.empty() ? "nothing" : "no file at " + path, kWanted,
+                         "set tokenizer.train to true to train it from data.train, or put the file there"));
   }
-  const std::string ending = std::filesystem::path(path).extension().string();
+  const std::string ending = fs::path(path).extension().string();
   if (ending == ".model") return load_sentencepiece(path);
-  throw Error(ExitCode::kData,
-              got_want("tokenizer.path", path, "a sentencepiece .model file",
-                       ending == ".json" ? "a Hugging Face tokenizer.json cannot be read yet" : "name another file"));
+  if (ending == ".json") return load_byte_level(path);
+  throw Error(ExitCode::kData, got_want("tokenizer.path", path, kWanted, "name another file"));
 }
 
 }  // namespace mm

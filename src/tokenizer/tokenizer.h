@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,26 +16,37 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// The tokens of `text` (valid UTF-8), without BOS and EOS. Words such as `<s>` in the text are text, not control
-  /// tokens.
+  /// The tokens of `text`, without BOS and EOS around them. Words such as `<s>` in the text are text to a sentencepiece
+  /// model, but the control tokens themselves to a tokenizer.json, as with the Python library that made it.
+  /// Of text that is not valid UTF-8 a tokenizer.json keeps every byte; sentencepiece reads U+FFFD for what is broken.
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
 
   /// The bytes that `ids` stand for, control tokens left out. The ids of a character cut in half give an incomplete
-  /// UTF-8 sequence. Throws Error(kInternal) for an id outside the vocabulary.
+  /// UTF-8 sequence; lossy_utf8() gives the text that Python shows. Throws Error(kInternal) for an id outside the
+  /// vocabulary.
   virtual std::string decode(std::span<const int32_t> ids) const = 0;
 
+  /// decode() with control tokens written by name, such as `<|im_end|>`. Those without a name are left out.
+  virtual std::string decode_with_control(std::span<const int32_t> ids) const { return decode(ids); }
+
+  /// The highest id plus one. A tokenizer.json may skip ids, which then stand for nothing.
   virtual int64_t vocab_size() const = 0;
   virtual int32_t bos_id() const = 0;
   virtual int32_t eos_id() const = 0;
 
+  /// The token that fills rows of a fixed length, if the tokenizer names one; MiniMind takes 0 where it does not.
+  virtual std::optional<int32_t> pad_id() const { return std::nullopt; }
+
   /// Bytes of raw text that token `id` stands for, 0 for control tokens: the denominator of bits per byte.
   virtual int64_t token_bytes(int32_t id) const = 0;
 
-  /// Hash of the tokenizer file: equal fingerprints give equal tokens.
+  /// Hash of the tokenizer file, and of BOS and EOS where another file names them: equal fingerprints give equal
+  /// tokens.
   virtual uint64_t fingerprint() const = 0;
 };
 
-/// Loads the tokenizer at `path` by the ending of its name: `.model` is sentencepiece.
+/// Loads the tokenizer at `path` by the ending of its name: `.model` is sentencepiece, `.json` a Hugging Face
+/// tokenizer.json with byte-level BPE. A folder stands for the tokenizer.json in it.
 /// Throws Error(kData) when the file is missing, of another kind or damaged.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 

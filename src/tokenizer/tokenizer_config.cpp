@@ -6,7 +6,7 @@
 namespace mm {
 
 void TokenizerConfig::visit(Fields& fields) {
-  fields("path", path, "the tokenizer file, a sentencepiece .model");
+  fields("path", path, "the tokenizer file: a sentencepiece .model or a Hugging Face tokenizer.json");
   fields("train", train, "train the tokenizer from data.train when there is no file at tokenizer.path");
   fields("vocab_size", vocab_size, "vocabulary to train; null: as large as the model's",
          {.min = 300, .max = 1 << 20, .unit = "tokens"});

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <iterator>
+#include <vector>
 
 #include "temp_folder.h"
 #include "thrown.h"
@@ -146,6 +147,38 @@ TEST(Files, MapShowsTheBytes) {
   mm::write_file_atomic(folder / "empty", "");
   EXPECT_EQ(text_of(mm::MappedFile(folder / "x", mm::ExitCode::kData)), "mapped");
   EXPECT_TRUE(mm::MappedFile(folder / "empty", mm::ExitCode::kData).bytes().empty());
+}
+
+/// Memory of this process that files are mapped to, in KiB.
+long mapped_kib() {
+  const std::string status = mm::read_file("/proc/self/status", mm::ExitCode::kInternal);
+  return std::stol(status.substr(status.find("RssFile:") + 8));
+}
+
+TEST(Files, ReleasedPagesLeaveMemoryAndComeBackFromTheFile) {
+  const TempFolder folder;
+  const std::string bytes(size_t{32} << 20, 'x');
+  mm::write_file_atomic(folder / "x", bytes);
+  const mm::MappedFile map(folder / "x", mm::ExitCode::kData);
+  EXPECT_TRUE(text_of(map) == bytes);
+  const long before = mapped_kib();
+  map.release(map.bytes().data() + 1, map.bytes().size() - 1);
+  EXPECT_LT(mapped_kib(), before - 30 * 1024);
+  EXPECT_TRUE(text_of(map) == bytes);
+}
+
+TEST(Files, ReleaseLeavesAloneWhatIsNotMapped) {
+  const TempFolder folder;
+  mm::write_file_atomic(folder / "x", "mapped");
+  mm::write_file_atomic(folder / "empty", "");
+  const mm::MappedFile map(folder / "x", mm::ExitCode::kData);
+  std::vector<char> heap(1 << 20, 'h');
+  map.release(heap.data(), heap.size());
+  map.release(nullptr, SIZE_MAX);
+  map.release(map.bytes().data() + 3, SIZE_MAX);
+  mm::MappedFile(folder / "empty", mm::ExitCode::kData).release(heap.data(), heap.size());
+  EXPECT_EQ(heap, std::vector<char>(1 << 20, 'h'));
+  EXPECT_EQ(text_of(map), "mapped");
 }
 
 TEST(Files, MapSurvivesMoves) {

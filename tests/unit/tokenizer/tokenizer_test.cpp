@@ -99,6 +99,7 @@ TEST_F(TokenizerTest, ControlTokensStandForNothingAndNeverComeFromText) {
   EXPECT_EQ(tokenizer_->eos_id(), 2);
   EXPECT_EQ(tokenizer_->token_bytes(1), 0);
   EXPECT_EQ(tokenizer_->decode(std::vector<int32_t>{1, 2}), "");
+  EXPECT_EQ(tokenizer_->decode_with_control(std::vector<int32_t>{1, 2}), "<s></s>");
   for (const int32_t id : tokenizer_->encode("<s>a</s>")) EXPECT_GT(id, 2);
 }
 
@@ -114,14 +115,15 @@ TEST_F(TokenizerTest, WordsOfTheTrainingTextAreFewTokens) {
 
 TEST(LoadTokenizer, AMissingFileNamesThePathAndBothWaysOut) {
   EXPECT_EQ(load_error("no/such.model"),
-            "tokenizer.path: got no file at no/such.model, want a sentencepiece .model file "
+            "tokenizer.path: got no file at no/such.model, want a sentencepiece .model file or a tokenizer.json "
             "(set tokenizer.train to true to train it from data.train, or put the file there)");
 }
 
-TEST(LoadTokenizer, AHuggingFaceTokenizerIsRefusedByName) {
-  const std::string path = temporary_path("tokenizer.json");
+TEST(LoadTokenizer, AFileOfAnUnknownKindIsRefusedByName) {
+  const std::string path = temporary_path("tokenizer.txt");
   write_file_atomic(path, "{}");
-  EXPECT_NE(load_error(path).find("tokenizer.json cannot be read yet"), std::string::npos);
+  EXPECT_EQ(load_error(path), "tokenizer.path: got " + path +
+                                  ", want a sentencepiece .model file or a tokenizer.json (name another file)");
 }
 
 TEST(LoadTokenizer, DamagedFilesAreRefused) {
