@@ -8,14 +8,17 @@ target_compile_options(mm_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Winvalid-pch>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${MM_WERROR}>>:-Werror -Wno-error=restrict -Wno-error=stringop-overflow>)
 if(MM_SANITIZE)
-  target_compile_options(mm_flags INTERFACE -fsanitize=${MM_SANITIZE} -fno-omit-frame-pointer)
+  target_compile_options(mm_flags INTERFACE
+    -fsanitize=${MM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(mm_flags INTERFACE -fsanitize=${MM_SANITIZE})
 endif()
 
-# One precompiled header for every target that sees LibTorch: the header costs 15 s, a reuse 2 s.
-add_library(mm_torch_pch STATIC ${CMAKE_SOURCE_DIR}/scripts/cmake/torch_pch.cpp)
-target_link_libraries(mm_torch_pch PUBLIC mm_flags mm::libtorch)
-target_precompile_headers(mm_torch_pch PRIVATE <torch/types.h> <torch/csrc/autograd/custom_function.h>)
+if(TARGET mm::libtorch)
+  # One precompiled header for every target that sees LibTorch: the header costs 15 s, a reuse 2 s.
+  add_library(mm_torch_pch STATIC ${CMAKE_SOURCE_DIR}/scripts/cmake/torch_pch.cpp)
+  target_link_libraries(mm_torch_pch PUBLIC mm_flags mm::libtorch)
+  target_precompile_headers(mm_torch_pch PRIVATE <torch/types.h> <torch/csrc/autograd/custom_function.h>)
+endif()
 
 # mm_torch(<target>): <target> includes LibTorch headers.
 function(mm_torch target)
@@ -25,8 +28,13 @@ endfunction()
 
 # mm_library(<folder> [TORCH] SOURCES <files> [PLAIN <files>] [DEPENDS <targets>])
 # PLAIN: sources of a TORCH library that see no LibTorch header; they compile in a second without the precompiled one.
+# A build without LibTorch has them alone.
 function(mm_library name)
   cmake_parse_arguments(ARG "TORCH" "" "SOURCES;PLAIN;DEPENDS" ${ARGN})
+  if(ARG_TORCH AND NOT TARGET mm::libtorch)
+    set(ARG_TORCH FALSE)
+    set(ARG_SOURCES "")
+  endif()
   add_library(mm_${name} STATIC ${ARG_SOURCES} ${ARG_PLAIN})
   add_library(mm::${name} ALIAS mm_${name})
   target_link_libraries(mm_${name} PUBLIC mm_flags ${ARG_DEPENDS})

@@ -10,6 +10,10 @@ void CheckpointConfig::visit(Fields& fields) {
          {.min = 0, .unit = "steps"});
   fields("keep", keep, "newest checkpoints to keep; the one with the lowest validation loss is kept besides",
          {.min = 1});
+  fields("pth", pth,
+         "with every checkpoint, pretrain_<hidden_size>[_moe].pth in the run folder, for MiniMind's own programs: in the "
+         "layout of that generation; auto: the newest that can hold the model",
+         {.choices = {"auto", "off", "g1", "g2", "g3", "g4"}});
 }
 
 }  // namespace mm

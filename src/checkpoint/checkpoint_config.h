@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace mm {
 
@@ -10,6 +11,7 @@ class Fields;
 struct CheckpointConfig {
   int64_t every = 500;  ///< steps between checkpoints; 0: only at the end and when stopped
   int64_t keep = 2;     ///< newest checkpoints to keep; the best one is kept besides
+  std::string pth = "auto";  ///< MiniMind generation of the .pth beside them, "auto" or "off"
 
   void visit(Fields& fields);
 };

@@ -129,7 +129,9 @@ void CheckpointStore::save(int64_t step, const Checkpoint& checkpoint, bool best
   }
   if (!whole) {
     const TemporaryFolder temporary(temporary_name(folder));
-    write_safetensors(temporary.path() + "/" + kModelFile, checkpoint.model, {{"format", "pt"}});
+    std::map<std::string, std::string> metadata = checkpoint.model_metadata;
+    metadata.emplace("format", "pt");
+    write_safetensors(temporary.path() + "/" + kModelFile, checkpoint.model, metadata);
     write_safetensors(temporary.path() + "/" + kOptimizerFile, checkpoint.optimizer);
     write_file_atomic(temporary.path() + "/" + kStateFile, checkpoint.state_json);
     write_manifest(temporary.path(), step, kFiles);

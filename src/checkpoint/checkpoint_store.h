@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ struct Checkpoint {
   NamedTensors model;
   NamedTensors optimizer;
   std::string state_json;  ///< step, schedule, random streams, data position: the trainer's, opaque here
+  std::map<std::string, std::string> model_metadata = {};  ///< of model.safetensors, for its other readers
 };
 
 struct LoadedCheckpoint {

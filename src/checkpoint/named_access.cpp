@@ -15,9 +15,9 @@ namespace {
 
 constexpr size_t kNamesInFull = 10;
 
-std::string shape_text(const at::Tensor& tensor) {
+std::string shape_text(at::IntArrayRef shape) {
   std::string text = "[";
-  for (const int64_t size : tensor.sizes()) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  for (const int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
   return text + "]";
 }
 
@@ -34,42 +34,51 @@ void add_list(std::vector<std::string>& lists, const char* what, std::vector<std
 
 }  // namespace
 
-void copy_named(const NamedTensors& from, const NamedTensors& into, const std::string& file) {
+void check_named(const NamedTensors& tensors, const std::vector<ExpectedTensor>& want, const std::string& file) {
   std::unordered_map<std::string_view, const at::Tensor*> unused;
-  for (const auto& [name, tensor] : from) unused.emplace(name, &tensor);
+  for (const auto& [name, tensor] : tensors) unused.emplace(name, &tensor);
 
-  std::vector<std::pair<const at::Tensor*, const at::Tensor*>> copies;
   std::vector<std::string> missing, unexpected, mis_shaped;
-  for (const auto& [name, target] : into) {
+  for (const auto& [name, shape] : want) {
     const auto found = unused.find(name);
     if (found == unused.end()) {
-      missing.push_back(name + " " + shape_text(target));
+      missing.push_back(name + " " + shape_text(shape));
       continue;
     }
-    const at::Tensor* source = found->second;
-    unused.erase(found);
-    if (source->sizes() == target.sizes()) {
-      copies.emplace_back(source, &target);
-    } else {
-      mis_shaped.push_back(name + " is " + shape_text(*source) + ", want " + shape_text(target));
+    if (found->second->sizes() != shape) {
+      mis_shaped.push_back(name + " is " + shape_text(found->second->sizes()) + ", want " + shape_text(shape));
     }
+    unused.erase(found);
   }
-  for (const auto& [name, tensor] : from) {
-    if (unused.contains(name)) unexpected.push_back(name + " " + shape_text(tensor));
+  for (const auto& [name, tensor] : tensors) {
+    if (unused.contains(name)) unexpected.push_back(name + " " + shape_text(tensor.sizes()));
   }
 
   std::vector<std::string> lists;
   add_list(lists, "missing", std::move(missing));
   add_list(lists, "unexpected", std::move(unexpected));
   add_list(lists, "of another shape", std::move(mis_shaped));
-  if (!lists.empty()) {
-    throw Error(ExitCode::kCheckpoint,
-                got_want(file, "tensors that do not fit the model (" + join(lists, "; ") + ")",
-                         std::to_string(into.size()) + " tensors with the model's names and shapes",
-                         "use the config that the weights were trained with"));
+  if (lists.empty()) return;
+  throw Error(ExitCode::kCheckpoint,
+              got_want(file, "tensors that do not fit the model (" + join(lists, "; ") + ")",
+                       std::to_string(want.size()) + " tensors with the model's names and shapes",
+                       "use the config that the weights were trained with"));
+}
+
+void copy_named(const NamedTensors& from, const NamedTensors& into, const std::string& file,
+                const std::vector<std::shared_ptr<const MappedFile>>& maps) {
+  std::vector<ExpectedTensor> want;
+  std::unordered_map<std::string_view, const at::Tensor*> targets;
+  for (const auto& [name, target] : into) {
+    want.push_back({name, target.sizes().vec()});
+    targets.emplace(name, &target);
   }
+  check_named(from, want, file);
   const at::NoGradGuard no_grad;
-  for (const auto& [source, target] : copies) target->copy_(*source);
+  for (const auto& [name, source] : from) {
+    targets.at(name)->copy_(source);
+    for (const auto& map : maps) map->release(source.const_data_ptr(), source.nbytes());
+  }
 }
 
 }  // namespace mm

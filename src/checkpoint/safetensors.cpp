@@ -1,14 +1,14 @@
 // Tensors to bytes and back; the header's checks are in safetensors_header.cpp.
 #include "checkpoint/safetensors.h"
 
-#include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
+#include <c10/util/strides.h>
 
 #include <algorithm>
 #include <bit>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "checkpoint/mapped_tensor.h"
 #include "core/error.h"
 #include "core/text.h"
 
@@ -123,22 +123,9 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
 }
 
 at::Tensor SafetensorsFile::tensor(const SafetensorsEntry& entry) const {
-  const at::TensorOptions options(tensor_dtype(entry.dtype));
-  if (entry.begin == entry.end) return at::empty(entry.shape, options);
   const auto data = map_->bytes().subspan(header_.data_start + entry.begin, entry.end - entry.begin);
-  // A bool that is neither 0 nor 1 is undefined behaviour for every reader behind us.
-  if (entry.dtype == SafetensorsDtype::kBool &&
-      std::any_of(data.begin(), data.end(), [](std::byte value) { return value > std::byte{1}; })) {
-    throw Error(ExitCode::kCheckpoint, got_want(path() + ":" + entry.name, "a bool that is neither 0 nor 1", "0 or 1"));
-  }
-  const bool aligned = reinterpret_cast<uintptr_t>(data.data()) % dtype_bytes(entry.dtype) == 0;
-  if (!aligned) {
-    at::Tensor copy = at::empty(entry.shape, options);
-    std::copy(data.begin(), data.end(), static_cast<std::byte*>(copy.mutable_data_ptr()));
-    return copy;
-  }
-  return at::from_blob(
-      const_cast<std::byte*>(data.data()), entry.shape, [map = map_](void*) {}, options);
+  if (entry.dtype == SafetensorsDtype::kBool) check_bools(data, path() + ":" + entry.name);
+  return mapped_tensor(map_, data, tensor_dtype(entry.dtype), entry.shape, c10::contiguous_strides(entry.shape));
 }
 
 NamedTensors SafetensorsFile::tensors() const {

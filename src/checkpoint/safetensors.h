@@ -30,7 +30,7 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::string& path);
 
   const std::string& path() const { return map_->path(); }
-  std::span<const std::byte> bytes() const { return map_->bytes(); }
+  const MappedFile& map() const { return *map_; }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   std::vector<std::string> names() const;  ///< in the order of their data
   bool contains(const std::string& name) const { return by_name_.contains(name); }

@@ -184,6 +184,17 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(data_, size_);
 }
 
+void MappedFile::release(const void* begin, size_t bytes) const {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto map_begin = reinterpret_cast<uintptr_t>(data_);
+  const auto map_end = map_begin + size_;
+  const auto wanted = reinterpret_cast<uintptr_t>(begin);
+  const uintptr_t from = (std::clamp(wanted, map_begin, map_end) + page - 1) / page * page;
+  const uintptr_t to = std::clamp(wanted + std::min(bytes, UINTPTR_MAX - wanted), map_begin, map_end) / page * page;
+  // A hint: where it cannot be followed, the pages stay.
+  if (from < to) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 

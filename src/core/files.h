@@ -51,6 +51,10 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
   const std::string& path() const { return path_; }
 
+  /// Takes the pages that lie wholly in `bytes` bytes from `begin` out of memory; reading them again reads the file
+  /// again. What lies outside the map is left alone, so any pointer will do.
+  void release(const void* begin, size_t bytes) const;
+
  private:
   std::string path_;
   void* data_ = nullptr;
