@@ -11,6 +11,7 @@ namespace mm {
 struct Batch {
   at::Tensor tokens_bt;   ///< [batch, time] int64
   at::Tensor targets_bt;  ///< [batch, time] int64
+  int64_t targets = 0;    ///< how many of them are real
 };
 
 }  // namespace mm

@@ -12,14 +12,14 @@ namespace {
 
 /// `window_of(row)` is the window that a row of the batch holds.
 template <class WindowOf>
-Batch fill_batch(const PackedDataset& dataset, int64_t rows, at::Device device, const WindowOf& window_of) {
+Batch fill_batch(const WindowSource& dataset, int64_t rows, at::Device device, const WindowOf& window_of) {
   const int64_t length = dataset.sequence_length();
   const auto options = at::TensorOptions().dtype(at::kLong).pinned_memory(device.is_cuda());
   Batch batch = {.tokens_bt = at::empty({rows, length}, options), .targets_bt = at::empty({rows, length}, options)};
   auto* tokens = batch.tokens_bt.mutable_data_ptr<int64_t>();
   auto* targets = batch.targets_bt.mutable_data_ptr<int64_t>();
   for (int64_t row = 0; row < rows; ++row) {
-    dataset.fill(window_of(row), tokens + row * length, targets + row * length);
+    batch.targets += dataset.fill(window_of(row), tokens + row * length, targets + row * length);
   }
   if (device.is_cuda()) {
     // The allocator of pinned memory keeps both buffers until the copies are done.
@@ -31,7 +31,7 @@ Batch fill_batch(const PackedDataset& dataset, int64_t rows, at::Device device, 
 
 }  // namespace
 
-BatchLoader::BatchLoader(const PackedDataset& dataset, int64_t micro_batch, uint64_t seed, at::Device device)
+BatchLoader::BatchLoader(const WindowSource& dataset, int64_t micro_batch, uint64_t seed, at::Device device)
     : dataset_(dataset), order_(dataset.windows(), seed), micro_batch_(micro_batch), device_(device) {
   require(micro_batch > 0, "a micro-batch above zero");
 }
@@ -41,6 +41,11 @@ Batch BatchLoader::next() {
       fill_batch(dataset_, micro_batch_, device_, [&](int64_t row) { return order_.window_at(position_ + row); });
   position_ += micro_batch_;
   return batch;
+}
+
+Batch BatchLoader::batch_of(std::span<const int64_t> windows) const {
+  return fill_batch(dataset_, std::ssize(windows), device_,
+                    [&](int64_t row) { return windows[static_cast<size_t>(row)]; });
 }
 
 SequentialLoader::SequentialLoader(const PackedDataset& dataset, int64_t micro_batch, int64_t windows,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "data/batch.h"
 #include "data/packed_dataset.h"
@@ -15,17 +16,20 @@ namespace mm {
 /// Endless shuffled micro-batches. The dataset must outlive the loader.
 class BatchLoader {
  public:
-  BatchLoader(const PackedDataset& dataset, int64_t micro_batch, uint64_t seed, at::Device device = at::kCPU);
+  BatchLoader(const WindowSource& dataset, int64_t micro_batch, uint64_t seed, at::Device device = at::kCPU);
 
   /// The next `micro_batch` sequences; a batch may reach from one epoch into the next.
   Batch next();
+
+  /// These windows, whatever the order of the run; position() stays.
+  Batch batch_of(std::span<const int64_t> windows) const;
 
   /// Sequences consumed since step 0: all that a resumed run needs to know.
   int64_t position() const { return position_; }
   void seek(int64_t position) { position_ = position; }
 
  private:
-  const PackedDataset& dataset_;
+  const WindowSource& dataset_;
   SampleOrder order_;
   int64_t micro_batch_;
   at::Device device_;

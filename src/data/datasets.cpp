@@ -42,8 +42,7 @@ Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer) {
   const std::vector<PackedSource> train = open_sources(config.train, config, tokenizer);
   if (!config.validation.empty()) {
     return {.train = PackedDataset("data.train", train, keep_all, config.sequence_length, LastWindow::kDrop),
-            .validation = PackedDataset("data.validation", open_sources(config.validation, config, tokenizer), keep_all,
-                                        config.sequence_length, LastWindow::kPad)};
+            .validation = open_validation(config, tokenizer)};
   }
 
   std::vector<HeldOut> held_out_of;
@@ -58,6 +57,12 @@ Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer) {
                                 LastWindow::kPad);
   }
   return datasets;
+}
+
+std::optional<PackedDataset> open_validation(const DataConfig& config, const Tokenizer& tokenizer) {
+  if (config.validation.empty()) return {};
+  return PackedDataset("data.validation", open_sources(config.validation, config, tokenizer), keep_all,
+                       config.sequence_length, PackedDataset::LastWindow::kPad);
 }
 
 }  // namespace mm

@@ -21,6 +21,9 @@ struct Datasets {
 /// Error(kData) and Error(kStorage) as TokenStore::open and PackedDataset do.
 Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer);
 
+/// The files of data.validation alone; none when there are none.
+std::optional<PackedDataset> open_validation(const DataConfig& config, const Tokenizer& tokenizer);
+
 /// Which documents of the file `path` are held out, by their number: depends on the name of the file, not on its
 /// folder.
 class HeldOut {

@@ -87,7 +87,7 @@ std::string_view JsonlFile::content() const {
   return {reinterpret_cast<const char*>(bytes().data()), bytes().size()};
 }
 
-JsonlCounts JsonlFile::visit(size_t begin, size_t end, const VisitText& on_text) const {
+JsonlCounts JsonlFile::visit(size_t begin, size_t end, const VisitText& on_text, EmptyTexts empty_texts) const {
   const std::string_view all = content();
   JsonlCounts counts;
   simdjson::dom::parser parser;
@@ -109,8 +109,8 @@ JsonlCounts JsonlFile::visit(size_t begin, size_t end, const VisitText& on_text)
       } else {
         ++counts.documents;
         counts.text_bytes += static_cast<int64_t>(text.size());
-        on_text(text);
       }
+      if (!text.empty() || empty_texts == EmptyTexts::kVisit) on_text(text);
     }
     start = stop + 1;
   }

@@ -17,7 +17,7 @@ namespace mm {
 struct JsonlCounts {
   int64_t documents = 0;
   int64_t text_bytes = 0;
-  int64_t empty_texts = 0;  ///< lines whose text is "": passed over
+  int64_t empty_texts = 0;  ///< lines whose text is ""
 
   JsonlCounts& operator+=(const JsonlCounts& other);
 };
@@ -31,11 +31,17 @@ class JsonlFile {
   /// `text` is valid UTF-8 and lives until the next call.
   using VisitText = std::function<void(std::string_view text)>;
 
-  /// Calls `on_text` with each non-empty text of the lines in [begin, end), byte offsets at starts of lines.
+  /// What becomes of a text that is "".
+  enum class EmptyTexts { kPassOver, kVisit };
+
+  /// Calls `on_text` with each text of the lines in [begin, end), byte offsets at starts of lines.
   /// Other fields of a line are checked as JSON and ignored. May run in several threads at once.
   /// Throws Error(kData) naming `<file>:<line>` for bad JSON, invalid UTF-8, a missing text or one that is no string.
-  JsonlCounts visit(size_t begin, size_t end, const VisitText& on_text) const;
-  JsonlCounts visit(const VisitText& on_text) const { return visit(0, bytes().size(), on_text); }
+  JsonlCounts visit(size_t begin, size_t end, const VisitText& on_text,
+                    EmptyTexts empty_texts = EmptyTexts::kPassOver) const;
+  JsonlCounts visit(const VisitText& on_text, EmptyTexts empty_texts = EmptyTexts::kPassOver) const {
+    return visit(0, bytes().size(), on_text, empty_texts);
+  }
 
   /// Cuts the file into parts of whole lines, about `part_bytes` each: the ends of the parts, the last is the size.
   std::vector<size_t> cut(size_t part_bytes) const;

@@ -9,6 +9,7 @@
 
 #include "data/targets.h"
 #include "data/token_store.h"
+#include "data/window_source.h"
 
 namespace mm {
 
@@ -20,7 +21,7 @@ struct PackedSource {
 
 /// Window w covers the tokens [w * sequence_length, (w + 1) * sequence_length] of the row: the last token of a window
 /// is the first of the next, so every token but the first is a target exactly once. Reading is thread-safe.
-class PackedDataset {
+class PackedDataset : public WindowSource {
  public:
   /// Whether a document (its source and its number there) belongs to the dataset.
   using KeepDocument = std::function<bool(size_t source, int64_t document)>;
@@ -32,22 +33,19 @@ class PackedDataset {
   PackedDataset(const std::string& name, std::vector<PackedSource> sources, const KeepDocument& keep,
                 int64_t sequence_length, LastWindow last_window);
 
-  int64_t windows() const { return windows_; }
-  int64_t sequence_length() const { return sequence_length_; }
-  int64_t documents() const { return documents_; }
-  /// Tokens of all documents, BOS and EOS included.
-  int64_t tokens() const { return tokens_; }
+  int64_t windows() const override { return windows_; }
+  int64_t sequence_length() const override { return sequence_length_; }
+  int64_t documents() const override { return documents_; }
+  int64_t tokens() const override { return tokens_; }
 
-  /// Writes the `sequence_length` tokens of a window and the token that follows each of them. Padding, only in the last
-  /// window of kPad, is token 0 with target kIgnoredTarget. Returns the number of real targets.
-  int64_t fill(int64_t window, int64_t* tokens, int64_t* targets) const;
+  /// Padding, only in the last window of kPad, is token 0 with target kIgnoredTarget.
+  int64_t fill(int64_t window, int64_t* tokens, int64_t* targets) const override;
 
   /// The domain of the document that the window starts in, as an index into domains().
   int32_t domain(int64_t window) const;
   const std::vector<std::string>& domains() const { return domains_; }
 
-  /// Equal fingerprints give equal windows.
-  uint64_t fingerprint() const { return fingerprint_; }
+  uint64_t fingerprint() const override { return fingerprint_; }
 
  private:
   /// Neighbouring documents that are all kept: one range of tokens of one store.

@@ -18,6 +18,17 @@ struct ExpertLoad {
   int64_t at(int64_t layer, int64_t expert) const { return tokens[static_cast<size_t>(layer * experts + expert)]; }
 };
 
+/// One micro-batch of a replayed run, as MiniMind's trainer logs it. Losses are in nats, before any division.
+struct MicroStepRecord {
+  int64_t number = 0;        ///< 1-based, from the start of the first epoch
+  int64_t epoch = 0;         ///< 0-based
+  int64_t step = 0;          ///< in the epoch, as the trainer counts
+  double cross_entropy = 0;  ///< mean over the targets of the micro-batch
+  double aux_loss = 0;       ///< scaled load-balancing loss, summed over layers
+  double learning_rate = 0;
+  std::vector<int64_t> rows;  ///< of the data
+};
+
 /// One optimizer step. Losses are in nats, means over the tokens of the step.
 struct StepRecord {
   int64_t step = 0;  ///< 1-based: the number of the update this record is of
@@ -34,6 +45,8 @@ struct StepRecord {
   double seconds = 0;     ///< wall time of this step
   double mfu = 0;         ///< model FLOP/s over the GEMM rate measured at the start of the run, 0 when unknown
   ExpertLoad load;
+  std::vector<MicroStepRecord> micro_steps;  ///< of a replay: those of this step, behind the last step those then lost
+  int64_t micro_batches = 0;                 ///< of a replay: how many of `micro_steps` the step accumulated
 };
 
 struct EvaluationRecord {

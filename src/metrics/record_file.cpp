@@ -15,10 +15,10 @@
 namespace mm {
 namespace {
 
-std::optional<int64_t> step_of(std::string_view line) {
+std::optional<int64_t> step_of(std::string_view line, std::string_view key) {
   const auto record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!record.is_object()) return std::nullopt;
-  const auto step = record.find("step");
+  const auto step = record.find(key);
   if (step == record.end() || !step->is_number_integer()) return std::nullopt;
   return step->get<int64_t>();
 }
@@ -29,7 +29,7 @@ struct Cut {
 };
 
 /// Walks back from the end: however long the file is, only what goes and one line more is read.
-Cut find_cut(std::string_view text, int64_t resume_step) {
+Cut find_cut(std::string_view text, int64_t resume_step, std::string_view key) {
   Cut cut{text.size(), 0};
   while (cut.kept_bytes > 0) {
     const std::string_view kept = text.substr(0, cut.kept_bytes);
@@ -37,7 +37,7 @@ Cut find_cut(std::string_view text, int64_t resume_step) {
     const size_t newline = kept.substr(0, kept.size() - whole).rfind('\n');
     const size_t start = newline == std::string_view::npos ? 0 : newline + 1;
     if (whole && resume_step > 0) {
-      const std::optional<int64_t> step = step_of(kept.substr(start));
+      const std::optional<int64_t> step = step_of(kept.substr(start), key);
       if (step && *step <= resume_step) break;
     }
     cut.kept_bytes = start;
@@ -52,13 +52,13 @@ Cut find_cut(std::string_view text, int64_t resume_step) {
 
 }  // namespace
 
-RecordFile::RecordFile(const std::string& path, int64_t resume_step) : path_(path) {
+RecordFile::RecordFile(const std::string& path, int64_t resume_step, std::string_view key) : path_(path) {
   descriptor_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw_storage(path_, "a file that can be written");
   try {
     const MappedFile file(path, ExitCode::kStorage);
     const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-    const Cut cut = find_cut(text, resume_step);
+    const Cut cut = find_cut(text, resume_step, key);
     if (cut.lines > 0 && ::ftruncate(descriptor_, static_cast<off_t>(cut.kept_bytes)) != 0) {
       throw_storage(path_, "a file that can be cut back");
     }

@@ -13,7 +13,8 @@ class RecordFile {
   /// Opens `path` for appending, after cutting off what lies behind `resume_step`: records of later steps, lines that
   /// are no record and a last line that a crash left without its newline. `resume_step` 0 is a run from nothing and
   /// cuts everything. Throws Error(kStorage).
-  RecordFile(const std::string& path, int64_t resume_step);
+  ///   key  of a record's step
+  RecordFile(const std::string& path, int64_t resume_step, std::string_view key = "step");
   ~RecordFile();
   RecordFile(const RecordFile&) = delete;
   RecordFile& operator=(const RecordFile&) = delete;

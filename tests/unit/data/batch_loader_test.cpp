@@ -42,6 +42,23 @@ TEST(BatchLoader, AnEpochVisitsEveryTrainingTokenExactlyOnce) {
   EXPECT_EQ(visits, std::vector<int>(visits.size(), 1));
 }
 
+TEST(BatchLoader, WindowsThatAreAskedForComeInThatOrderAndLeaveThePositionAsItIs) {
+  const PackedDataset dataset = small_dataset(LastWindow::kPad);
+  const int64_t last = dataset.windows() - 1;
+  BatchLoader loader(dataset, 4, 1);
+  const Batch batch = loader.batch_of(std::vector<int64_t>{last, 2});
+  std::vector<int64_t> tokens(8), targets(8);
+  int64_t real = 0;
+  for (int64_t row = 0; row < 2; ++row) {
+    real += dataset.fill(row == 0 ? last : 2, tokens.data(), targets.data());
+    EXPECT_TRUE(std::equal(tokens.begin(), tokens.end(), batch.tokens_bt[row].const_data_ptr<int64_t>()));
+    EXPECT_TRUE(std::equal(targets.begin(), targets.end(), batch.targets_bt[row].const_data_ptr<int64_t>()));
+  }
+  EXPECT_EQ(batch.targets, real);
+  EXPECT_LT(batch.targets, 16);
+  EXPECT_EQ(loader.position(), 0);
+}
+
 TEST(BatchLoader, AResumedLoaderGivesTheSameBatches) {
   const PackedDataset dataset = small_dataset(LastWindow::kDrop);
   BatchLoader whole(dataset, 7, 5);
