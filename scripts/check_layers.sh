@@ -24,8 +24,9 @@ awk -v label="$(basename "$PWD")/" '
     may["model"] = "core ops"
     may["optim"] = "core ops"
     may["checkpoint"] = "core"
+    may["interchange"] = "core ops model checkpoint"
     may["distributed"] = "core"
-    may["train"] = "core tokenizer data metrics ops model optim checkpoint distributed"
+    may["train"] = "core tokenizer data metrics ops model optim checkpoint interchange distributed"
     may["app"] = may["train"] " train"
     split("core tokenizer metrics", names)
     for (i in names) torch_free[names[i]] = 1

@@ -1,0 +1,78 @@
+// Three layers: what the shapes and the generation say, what a file beside them says, what the user says.
+#include "interchange/file_model.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "interchange/model_settings.h"
+
+namespace mm {
+namespace {
+
+bool names(const std::vector<std::string>& settings, const std::string& key) {
+  return std::any_of(settings.begin(), settings.end(),
+                     [&](const std::string& setting) { return setting.starts_with("model." + key + "="); });
+}
+
+bool names_key_value_heads(const std::vector<std::string>& settings) {
+  return names(settings, "num_key_value_heads") || names(settings, "n_kv_heads");
+}
+
+ModelConfig resolved(ModelConfig model, const std::string& where) {
+  Problems problems;
+  resolve_model(model, where, problems);
+  problems.throw_if_any();
+  return model;
+}
+
+}  // namespace
+
+FileModel describe_file_model(const std::string& path, const Recognized& recognized, const std::string& settings_path,
+                              const std::vector<std::string>& settings) {
+  ModelConfig model = with_settings(recognized.model, settings);
+  settle_heads(recognized, names_key_value_heads(settings), model);
+  model = resolved(model, settings_path.empty() ? path : settings_path);
+  check_facts(recognized, {{settings_path, model}}, path);
+  return {path, recognized, settings_path, settings, model};
+}
+
+ModelConfig model_with_flags(const FileModel& file, const std::vector<std::string>& flags) {
+  ModelConfig model = with_settings(file.model, flags);
+  settle_heads(file.recognized, names_key_value_heads(flags), model);
+  model = resolved(model, "--set");
+  std::vector<ModelSource> sources;
+  if (!file.settings_path.empty()) sources.push_back({file.settings_path, file.model});
+  sources.push_back({"--set", model});
+  check_facts(file.recognized, sources, file.path);
+  return model;
+}
+
+void complete_from_file(const FileModel& file, ModelConfig& model) {
+  settle_heads(file.recognized, model.num_key_value_heads != file.model.num_key_value_heads, model);
+}
+
+void check_against_file(const FileModel& file, const std::string& config_path, const ModelConfig& config,
+                        const std::vector<std::string>& flags, const ModelConfig& model) {
+  std::vector<ModelSource> sources;
+  if (!file.settings_path.empty()) sources.push_back({file.settings_path, file.model});
+  if (!config_path.empty()) sources.push_back({config_path, config});
+  if (!flags.empty()) sources.push_back({"--set", model});
+  if (sources.empty()) return;
+  check_facts(file.recognized, sources, file.path);
+  if (!file.settings_path.empty()) return;
+
+  std::vector<std::string> conflicts;
+  for (const char* key : {"rope_theta", "rms_norm_eps"}) {
+    const std::string theirs = setting_of(file.model, key), ours = setting_of(model, key);
+    if (theirs == ours || names(flags, key)) continue;
+    conflicts.push_back(got_want(file.path + ":model." + key, ours + " in " + config_path,
+                                 theirs + ", which " + std::string(file.recognized.generation->title) + " has",
+                                 "leave it out of the config, name the generation with init.generation, or insist with "
+                                 "--set model." +
+                                     std::string(key) + "=" + ours));
+  }
+  if (!conflicts.empty()) throw Error(ExitCode::kCheckpoint, join(conflicts, "\n"));
+}
+
+}  // namespace mm

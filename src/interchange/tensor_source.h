@@ -1,0 +1,34 @@
+// Finding and opening whatever holds weights: a file, a Hugging Face folder, a run. Names and shapes stay as they are.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/named_tensors.h"
+#include "checkpoint/pth_file.h"
+#include "core/files.h"
+
+namespace mm {
+
+struct TensorSource {
+  std::string path;      ///< the file that was opened, or the folder when there are several
+  std::string format;    ///< ".pth" or ".safetensors"
+  NamedTensors tensors;  ///< as the file names them, in its order; views of mapped files
+  std::vector<std::shared_ptr<const MappedFile>> maps;
+  std::shared_ptr<const PthFile> training;  ///< a `_resume.pth`: {"model": ..., "optimizer": ...}; else null
+
+  std::string settings_path;          ///< the file that says more about the model, "" when there is none
+  std::vector<std::string> settings;  ///< what it says, as `model.key=value`
+  std::string tokenizer_path;         ///< "" when none was found
+  int64_t sequence_length = 0;        ///< that the run trained with, 0 when unknown
+};
+
+/// `from` is a .pth or .safetensors file, a Hugging Face folder (one file, shards with an index, or pytorch_model.bin),
+/// a run (its best checkpoint, else its newest), or a checkpoint folder in one.
+///   key  the setting or option that `from` is the value of, for messages
+/// Throws Error(kCheckpoint) naming the path looked at and the ways out.
+TensorSource open_tensor_source(const std::string& from, const std::string& key);
+
+}  // namespace mm

@@ -1,0 +1,98 @@
+// What shapes say, what they leave open, and what contradicts them.
+#include "interchange/recognize.h"
+
+#include <gtest/gtest.h>
+
+#include "interchange/file_model.h"
+#include "interchange/key_names.h"
+#include "model/parameter_layout.h"
+#include "tests/unit/core/thrown.h"
+
+namespace mm {
+namespace {
+
+ModelConfig resolved(ModelConfig model) {
+  Problems problems;
+  resolve_model(model, "test", problems);
+  problems.throw_if_any();
+  return model;
+}
+
+std::vector<NamedShape> shapes_of(const ModelConfig& model) {
+  std::vector<NamedShape> shapes;
+  for (const NamedSlice& slice : parameter_layout(model).named) shapes.push_back({slice.name, slice.shape});
+  return shapes;
+}
+
+FileModel file_of(const char* generation, bool moe, const std::vector<std::string>& settings = {}) {
+  const Generation& row = find_generation(generation, "test");
+  const std::vector<NamedShape> shapes = shapes_of(resolved(generation_model(row, moe)));
+  const Recognized recognized = recognize(shapes, row.names == KeyNames::kMiniMind, nullptr, "weights.pth");
+  return describe_file_model("weights.pth", recognized, settings.empty() ? "" : "config.json", settings);
+}
+
+TEST(Recognize, EveryGenerationsStandardModelIsRecognisedWithItsHeadsAndConstants) {
+  for (const char* name : {"g1", "g2", "g3c", "g4"}) {
+    for (const bool moe : {false, true}) {
+      const FileModel file = file_of(name, moe);
+      EXPECT_EQ(file.recognized.generation->name, name);
+      ModelConfig want = resolved(generation_model(find_generation(name, "test"), moe)), got = file.model;
+      const auto text = [](ModelConfig& model) { return write_config([&](Fields& fields) { model.visit(fields); }); };
+      EXPECT_EQ(text(got), text(want)) << name;
+    }
+  }
+}
+
+TEST(Recognize, AHeadCountGivenByTheUserBringsTheOtherHeadNumbersAlong) {
+  const ModelConfig model = model_with_flags(file_of("g3c", false), {"model.num_attention_heads=16"});
+  EXPECT_EQ(model.num_key_value_heads, 4);
+  EXPECT_EQ(*model.head_dim, 32);
+}
+
+TEST(Recognize, ASettingAgainstTheShapesIsRefusedWithTheValuesOfFileConfigAndFlags) {
+  const FileModel file = file_of("g4", false, {"model.rms_norm_eps=1e-05"});
+  const Thrown error = thrown_by([&] { model_with_flags(file, {"model.hidden_size=512"}); });
+  EXPECT_EQ(error.code, ExitCode::kCheckpoint);
+  EXPECT_EQ(error.message.substr(0, error.message.find('\n')),
+            "weights.pth:model.hidden_size: got 768 in config.json, 512 in --set, want 768, as the tensors of the file "
+            "say (leave the setting out, or use the config that the weights were trained with)");
+}
+
+TEST(Recognize, HeadsThatDoNotMakeTheRowsAreRefused) {
+  const Thrown error = thrown_by([] { model_with_flags(file_of("g3c", false), {"model.num_key_value_heads=4"}); });
+  EXPECT_EQ(error.code, ExitCode::kCheckpoint);
+  EXPECT_NE(error.message.find("model.num_key_value_heads: got 4 heads of 64, want heads that make 128 rows"),
+            std::string::npos)
+      << error.message;
+}
+
+TEST(Recognize, AConfigWithAnotherThetaThanTheGenerationNeedsAFlagThatInsists) {
+  const FileModel file = file_of("g1", false);
+  ModelConfig config = file.model;
+  config.rope_theta = 1e6;
+  const Thrown error = thrown_by([&] { check_against_file(file, "run.json", config, {}, config); });
+  EXPECT_EQ(error.code, ExitCode::kCheckpoint);
+  EXPECT_EQ(error.message,
+            "weights.pth:model.rope_theta: got 1000000.0 in run.json, want 10000.0, which MiniMind v1, to 2025-02 has "
+            "(leave it out of the config, name the generation with init.generation, or insist with --set "
+            "model.rope_theta=1000000.0)");
+  EXPECT_NO_THROW(check_against_file(file, "run.json", config, {"model.rope_theta=1e6"}, config));
+}
+
+TEST(Recognize, WhatIsNoLanguageModelIsRefusedByTheTensorItLacks) {
+  const std::vector<NamedShape> shapes = {{"conv1.weight", {64, 3, 7, 7}}};
+  const Thrown error = thrown_by([&] { recognize(shapes, false, nullptr, "resnet.pth"); });
+  EXPECT_EQ(error.code, ExitCode::kCheckpoint);
+  EXPECT_EQ(error.message,
+            "resnet.pth: got no tensor model.embed_tokens.weight among its 1, want the weights of a MiniMind, Llama, "
+            "Qwen3 or Qwen3-MoE language model (it has conv1.weight, for example)");
+}
+
+TEST(Recognize, AnUnknownGenerationListsTheKnownOnes) {
+  const Thrown error = thrown_by([] { find_generation("g5", "--generation"); });
+  EXPECT_EQ(error.code, ExitCode::kConfig);
+  EXPECT_EQ(error.message, "--generation: got \"g5\", want one of g0, g1, g2, g3a, g3b, g3, g3c, g4");
+}
+
+}  // namespace
+}  // namespace mm

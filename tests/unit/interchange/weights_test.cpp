@@ -1,0 +1,146 @@
+// Files as users have them: prefixes, tables, stacked experts, heads of their own, training states, missing tensors.
+#include "interchange/weights.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/stack.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+
+#include "checkpoint/pth_writer.h"
+#include "checkpoint/safetensors.h"
+#include "interchange/export.h"
+#include "tests/unit/core/temp_folder.h"
+#include "tests/unit/core/thrown.h"
+
+namespace mm {
+namespace {
+
+namespace fs = std::filesystem;
+
+Weights golden(const std::string& file) {
+  return open_weights(MM_GOLDEN_DATA "/checkpoints/" + file, nullptr, "--init");
+}
+
+bool same(const NamedTensors& a, const NamedTensors& b) {
+  std::map<std::string, at::Tensor> others(b.begin(), b.end());
+  if (a.size() != b.size()) return false;
+  for (const auto& [name, tensor] : a) {
+    if (!others.contains(name) || !others.at(name).equal(tensor)) return false;
+  }
+  return true;
+}
+
+TEST(Weights, PrefixesAndMasksGoAndTheLineSaysSo) {
+  EXPECT_EQ(golden("g4b_dense_module_fp16.pth").description,
+            "g4 .pth, fp16, 24 tensors; stripped _orig_mod. or module. from 25 keys; the head is the embedding");
+  EXPECT_EQ(golden("g1_dense_mask_keys_fp32.pth").description,
+            "g1 .pth, fp32, 20 tensors; dropped 2 masks or tables that follow from the config; the head is the "
+            "embedding");
+}
+
+TEST(Weights, AHeadUnlikeTheEmbeddingIsAHeadOfItsOwn) {
+  const Weights tied = golden("g4b_dense_dict_fp16.pth");
+  NamedTensors tensors = tied.tensors;
+  tensors.emplace_back("lm_head.weight", tensors.front().second * 2);
+  const TempFolder folder;
+  write_pth(folder / "untied.pth", tensors);
+  const Weights untied = open_weights(folder / "untied.pth", nullptr, "--init");
+  EXPECT_FALSE(untied.file.model.tie_word_embeddings);
+  EXPECT_EQ(untied.tensors.size(), tied.tensors.size() + 1);
+  const Thrown error = thrown_by([&] { model_with_flags(untied.file, {"model.tie_word_embeddings=true"}); });
+  EXPECT_NE(error.message.find("model.tie_word_embeddings: got true in --set, want false"), std::string::npos)
+      << error.message;
+}
+
+TEST(Weights, StackedExpertsAreTheSameModel) {
+  const Weights split = golden("g4b_moe_dict_fp16.pth");
+  const std::map<std::string, at::Tensor> by_name(split.tensors.begin(), split.tensors.end());
+  NamedTensors stacked;
+  for (const auto& [name, tensor] : split.tensors) {
+    if (name.find(".experts.") == std::string::npos) stacked.emplace_back(name, tensor);
+  }
+  for (const std::string layer : {"model.layers.0.mlp.experts.", "model.layers.1.mlp.experts."}) {
+    std::vector<at::Tensor> gate_up, down;
+    for (int expert = 0; expert < 4; ++expert) {
+      const std::string prefix = layer + std::to_string(expert) + ".";
+      gate_up.push_back(at::cat({by_name.at(prefix + "gate_proj.weight"), by_name.at(prefix + "up_proj.weight")}));
+      down.push_back(by_name.at(prefix + "down_proj.weight"));
+    }
+    stacked.emplace_back(layer + "gate_up_proj", at::stack(gate_up));
+    stacked.emplace_back(layer + "down_proj", at::stack(down));
+  }
+  const TempFolder folder;
+  write_safetensors(folder / "stacked.safetensors", stacked, {});
+  const Weights read = open_weights(folder / "stacked.safetensors", nullptr, "--init");
+  EXPECT_TRUE(same(read.tensors, split.tensors));
+}
+
+TEST(Weights, ShardsWithAnIndexAreOneModel) {
+  const Weights whole = golden("g4b_dense_dict_fp16.pth");
+  const TempFolder folder;
+  write_huggingface_folder(folder / "hf", whole.tensors, whole.file.model, {});
+  fs::remove(folder / "hf/model.safetensors");
+  const auto middle = whole.tensors.begin() + 10;
+  write_safetensors(folder / "hf/a.safetensors", {whole.tensors.begin(), middle}, {});
+  write_safetensors(folder / "hf/b.safetensors", {middle, whole.tensors.end()}, {});
+  write_file_atomic(folder / "hf/model.safetensors.index.json",
+                    R"({"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}})");
+  EXPECT_TRUE(same(open_weights(folder / "hf", nullptr, "--init").tensors, whole.tensors));
+  write_file_atomic(folder / "hf/model.safetensors.index.json", R"({"weight_map": {"x": "../a.safetensors"}})");
+  EXPECT_EQ(thrown_by([&] { open_weights(folder / "hf", nullptr, "--init"); }).code, ExitCode::kCheckpoint);
+}
+
+TEST(Weights, MissingUnexpectedAndMisshapenTensorsAreListedTogether) {
+  const Weights whole = golden("g4b_dense_dict_fp16.pth");
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : whole.tensors) {
+    if (name == "model.layers.1.mlp.up_proj.weight") continue;
+    const bool cut = name == "model.layers.1.input_layernorm.weight";
+    tensors.emplace_back(name, cut ? tensor.narrow(0, 0, 8) : tensor);
+  }
+  tensors.emplace_back("model.layers.1.mlp.bias", whole.tensors.back().second);
+  const TempFolder folder;
+  write_pth(folder / "torn.pth", tensors);
+  const Weights torn = open_weights(folder / "torn.pth", nullptr, "--init");
+  const Thrown error = thrown_by([&] { checked_tensors(torn, torn.file.model); });
+  EXPECT_EQ(error.code, ExitCode::kCheckpoint);
+  EXPECT_EQ(error.message,
+            folder / "torn.pth" +
+                ": got tensors that do not fit the model (1 missing: model.layers.1.mlp.up_proj.weight [256, 64]; 1 "
+                "unexpected: model.layers.1.mlp.bias [64]; 1 of another shape: model.layers.1.input_layernorm.weight "
+                "is [8], want [64]), want 24 tensors with the model's names and shapes (use the config that the "
+                "weights were trained with)");
+}
+
+TEST(Weights, ATrainingStateGivesWeightsMomentsAndThePlace) {
+  const Weights dense = golden("g4b_dense_resume.pth"), moe = golden("g3b_moe_resume.pth");
+  ASSERT_TRUE(dense.training && moe.training);
+  EXPECT_EQ(dense.training->updates, 3);
+  EXPECT_EQ(dense.training->first_moments.size(), dense.tensors.size());
+  EXPECT_EQ(moe.training->second_moments.size(), moe.tensors.size());
+  const std::map<std::string, at::Tensor> weights(moe.tensors.begin(), moe.tensors.end());
+  for (const auto& [name, moment] : moe.training->first_moments) EXPECT_EQ(moment.sizes(), weights.at(name).sizes());
+}
+
+TEST(Weights, NothingThereNamesThePlaceAndTheWayOut) {
+  const Thrown error = thrown_by([] { open_weights("weights/./pretrain_512_moe.pth", nullptr, "init.from"); });
+  EXPECT_EQ(error.code, ExitCode::kCheckpoint);
+  EXPECT_EQ(error.message, "init.from: got weights/./pretrain_512_moe.pth, and there is nothing at " +
+                               (fs::current_path() / "weights/pretrain_512_moe.pth").string() +
+                               ", want weights (train from scratch with --from-scratch, or put the file there)");
+}
+
+TEST(Weights, AFolderWithoutWeightsAndAFileOfAnotherKindAreRefused) {
+  const TempFolder folder;
+  const Thrown empty = thrown_by([&] { open_weights(folder.path(), nullptr, "--init"); });
+  EXPECT_EQ(empty.message, "--init: got " + folder.path() +
+                               ", want a .pth or .safetensors file, a Hugging Face folder, or a run with checkpoints/ "
+                               "(name a run below output/, for example)");
+  write_file_atomic(folder / "weights.ckpt", "PK");
+  EXPECT_EQ(thrown_by([&] { open_weights(folder / "weights.ckpt", nullptr, "--init"); }).code, ExitCode::kCheckpoint);
+}
+
+}  // namespace
+}  // namespace mm
