@@ -43,13 +43,16 @@ std::string forecast(const RunConfig& config) {
   text += format("run         %s\n", config.folder().c_str());
   text += format("parameters  %s total, %s active per token\n", with_commas(count.total).c_str(),
                  with_commas(count.active).c_str());
-  text += format("compute     %sFLOP per trained token, %sFLOP per step, %sFLOP in all\n", short_count(flops).c_str(),
-                 short_count(flops * static_cast<double>(tokens_per_step)).c_str(),
-                 short_count(flops * static_cast<double>(tokens)).c_str());
-  text += format("tokens      %s per step (%lld x %lld x %lld), %s in %s steps\n", with_commas(tokens_per_step).c_str(),
+  const std::string in_all = format(", %sFLOP in all", short_count(flops * static_cast<double>(tokens)).c_str());
+  const std::string in_steps =
+      format("%s in %s steps", with_commas(tokens).c_str(), with_commas(config.train.steps).c_str());
+  const bool replay = config.compat.enabled();
+  text += format("compute     %sFLOP per trained token, %sFLOP per step%s\n", short_count(flops).c_str(),
+                 short_count(flops * static_cast<double>(tokens_per_step)).c_str(), replay ? "" : in_all.c_str());
+  text += format("tokens      %s per step (%lld x %lld x %lld), %s\n", with_commas(tokens_per_step).c_str(),
                  static_cast<long long>(config.train.micro_batch), static_cast<long long>(config.train.accumulation),
-                 static_cast<long long>(config.data.sequence_length), with_commas(tokens).c_str(),
-                 with_commas(config.train.steps).c_str());
+                 static_cast<long long>(config.data.sequence_length),
+                 replay ? "padding included; the number of rows decides how many steps" : in_steps.c_str());
   text += format("memory      about %s: %s weights, gradients and moments, %s activations of one micro-batch (%s)\n",
                  short_bytes(memory.weights + memory.activations).c_str(), short_bytes(memory.weights).c_str(),
                  short_bytes(memory.activations).c_str(), sixteen_bit ? "16 bit" : "fp32; less in 16 bit");

@@ -5,7 +5,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <span>
+#include <iterator>
 
 #include "core/random.h"
 
@@ -30,26 +30,30 @@ int64_t draw(const at::Tensor& logits_v, const GenerationOptions& options, Rando
 
 }  // namespace
 
-std::string generate(CausalLm& model, const Tokenizer& tokenizer, const std::string& prompt,
-                     const GenerationOptions& options) {
+std::vector<int32_t> generate_tokens(CausalLm& model, const std::vector<int32_t>& prompt, int32_t eos_id,
+                                     int64_t vocab_size, const GenerationOptions& options) {
   const at::NoGradGuard no_grad;
   RandomStream random(options.seed, "generate");
-  std::vector<int32_t> tokens = {tokenizer.bos_id()};
-  const std::vector<int32_t> prompt_tokens = tokenizer.encode(prompt);
-  tokens.insert(tokens.end(), prompt_tokens.begin(), prompt_tokens.end());
-  const size_t prompt_length = tokens.size();
-
-  while (static_cast<int64_t>(tokens.size() - prompt_length) < options.max_new_tokens) {
+  std::vector<int32_t> tokens = prompt;
+  while (static_cast<int64_t>(tokens.size() - prompt.size()) < options.max_new_tokens) {
     const auto context = std::min(static_cast<int64_t>(tokens.size()), options.context);
     const at::ArrayRef<int32_t> last(tokens.data() + tokens.size() - context, static_cast<size_t>(context));
     const at::Tensor context_t = at::tensor(last, at::kLong);
     const HiddenStates states = model.forward(context_t.unsqueeze(0).to(model.device()), /*training=*/false);
     const at::Tensor logits_v = model.logits(states.hidden_nd.narrow(0, context - 1, 1))[0].to(at::kCPU, at::kFloat);
-    const auto next = static_cast<int32_t>(draw(logits_v.narrow(0, 0, tokenizer.vocab_size()), options, random));
-    if (next == tokenizer.eos_id()) break;
+    const auto next = static_cast<int32_t>(draw(logits_v.narrow(0, 0, vocab_size), options, random));
+    if (next == eos_id) break;
     tokens.push_back(next);
   }
-  return tokenizer.decode(std::span(tokens).subspan(prompt_length));
+  return {tokens.begin() + std::ssize(prompt), tokens.end()};
+}
+
+std::string generate(CausalLm& model, const Tokenizer& tokenizer, const std::string& prompt,
+                     const GenerationOptions& options) {
+  std::vector<int32_t> tokens = {tokenizer.bos_id()};
+  const std::vector<int32_t> prompt_tokens = tokenizer.encode(prompt);
+  tokens.insert(tokens.end(), prompt_tokens.begin(), prompt_tokens.end());
+  return tokenizer.decode(generate_tokens(model, tokens, tokenizer.eos_id(), tokenizer.vocab_size(), options));
 }
 
 }  // namespace mm

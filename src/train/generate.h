@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "model/causal_lm.h"
 #include "tokenizer/tokenizer.h"
@@ -17,6 +18,11 @@ struct GenerationOptions {
   int64_t context = 512;     ///< tokens that the model sees: older ones are dropped
   uint64_t seed = 0;
 };
+
+/// The tokens that follow `prompt` (at least one), up to `eos_id` (left out; -1: none) or max_new_tokens, drawn among ids
+/// below `vocab_size`. The same arguments give the same tokens.
+std::vector<int32_t> generate_tokens(CausalLm& model, const std::vector<int32_t>& prompt, int32_t eos_id,
+                                     int64_t vocab_size, const GenerationOptions& options);
 
 /// The continuation of BOS and `prompt`, up to EOS or max_new_tokens. The same arguments give the same text.
 std::string generate(CausalLm& model, const Tokenizer& tokenizer, const std::string& prompt,

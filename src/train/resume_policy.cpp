@@ -1,6 +1,7 @@
 // One table says which keys may change under a run; the longest matching prefix counts.
 #include "train/resume_policy.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -53,10 +54,21 @@ constexpr std::array kRules = {
     Rule{"metrics.", Change::kApplies},
     Rule{"checkpoint.", Change::kApplies},
     Rule{"init.", Change::kNoEffect},
+    Rule{"compat.trainer", Change::kRefused},
+    Rule{"compat.epochs", Change::kApplies},
+    // Runs that began before there was such a section.
+    Rule{"compat.trainer: none -> \"none\"", Change::kSilent},
+    Rule{"compat.epochs: none -> ", Change::kSilent},
 };
 
+/// A replay knows its place in the data from these.
+constexpr std::array kRefusedInReplay = {std::string_view("train.micro_batch: "),
+                                         std::string_view("train.accumulation: ")};
+
 /// `difference` is `key: old -> new`.
-Change change_of(std::string_view difference) {
+Change change_of(std::string_view difference, bool replay) {
+  const auto names = [&](std::string_view key) { return difference.starts_with(key); };
+  if (replay && std::any_of(kRefusedInReplay.begin(), kRefusedInReplay.end(), names)) return Change::kRefused;
   const Rule* best = nullptr;
   for (const Rule& rule : kRules) {
     if (difference.starts_with(rule.prefix) && (best == nullptr || rule.prefix.size() > best->prefix.size()))
@@ -68,12 +80,12 @@ Change change_of(std::string_view difference) {
 }  // namespace
 
 std::vector<std::string> explain_changes(const std::string& folder, const std::string& before, const std::string& after,
-                                         int64_t step) {
+                                         int64_t step, bool replay) {
   std::vector<std::string> lines;
   Problems problems;
   const std::string from = format("used from step %lld on", static_cast<long long>(step + 1));
   for (const std::string& difference : diff_config(before, after)) {
-    switch (change_of(difference)) {
+    switch (change_of(difference, replay)) {
       case Change::kApplies:
         lines.push_back(difference + " (" + from + ")");
         break;

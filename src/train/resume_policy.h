@@ -11,7 +11,8 @@ namespace mm {
 ///   folder         the run's folder, for messages
 ///   before, after  resolved configs as JSON
 ///   step           updates done
+///   replay         whether another trainer's run is replayed
 std::vector<std::string> explain_changes(const std::string& folder, const std::string& before, const std::string& after,
-                                         int64_t step);
+                                         int64_t step, bool replay = false);
 
 }  // namespace mm

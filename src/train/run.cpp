@@ -9,12 +9,15 @@
 #include "core/run_lock.h"
 #include "core/text.h"
 #include "data/open_tokenizer.h"
+#include "interchange/state_dict.h"
 #include "metrics/console_sink.h"
 #include "metrics/jsonl_sink.h"
+#include "metrics/micro_step_sink.h"
 #include "model/count.h"
 #include "model/init.h"
-#include "train/initial_weights.h"
+#include "train/replay.h"
 #include "train/resume_policy.h"
+#include "train/run_data.h"
 #include "train/stop_signal.h"
 #include "train/trainer.h"
 
@@ -36,7 +39,7 @@ void check_files(const RunConfig& config) {
   if (config.data.train.empty()) problems.push_back(got_want("data.train", "nothing", "at least one JSONL file"));
   check("data.train", config.data.train);
   check("data.validation", config.data.validation);
-  if (!config.tokenizer.train && !fs::is_regular_file(config.tokenizer.path)) {
+  if (!config.tokenizer.train && !fs::exists(config.tokenizer.path)) {
     problems.push_back(got_want(
         "tokenizer.path", config.tokenizer.path.empty() ? "nothing" : config.tokenizer.path + ", which is not there",
         "a tokenizer", "put it there, or set tokenizer.train to true to train one from data.train"));
@@ -44,7 +47,7 @@ void check_files(const RunConfig& config) {
   if (!problems.empty()) throw Error(ExitCode::kData, join(problems, "\n"));
 }
 
-void log_model(const RunConfig& config, const DeviceSetup& setup, const Datasets& data) {
+void log_model(const RunConfig& config, const DeviceSetup& setup) {
   const ParameterCount count = count_parameters(config.model);
   std::string model =
       format("model     %s, %s parameters", config.model.model_type.c_str(), with_commas(count.total).c_str());
@@ -58,16 +61,30 @@ void log_model(const RunConfig& config, const DeviceSetup& setup, const Datasets
   }
   log_info(model);
   log_info("device    " + setup.description);
+}
+
+void log_packed_data(const RunConfig& config, const WindowSource& train) {
   const double epochs =
-      static_cast<double>(config.train.steps * config.sequences_per_step()) / static_cast<double>(data.train.windows());
+      static_cast<double>(config.train.steps * config.sequences_per_step()) / static_cast<double>(train.windows());
   log_info(format("data      %s tokens in %s documents, %s sequences of %lld; %lld steps are %.2f epochs",
-                  with_commas(data.train.tokens()).c_str(), with_commas(data.train.documents()).c_str(),
-                  with_commas(data.train.windows()).c_str(), static_cast<long long>(config.data.sequence_length),
+                  with_commas(train.tokens()).c_str(), with_commas(train.documents()).c_str(),
+                  with_commas(train.windows()).c_str(), static_cast<long long>(config.data.sequence_length),
                   static_cast<long long>(config.train.steps), epochs));
 }
 
+void log_replay(const RunConfig& config, const WindowSource& train, const ReplayPlan& plan) {
+  log_info(
+      format("data      %s tokens in %s rows of at most %lld; replaying the %s trainer: %lld epochs of %s "
+             "micro-steps, %s updates",
+             with_commas(train.tokens()).c_str(), with_commas(train.windows()).c_str(),
+             static_cast<long long>(config.data.sequence_length), config.compat.trainer.c_str(),
+             static_cast<long long>(config.compat.epochs), with_commas(plan.micro_batches_per_epoch()).c_str(),
+             with_commas(plan.updates()).c_str()));
+}
+
 /// The state of the newest checkpoint, or a fresh one.
-void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded, TrainState& state) {
+void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded,
+                           const std::optional<Weights>& weights, TrainState& state) {
   if (loaded) {
     state.restore(*loaded);
     log_info(format("resumed   from %s (verified), %s tokens seen", loaded->folder.c_str(),
@@ -78,8 +95,8 @@ void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCh
     initialize(state.parameters, config.model, static_cast<uint64_t>(config.run.seed));
     log_info("weights   from scratch");
   } else {
-    load_weights(config.init.from, config.model.tie_word_embeddings, state.parameters);
-    log_info("weights   from " + find_weights(config.init.from));
+    state.start_from(*weights, config);
+    log_info("weights   from " + weights->file.path + " (" + weights->description + ")");
   }
 }
 
@@ -87,20 +104,35 @@ void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCh
 void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded) {
   const std::string path = config.folder() + "/config.json", text = run_config_text(config);
   if (loaded && fs::exists(path)) {
-    for (const std::string& line :
-         explain_changes(config.folder(), read_file(path, ExitCode::kConfig), text, loaded->step)) {
+    for (const std::string& line : explain_changes(config.folder(), read_file(path, ExitCode::kConfig), text,
+                                                   loaded->step, config.compat.enabled())) {
       log_info("changed   " + line);
     }
   }
   write_file_atomic(path, text);
 }
 
+std::optional<PthExport> pth_export(const RunConfig& config) {
+  const std::string& choice = config.checkpoint.pth;
+  const std::string generation = choice == "auto" ? fitting_generation(config.model) : choice == "off" ? "" : choice;
+  if (generation.empty()) return {};
+  return PthExport{config.folder() + "/" + generation_file_name(config.model),
+                   find_generation(generation, "checkpoint.pth")};
+}
+
+ExitCode finished_already(int64_t step, const char* key) {
+  log_info(format("finished  at step %lld already; raise %s to go on", static_cast<long long>(step), key));
+  return ExitCode::kFinished;
+}
+
 }  // namespace
 
-ExitCode train_run(const RunConfig& config) {
+ExitCode train_run(const RunConfig& config, std::optional<Weights> weights) {
   check_files(config);
   // A run that has begun no longer needs them.
-  if (!config.init.from.empty() && !fs::exists(config.folder() + "/checkpoints")) find_weights(config.init.from);
+  if (!config.init.from.empty() && !weights && !fs::exists(config.folder() + "/checkpoints")) {
+    weights = open_initial_weights(config.init);
+  }
   std::error_code failed;
   fs::create_directories(config.folder(), failed);
   if (failed) throw Error(ExitCode::kStorage, got_want(config.folder(), failed.message(), "a folder to write to"));
@@ -111,10 +143,8 @@ ExitCode train_run(const RunConfig& config) {
   CheckpointStore store(config.folder() + "/checkpoints", config.checkpoint.keep);
   std::optional<LoadedCheckpoint> loaded = store.load_newest();
   reconcile_config(config, loaded);
-  if (loaded && loaded->step >= config.train.steps) {
-    log_info(
-        format("finished  at step %lld already; raise train.steps to go on", static_cast<long long>(loaded->step)));
-    return ExitCode::kFinished;
+  if (!config.compat.enabled() && loaded && loaded->step >= config.train.steps) {
+    return finished_already(loaded->step, "train.steps");
   }
 
   const DeviceSetup setup = set_up_device(config.run, config.train.precision);
@@ -124,18 +154,33 @@ ExitCode train_run(const RunConfig& config) {
     throw Error(ExitCode::kData, got_want(config.tokenizer.path, with_commas(tokenizer->vocab_size()) + " tokens",
                                           "at most model.vocab_size " + with_commas(config.model.vocab_size)));
   }
-  const Datasets data = open_datasets(config.data, *tokenizer);
-  log_model(config, setup, data);
+  const RunData data = open_run_data(config, *tokenizer);
+  log_model(config, setup);
 
-  TrainState state(config, setup, data.train);
-  restore_or_initialize(config, loaded, state);
+  TrainState state(config, setup, *data.train);
+  restore_or_initialize(config, loaded, weights, state);
   loaded.reset();  // unmaps the files
+  weights.reset();
+
+  std::optional<Replay> replay;
+  if (state.replay_start) replay.emplace(config, data.train->windows(), *state.replay_start);
+  if (replay && state.step >= replay->plan().updates()) return finished_already(state.step, "compat.epochs");
+  if (replay) {
+    log_replay(config, *data.train, replay->plan());
+  } else {
+    log_packed_data(config, *data.train);
+  }
 
   std::vector<std::unique_ptr<MetricSink>> sinks;
   sinks.push_back(std::make_unique<JsonlSink>(config.folder(), state.step));
+  if (replay) {
+    sinks.push_back(std::make_unique<MicroStepSink>(config.folder(), replay->plan().last_number(state.step)));
+  }
   sinks.push_back(std::make_unique<ConsoleSink>(config.metrics));
   install_stop_handlers();
-  Trainer trainer({config, setup, *tokenizer, data, store, sinks}, state);
+  Trainer trainer(
+      {config, setup, *tokenizer, data.validation, store, sinks, pth_export(config), replay ? &*replay : nullptr},
+      state);
   const ExitCode code = trainer.run();
   show_status("");
   log_info(format(code == ExitCode::kFinished ? "finished  at step %lld, checkpoints in %s"

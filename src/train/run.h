@@ -2,12 +2,13 @@
 #pragma once
 
 #include "core/error.h"
-#include "train/run_config.h"
+#include "train/configured_run.h"
 
 namespace mm {
 
 /// Trains `config` in its folder, resuming what is there. Returns kFinished or kStopped.
+///   weights  `init.from`, opened; when it is not, and a fresh run needs it, it is opened here
 /// Throws Error as its parts do; whatever was saved before stays.
-ExitCode train_run(const RunConfig& config);
+ExitCode train_run(const RunConfig& config, std::optional<Weights> weights);
 
 }  // namespace mm

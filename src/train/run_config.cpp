@@ -33,9 +33,19 @@ void check_vocabulary(RunConfig& config, const std::string& where, Problems& pro
 }
 
 void check_schedule(const RunConfig& config, const std::string& where, Problems& problems) {
-  if (config.schedule.warmup_steps > config.train.steps) {
+  if (!config.compat.enabled() && config.schedule.warmup_steps > config.train.steps) {
     problems.add(where + ":schedule.warmup_steps", std::to_string(config.schedule.warmup_steps),
                  "at most train.steps " + std::to_string(config.train.steps));
+  }
+}
+
+void check_pth(const RunConfig& config, const std::string& where, Problems& problems) {
+  const std::string& choice = config.checkpoint.pth;
+  if (choice == "auto" || choice == "off") return;
+  const std::string reason = misfit(find_generation(choice, where), config.model);
+  if (!reason.empty()) {
+    problems.add(where + ":checkpoint.pth", choice + ", which cannot hold this model: " + reason,
+                 "a generation that can", "auto finds one, off writes none");
   }
 }
 
@@ -48,6 +58,21 @@ void note_dead_router(const RunConfig& config, std::vector<std::string>& notes) 
         "model.norm_top1_prob: every routing weight is exactly 1, so the router learns nothing from the language-model "
         "loss (as MiniMind-3 was shipped; set it to false to train the router)");
   }
+}
+
+/// The model that a config file alone, without the command line, makes of the weights.
+ModelConfig model_of_config(const std::string& path, const FileModel& weights) {
+  RunConfig config;
+  Problems problems;
+  std::vector<std::string> ignored_notes;
+  config.model = weights.model;
+  if (!path.empty()) {
+    read_config(
+        path, {}, [&](Fields& fields) { config.visit(fields); }, problems, ignored_notes);
+  }
+  complete_from_file(weights, config.model);
+  resolve_model(config.model, path, problems);
+  return config.model;
 }
 
 }  // namespace
@@ -65,23 +90,33 @@ void RunConfig::visit(Fields& fields) {
   fields.section("metrics", metrics, "what is shown");
   fields.section("checkpoint", checkpoint, "what is kept");
   fields.section("init", init, "first weights");
+  fields.section("compat", compat, "replaying MiniMind's own trainer");
+}
+
+std::string default_run_name(const std::string& config_path) {
+  return config_path.empty() ? "run" : std::filesystem::path(config_path).stem().string();
 }
 
 RunConfig load_run_config(const std::string& path, const std::vector<std::string>& overrides,
-                          std::vector<std::string>& notes) {
+                          std::vector<std::string>& notes, const ModelConfig& base, const FileModel* weights) {
   RunConfig config;
   Problems problems;
+  config.model = base;
   read_config(
       path, overrides, [&](Fields& fields) { config.visit(fields); }, problems, notes);
   const std::string where = path.empty() ? "--set" : path;
-  if (config.run.name.empty()) config.run.name = path.empty() ? "run" : std::filesystem::path(path).stem().string();
+  if (config.run.name.empty()) config.run.name = default_run_name(path);
+  if (weights != nullptr) complete_from_file(*weights, config.model);
   resolve_model(config.model, where, problems);
   check_name(config, where, problems);
   check_device(config, where, problems);
   check_vocabulary(config, where, problems);
   check_schedule(config, where, problems);
+  check_pth(config, where, problems);
+  resolve_compat(config.compat, config.optim, config.data, where, problems, notes);
   note_dead_router(config, notes);
   problems.throw_if_any();
+  if (weights != nullptr) check_against_file(*weights, path, model_of_config(path, *weights), overrides, config.model);
   return config;
 }
 

@@ -7,10 +7,12 @@
 #include "checkpoint/checkpoint_config.h"
 #include "core/config.h"
 #include "data/data_config.h"
+#include "interchange/file_model.h"
 #include "metrics/metrics_config.h"
 #include "model/model_config.h"
 #include "optim/optim_config.h"
 #include "tokenizer/tokenizer_config.h"
+#include "train/compat_config.h"
 #include "train/train_config.h"
 
 namespace mm {
@@ -28,6 +30,7 @@ struct RunConfig {
   MetricsConfig metrics;
   CheckpointConfig checkpoint;
   InitConfig init;
+  CompatConfig compat;
 
   /// `output/<run.name>`
   std::string folder() const { return "output/" + run.name; }
@@ -38,9 +41,16 @@ struct RunConfig {
 };
 
 /// Reads, resolves and checks a config: all problems of it in one Error(kConfig).
-///   notes  gets what is worth a warning
+///   notes    gets what is worth a warning
+///   base     what the model section leaves out
+///   weights  the file that the run starts from, null for none: Error(kCheckpoint) tells where config and file
+///            contradict each other
 RunConfig load_run_config(const std::string& path, const std::vector<std::string>& overrides,
-                          std::vector<std::string>& notes);
+                          std::vector<std::string>& notes, const ModelConfig& base = {},
+                          const FileModel* weights = nullptr);
+
+/// The name of a run that names none: that of its config file.
+std::string default_run_name(const std::string& config_path);
 
 /// The resolved config as JSON, every key.
 std::string run_config_text(RunConfig config);

@@ -3,11 +3,20 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "metrics/record.h"
 
 namespace mm {
 
-/// Scalars (fp32) and counts of one optimizer step, on the device.
+/// Losses of one micro-batch of a replay, before any division.
+struct MicroStepResult {
+  at::Tensor loss_sum;      ///< cross entropy, sum over its targets
+  at::Tensor balance_loss;  ///< undefined when the model has none
+  int64_t targets = 0;
+};
+
+/// Scalars (fp32) and counts of one optimizer step, on the device; and what the host knows of it.
 struct StepResult {
   at::Tensor loss;              ///< cross entropy, mean over the tokens of the step
   at::Tensor balance_loss;      ///< undefined when the model has none
@@ -16,6 +25,11 @@ struct StepResult {
   at::Tensor skipped;           ///< 1: not finite, nothing was changed
   at::Tensor loss_scale;        ///< that the step was computed with
   at::Tensor expert_tokens_le;  ///< [layers, experts] int64; undefined for a dense model
+  int64_t targets = 0;          ///< tokens trained on
+  int64_t positions = 0;        ///< tokens fed, padding included
+  /// Micro-batches accumulated over train.accumulation: the losses above are sums of this many means over that.
+  double weight = 1;
+  std::vector<MicroStepResult> micro_steps;  ///< of a replay
 
   /// Reads everything in one copy into the fields of `record`: the only host synchronisation of a step.
   void read_into(StepRecord& record) const;

@@ -47,6 +47,8 @@ struct SampleConfig {
 
 struct InitConfig {
   std::string from;
+  std::string generation = "auto";
+  bool optimizer = false;
 
   void visit(Fields& fields);
 };

@@ -9,6 +9,8 @@
 #include "checkpoint/named_access.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "interchange/model_settings.h"
+#include "interchange/rope_rows.h"
 
 namespace mm {
 namespace {
@@ -58,13 +60,41 @@ void check_data(const std::string& trained_on, uint64_t fingerprint, const std::
 
 }  // namespace
 
-TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, const PackedDataset& data)
+TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, const WindowSource& data)
     : parameters(config.model, setup.device, setup.compute_type),
       model(config.model, parameters),
       optimizer(parameters.master(), parameters.gradient(), parameters.layout().decayed_end, config.optim),
       scaler(setup.compute_type == at::kHalf, setup.device),
       loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device),
-      data_fingerprint(data.fingerprint()) {}
+      data_fingerprint(data.fingerprint()) {
+  if (config.compat.enabled()) replay_start.emplace();
+}
+
+void TrainState::start_from(const Weights& weights, const RunConfig& config) {
+  copy_weights(weights, config.model, parameters);
+  if (!config.init.optimizer) return;
+  if (!weights.training) {
+    throw Error(ExitCode::kCheckpoint,
+                got_want("init.optimizer", weights.file.path + ", which has no optimizer state", "a _resume.pth",
+                         "set init.optimizer to false to take the weights alone"));
+  }
+  const TrainingState& training = *weights.training;
+  if (training.updates > 0) {
+    const auto in_layout = [&](const NamedTensors& moments) {
+      return in_rope_layout(moments, *config.model.head_dim, weights.file.model.rope_layout, config.model.rope_layout);
+    };
+    copy_named(in_layout(training.first_moments), parameters.named(optimizer.first_moment()), weights.file.path);
+    copy_named(in_layout(training.second_moments), parameters.named(optimizer.second_moment()), weights.file.path);
+    optimizer.updates().fill_(static_cast<double>(training.updates));
+  }
+  if (replay_start) {
+    replay_start = {.epoch = training.epoch, .step = training.step};
+    return;
+  }
+  step = training.updates;
+  loader.seek(step * config.sequences_per_step());
+  tokens_total = step * config.tokens_per_step();
+}
 
 Checkpoint TrainState::checkpoint() const {
   nlohmann::ordered_json state;
@@ -72,11 +102,14 @@ Checkpoint TrainState::checkpoint() const {
   state["step"] = step;
   state["tokens_total"] = tokens_total;
   state["data_position"] = loader.position();
+  if (replay_start) state["replay_start"] = {{"epoch", replay_start->epoch}, {"step", replay_start->step}};
   state["data_fingerprint"] = hex64(data_fingerprint);
   state["best_loss"] = loss_to_json(best_loss);
   state["best_saved_loss"] = loss_to_json(best_saved_loss);
-  return {parameters.named(parameters.master()), optimizer_tensors(parameters, optimizer, scaler),
-          state.dump(2) + "\n"};
+  return {parameters.named(parameters.master()),
+          optimizer_tensors(parameters, optimizer, scaler),
+          state.dump(2) + "\n",
+          {{kModelMetadata, section_of(model.config())}}};
 }
 
 void TrainState::restore(const LoadedCheckpoint& loaded) {
@@ -91,6 +124,10 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
     step = state.at("step").get<int64_t>();
     tokens_total = state.at("tokens_total").get<int64_t>();
     loader.seek(state.at("data_position").get<int64_t>());
+    if (replay_start) {
+      const auto& start = state.at("replay_start");
+      replay_start = {.epoch = start.at("epoch").get<int64_t>(), .step = start.at("step").get<int64_t>()};
+    }
     best_loss = loss_from_json(state.at("best_loss"));
     best_saved_loss = loss_from_json(state.at("best_saved_loss"));
   } catch (const nlohmann::json::exception& problem) {

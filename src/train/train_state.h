@@ -3,32 +3,40 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include "checkpoint/checkpoint_store.h"
 #include "data/batch_loader.h"
+#include "interchange/weights.h"
 #include "model/causal_lm.h"
 #include "model/parameters.h"
 #include "optim/adamw.h"
 #include "optim/loss_scaler.h"
 #include "train/device.h"
+#include "train/replay_plan.h"
 #include "train/run_config.h"
 
 namespace mm {
 
 /// The state of a run. Random streams are functions of (seed, name, step), so the step is all there is to save of them.
 struct TrainState {
-  TrainState(const RunConfig& config, const DeviceSetup& setup, const PackedDataset& data);
+  TrainState(const RunConfig& config, const DeviceSetup& setup, const WindowSource& data);
 
   Parameters parameters;
   CausalLm model;
   AdamW optimizer;
   LossScaler scaler;
   BatchLoader loader;
-  int64_t step = 0;           ///< updates done
-  int64_t tokens_total = 0;   ///< targets trained on
-  uint64_t data_fingerprint;  ///< of the training data, which the order of the samples depends on
+  int64_t step = 0;                         ///< updates done
+  int64_t tokens_total = 0;                 ///< targets trained on
+  std::optional<ReplayPoint> replay_start;  ///< of a replay: where it began
+  uint64_t data_fingerprint;                ///< of the training data, which the order of the samples depends on
   double best_loss = std::numeric_limits<double>::infinity();        ///< lowest validation loss so far
   double best_saved_loss = std::numeric_limits<double>::infinity();  ///< of the checkpoint that `best` points at
+
+  /// First weights from elsewhere; with `init.optimizer` also AdamW's moments and the place in the run. Throws
+  /// Error(kCheckpoint) when they are of another model, or the file has no training state.
+  void start_from(const Weights& weights, const RunConfig& config);
 
   Checkpoint checkpoint() const;
   /// Throws Error(kCheckpoint) when the checkpoint is of another model, Error(kData) when it was trained on other data.

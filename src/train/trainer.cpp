@@ -7,9 +7,11 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "core/text.h"
+#include "interchange/state_dict.h"
 #include "model/count.h"
 #include "ops/cross_entropy.h"
 #include "ops/flat_norm.h"
+#include "optim/clip_norm.h"
 #include "optim/schedule.h"
 #include "train/evaluate.h"
 #include "train/generate.h"
@@ -39,13 +41,13 @@ Trainer::Trainer(const TrainerParts& parts, TrainState& state)
     : parts_(parts),
       config_(parts.config),
       state_(state),
+      replay_(parts.replay),
       bytes_per_token_v_(bytes_per_token(parts.tokenizer, config_.model.vocab_size, parts.setup.device)),
-      flops_per_step_(flops_per_token(config_.model, config_.data.sequence_length) *
-                      static_cast<double>(config_.tokens_per_step())),
+      flops_per_token_(flops_per_token(config_.model, config_.data.sequence_length)),
       gemm_rate_(measure_gemm_rate(parts.setup.device, parts.setup.compute_type)) {}
 
 ExitCode Trainer::run() {
-  while (state_.step < config_.train.steps && !asked_to_stop()) {
+  while (state_.step < total_steps() && !asked_to_stop()) {
     const StepRecord record = step();
     write(record);
     watch_divergence(record);
@@ -54,49 +56,90 @@ ExitCode Trainer::run() {
     if (due(config_.checkpoint.every)) save();
   }
   save();
-  return state_.step < config_.train.steps ? ExitCode::kStopped : ExitCode::kFinished;
+  return state_.step < total_steps() ? ExitCode::kStopped : ExitCode::kFinished;
 }
 
 StepRecord Trainer::step() {
   const auto start = Clock::now();
+  const StepPlan plan = plan_step();
   // 1-3: the micro-batches, forward and backward of each, the norm. A step that is not finite changes nothing below.
-  const StepResult result = compute_gradients();
-  // 4: learning rate, clip, optimizer
-  const double learning_rate = learning_rate_now();
-  state_.optimizer.step(learning_rate, gradient_divisor(result), result.skipped);
+  StepResult result = compute_gradients(plan.micro_batches);
+  // 4: clip, optimizer
+  state_.optimizer.step(plan.learning_rate, gradient_divisor(result), result.skipped);
   state_.parameters.refresh_shadow();
   state_.scaler.update(result.skipped);
   state_.step += 1;
-  state_.tokens_total += config_.tokens_per_step();
+  state_.tokens_total += result.targets;
   // 5: what is to be told of it
-  return record_of(result, learning_rate, start);
+  if (replay_ && state_.step == total_steps()) add_lost_micro_steps(result);
+  return record_of(result, plan.learning_rate, start);
 }
 
-StepResult Trainer::compute_gradients() {
+Trainer::StepPlan Trainer::plan_step() const {
+  if (replay_) {
+    const std::span<const ReplayMicroStep> micro_steps = replay_->plan().of_update(state_.step);
+    return {.micro_batches = std::ssize(micro_steps), .learning_rate = micro_steps.back().learning_rate};
+  }
+  const double factor = learning_rate_factor(state_.step, config_.train.steps, config_.schedule);
+  return {.micro_batches = config_.train.accumulation, .learning_rate = config_.optim.learning_rate * factor};
+}
+
+StepResult Trainer::compute_gradients(int64_t micro_batches) {
   const double accumulation = static_cast<double>(config_.train.accumulation);
-  const double tokens = static_cast<double>(config_.tokens_per_step());
   StepResult result;
+  result.weight = static_cast<double>(micro_batches) / accumulation;
   result.loss_scale = state_.scaler.scale().clone();
   state_.parameters.gradient().zero_();
-  for (int64_t micro_step = 0; micro_step < config_.train.accumulation; ++micro_step) {
-    seed_dropout(micro_step);
-    const Batch batch = state_.loader.next();
-    const HiddenStates states = state_.model.forward(batch.tokens_bt, /*training=*/true, batch.targets_bt >= 0);
-    const at::Tensor loss =
-        cross_entropy(state_.model.logits(states.hidden_nd), batch.targets_bt.flatten()).sum() / tokens;
+  for (int64_t micro_batch = 0; micro_batch < micro_batches; ++micro_batch) {
+    seed_dropout(micro_batch);
+    const Batch batch = next_batch(micro_batch);
+    const auto [loss_sum, reports] = forward(batch);
+    const at::Tensor loss = loss_sum / (accumulation * static_cast<double>(batch.targets));
     at::Tensor objective = loss;
-    add_to(objective, divided(states.reports.balance_loss, accumulation));
-    add_to(objective, divided(states.reports.z_loss, accumulation));
+    add_to(objective, divided(reports.balance_loss, accumulation));
+    add_to(objective, divided(reports.z_loss, accumulation));
     (objective * result.loss_scale).backward();
 
     add_to(result.loss, loss.detach());
-    add_to(result.balance_loss, detached(divided(states.reports.balance_loss, accumulation)));
-    add_to(result.z_loss, detached(divided(states.reports.z_loss, accumulation)));
-    add_to(result.expert_tokens_le, states.reports.expert_tokens_le);
+    add_to(result.balance_loss, detached(divided(reports.balance_loss, accumulation)));
+    add_to(result.z_loss, detached(divided(reports.z_loss, accumulation)));
+    add_to(result.expert_tokens_le, reports.expert_tokens_le);
+    result.targets += batch.targets;
+    result.positions += batch.tokens_bt.numel();
+    if (replay_) result.micro_steps.push_back({loss_sum.detach(), detached(reports.balance_loss), batch.targets});
   }
-  result.grad_norm = flat_norm(state_.parameters.gradient()) / result.loss_scale;
+  result.grad_norm = gradient_norm() / result.loss_scale;
   result.skipped = at::isfinite(result.grad_norm).logical_not().to(at::kFloat);
   return result;
+}
+
+Batch Trainer::next_batch(int64_t micro_batch) {
+  if (!replay_) return state_.loader.next();
+  const ReplayMicroStep& micro_step = replay_->plan().of_update(state_.step)[static_cast<size_t>(micro_batch)];
+  return state_.loader.batch_of(replay_->rows_of(micro_step));
+}
+
+Trainer::Losses Trainer::forward(const Batch& batch) {
+  // Every position is routed and counted: packed windows have no padding, and MiniMind counts its own.
+  const HiddenStates states = state_.model.forward(batch.tokens_bt, /*training=*/true);
+  const at::Tensor losses_n = cross_entropy(state_.model.logits(states.hidden_nd), batch.targets_bt.flatten());
+  return {losses_n.sum(), states.reports};
+}
+
+void Trainer::add_lost_micro_steps(StepResult& result) {
+  const at::NoGradGuard no_gradients;
+  for (const ReplayMicroStep& micro_step : replay_->plan().lost()) {
+    const Batch batch = state_.loader.batch_of(replay_->rows_of(micro_step));
+    const auto [loss_sum, reports] = forward(batch);
+    result.micro_steps.push_back({loss_sum, reports.balance_loss, batch.targets});
+  }
+}
+
+at::Tensor Trainer::gradient_norm() const {
+  if (!replay_) return flat_norm(state_.parameters.gradient());
+  std::vector<at::Tensor> gradients;
+  for (const auto& entry : state_.parameters.named(state_.parameters.gradient())) gradients.push_back(entry.second);
+  return clip_norm(gradients);
 }
 
 at::Tensor Trainer::gradient_divisor(const StepResult& result) const {
@@ -105,24 +148,21 @@ at::Tensor Trainer::gradient_divisor(const StepResult& result) const {
   return result.loss_scale * ((result.grad_norm + 1e-6) / config_.optim.max_grad_norm).clamp_min(1.0);
 }
 
-double Trainer::learning_rate_now() const {
-  return config_.optim.learning_rate * learning_rate_factor(state_.step, config_.train.steps, config_.schedule);
-}
-
 StepRecord Trainer::record_of(const StepResult& result, double learning_rate, Clock::time_point start) {
   StepRecord record;
   record.step = state_.step;
-  record.total_steps = config_.train.steps;
-  record.tokens = config_.tokens_per_step();
+  record.total_steps = total_steps();
   record.tokens_total = state_.tokens_total;
   record.learning_rate = learning_rate;
   result.read_into(record);
+  if (replay_) replay_->describe(record);
   record.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  record.mfu = flops_per_step_ / record.seconds / gemm_rate_;
+  const double flops = flops_per_token_ * static_cast<double>(result.positions);
+  record.mfu = flops / record.seconds / gemm_rate_;
   // Faster than a matrix product: the rate was measured while the device was busy with something else.
   if (record.mfu > 1) {
     gemm_rate_ = std::max(gemm_rate_, measure_gemm_rate(parts_.setup.device, parts_.setup.compute_type));
-    record.mfu = flops_per_step_ / record.seconds / gemm_rate_;
+    record.mfu = flops / record.seconds / gemm_rate_;
   }
   return record;
 }
@@ -144,8 +184,8 @@ void Trainer::watch_divergence(const StepRecord& record) {
 }
 
 void Trainer::evaluate_now() {
-  if (!parts_.data.validation) return;
-  EvaluationRecord record = evaluate(state_.model, *parts_.data.validation, config_.evaluation.tokens,
+  if (!parts_.validation) return;
+  EvaluationRecord record = evaluate(state_.model, *parts_.validation, config_.evaluation.tokens,
                                      config_.train.micro_batch, bytes_per_token_v_);
   record.step = state_.step;
   record.best = record.loss < state_.best_loss;
@@ -175,11 +215,19 @@ void Trainer::save() {
   const bool best = measured && last_evaluation_.loss < state_.best_saved_loss;
   if (best) state_.best_saved_loss = last_evaluation_.loss;
   parts_.store.save(state_.step, state_.checkpoint(), best);
+  if (parts_.pth) {
+    write_generation_pth(parts_.pth->path, state_.parameters.named(state_.parameters.master()), config_.model,
+                         parts_.pth->generation, generation_dtype(parts_.pth->generation));
+  }
   saved_step_ = state_.step;
 }
 
 bool Trainer::due(int64_t every) const {
-  return every > 0 && (state_.step % every == 0 || state_.step == config_.train.steps);
+  return every > 0 && (state_.step % every == 0 || state_.step == total_steps());
+}
+
+int64_t Trainer::total_steps() const {
+  return replay_ ? replay_->plan().updates() : config_.train.steps;
 }
 
 bool Trainer::asked_to_stop() const {

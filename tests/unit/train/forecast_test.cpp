@@ -22,6 +22,15 @@ TEST(Forecast, SaysWhatARunWillCost) {
             "disk        315.0 KiB per checkpoint, at most 4 kept: 1.2 MiB");
 }
 
+TEST(Forecast, AReplayIsAsLongAsItsData) {
+  const std::string text = forecast(tiny_config({"compat.trainer=g4", "data.train=a.jsonl", "train.accumulation=2"}));
+  EXPECT_NE(text.find("173 kFLOP per trained token, 44.2 MFLOP per step\n"
+                      "tokens      256 per step (4 x 2 x 32), padding included; the number of rows decides how many "
+                      "steps\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(Forecast, SixteenBitHalvesWhatIsKeptForTheBackwardPassAndAddsAShadow) {
   const RunConfig config = tiny_config();
   const MemoryForecast fp32 = forecast_memory(config, false), bf16 = forecast_memory(config, true);

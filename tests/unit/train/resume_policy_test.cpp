@@ -70,6 +70,24 @@ TEST(ResumePolicy, WhatWouldMakeItAnotherRunIsRefusedAllAtOnce) {
                                "\noutput/a/config.json:model.num_hidden_layers: got a change 8 -> 4" + rest);
 }
 
+TEST(ResumePolicy, AReplayKeepsWhatItsPlaceInTheDataDependsOn) {
+  const auto replay = [](std::vector<std::string> overrides) {
+    overrides.insert(overrides.begin(), {"compat.trainer=g4", "data.train=a.jsonl"});
+    return config_with(overrides);
+  };
+  const auto explain_replay = [&](const std::vector<std::string>& overrides) {
+    return explain_changes("output/a", replay({}), replay(overrides), 120, /*replay=*/true);
+  };
+  EXPECT_EQ(explain_replay({"compat.epochs=2"}), Lines({"compat.epochs: 1 -> 2 (used from step 121 on)"}));
+  for (const std::string change : {"train.micro_batch=9", "train.accumulation=9", "compat.trainer=g2"}) {
+    EXPECT_EQ(thrown_by([&] { explain_replay({change}); }).code, ExitCode::kConfig) << change;
+  }
+}
+
+TEST(ResumePolicy, ARunFromBeforeThereWereReplaysGoesOn) {
+  EXPECT_EQ(explain_changes("output/a", "{}", R"({"compat": {"trainer": "none", "epochs": 1}})", 1), Lines());
+}
+
 TEST(ResumePolicy, AKeyThatNoRuleKnowsIsRefused) {
   const Thrown error = thrown_by([] { explain_changes("output/a", "{}", R"({"gravity": {"g": 9.81}})", 1); });
   EXPECT_EQ(error.message,

@@ -91,7 +91,7 @@ class TinyRun {
     sinks_.push_back(std::move(sink));
   }
 
-  ExitCode train() { return Trainer({config, setup, tokenizer, data, store, sinks_}, state).run(); }
+  ExitCode train() { return Trainer({config, setup, tokenizer, data.validation, store, sinks_}, state).run(); }
 
   RunConfig config;
   DeviceSetup setup;
