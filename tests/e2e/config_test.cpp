@@ -130,8 +130,8 @@ TEST(Config, MissingFirstWeightsNameThePlaceAndBothWaysOut) {
   EXPECT_EQ(program.exit_code, kCheckpoint);
   EXPECT_EQ(program.err, "error: init.from: got pretrain_512_moe.safetensors, and there is nothing at " +
                              std::filesystem::canonical(workplace.folder()).string() +
-                             "/pretrain_512_moe.safetensors, want weights (train from scratch with --set "
-                             "init.from=\"\", or put the file there)\n");
+                             "/pretrain_512_moe.safetensors, want weights (train from scratch with --from-scratch, or "
+                             "put the file there)\n");
   EXPECT_FALSE(workplace.exists("output"));
 }
 

@@ -26,8 +26,8 @@ TEST(GenerateProgram, AMissingRunIsAnErrorOfTheCheckpoint) {
   const Finished program = workplace.generate({"--run", "output/none"});
   EXPECT_EQ(program.exit_code, 4);
   EXPECT_EQ(program.err,
-            "error: --run: got output/none, want a run below output/, or a checkpoint in one (a run folder has a "
-            "config.json)\n");
+            "error: --init: got output/none, and there is nothing at " + workplace / "output/none" +
+                ", want weights (put the file there)\n");
 }
 
 TEST(GenerateProgram, ARunWithoutACheckpointAndWrongUsageAreRefused) {

@@ -60,6 +60,14 @@ Finished Workplace::generate(const Words& arguments) const {
   return run_program(MM_GENERATE, arguments, folder());
 }
 
+Finished Workplace::evaluate(const Words& arguments) const {
+  return run_program(MM_EVALUATE, arguments, folder());
+}
+
+Finished Workplace::convert(const Words& arguments) const {
+  return run_program(MM_CONVERT, arguments, folder());
+}
+
 Program Workplace::start(const Words& arguments) const {
   return Program(MM_PRETRAIN, arguments, folder());
 }

@@ -20,6 +20,8 @@ class Workplace {
 
   Finished pretrain(const Words& arguments) const;
   Finished generate(const Words& arguments) const;
+  Finished evaluate(const Words& arguments) const;
+  Finished convert(const Words& arguments) const;
   /// `pretrain` without waiting for its end.
   Program start(const Words& arguments) const;
 

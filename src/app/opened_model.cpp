@@ -1,0 +1,77 @@
+// Device first: it decides how memory is allocated.
+#include "app/opened_model.h"
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/text.h"
+
+namespace mm {
+namespace {
+
+RunSection run_section(const std::string& device) {
+  RunSection run;
+  run.device = device;
+  return run;
+}
+
+}  // namespace
+
+void add_weights_options(CLI::App& app, ModelOptions& options) {
+  app.add_option("--generation", options.generation,
+                 "MiniMind generation of a .pth: g0, g1, g2, g3 (or g3a, g3b, g3c), g4; auto: recognised")
+      ->option_text("NAME")
+      ->capture_default_str();
+  app.add_option("--set", options.settings,
+                 "model.key=value for what a file cannot tell: num_attention_heads, rope_theta, ...; may be repeated")
+      ->option_text("KEY=VALUE")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+}
+
+void add_model_options(CLI::App& app, ModelOptions& options) {
+  app.add_option("--init,--run", options.from,
+                 "A MiniMind .pth of any generation, a .safetensors file, a Hugging Face folder, a run below output/ "
+                 "(its best checkpoint, else its newest) or one checkpoint")
+      ->option_text("PATH")
+      ->required();
+  add_weights_options(app, options);
+  app.add_option("--tokenizer", options.tokenizer,
+                 "A tokenizer.json or a sentencepiece .model; default: that of the run or folder")
+      ->option_text("PATH");
+  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+}
+
+Weights open_named_weights(const ModelOptions& options, const std::string& option) {
+  const Generation* given =
+      options.generation == "auto" ? nullptr : &find_generation(options.generation, "--generation");
+  return open_weights(options.from, given, option);
+}
+
+OpenedModel::OpenedModel(const ModelOptions& model_options)
+    : options(model_options),
+      setup(set_up_device(run_section(options.device), "auto")),
+      weights(open_named_weights(options, "--init")),
+      config(model_with_flags(weights.file, options.settings)),
+      parameters(config, setup.device, setup.compute_type, /*trainable=*/false),
+      model(config, parameters) {
+  copy_weights(weights, config, parameters);
+  weights.tensors.clear();
+  weights.maps.clear();
+}
+
+std::unique_ptr<Tokenizer> OpenedModel::open_tokenizer() const {
+  const std::string path = options.tokenizer.empty() ? weights.tokenizer_path : options.tokenizer;
+  if (path.empty()) {
+    throw Error(ExitCode::kData, got_want("--tokenizer", "nothing, and none lies beside " + weights.file.path,
+                                          "a tokenizer.json or a sentencepiece .model"));
+  }
+  std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(path);
+  if (tokenizer->vocab_size() > config.vocab_size) {
+    throw Error(ExitCode::kData, got_want(path, with_commas(tokenizer->vocab_size()) + " tokens",
+                                          "at most the " + with_commas(config.vocab_size) + " of the model"));
+  }
+  return tokenizer;
+}
+
+}  // namespace mm

@@ -1,0 +1,50 @@
+// What the programs that read a model share: their options, and the model opened.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "interchange/weights.h"
+#include "model/causal_lm.h"
+#include "tokenizer/tokenizer.h"
+#include "train/device.h"
+
+namespace mm {
+
+struct ModelOptions {
+  std::string from;
+  std::string generation = "auto";
+  std::vector<std::string> settings;  ///< `model.key=value`
+  std::string tokenizer;
+  std::string device = "auto";
+};
+
+/// --generation and --set: what a file cannot tell of its model.
+void add_weights_options(CLI::App& app, ModelOptions& options);
+
+/// --init (or --run), --tokenizer and --device besides.
+void add_model_options(CLI::App& app, ModelOptions& options);
+
+/// Opens the weights that an option names and says in the log what they are.
+Weights open_named_weights(const ModelOptions& options, const std::string& option);
+
+/// A model for reading: on its device, in its precision, without gradients.
+struct OpenedModel {
+  /// Throws Error(kCheckpoint), Error(kConfig) and Error(kDevice).
+  explicit OpenedModel(const ModelOptions& options);
+
+  /// The one that was named, or that of the run or folder. Throws Error(kData) when there is none or when it has more
+  /// tokens than the model.
+  std::unique_ptr<Tokenizer> open_tokenizer() const;
+
+  ModelOptions options;
+  DeviceSetup setup;
+  Weights weights;
+  ModelConfig config;
+  Parameters parameters;
+  CausalLm model;
+};
+
+}  // namespace mm

@@ -1,0 +1,144 @@
+// Weights in and out through the programs: started from, evaluated, converted, continued; and what is said when it
+// cannot be.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "workplace.h"
+
+namespace {
+
+constexpr int kConfig = 2, kData = 3, kCheckpoint = 4;
+const std::string kGolden = MM_GOLDEN_DATA "/checkpoints/";
+
+/// A short run of the dense or MoE config named `run`.
+void train_run(const Workplace& workplace, const std::string& config, const std::string& run) {
+  const Finished program =
+      workplace.pretrain(train(config, run, {"train.steps=5", "evaluation.every=0", "sample.every=0"}));
+  ASSERT_EQ(program.exit_code, 0) << program.err;
+}
+
+nlohmann::json answers(const Workplace& workplace, Words arguments) {
+  workplace.write("in.json", R"({"tokens": [[5, 6, 7, 8, 9, 10]], "positions": [[0, 2], [0, 5]]})");
+  arguments.insert(arguments.end(), {"--tokens", "in.json", "--logits", "out.json"});
+  const Finished program = workplace.evaluate(arguments);
+  EXPECT_EQ(program.exit_code, 0) << program.err;
+  return program.exit_code == 0 ? nlohmann::json::parse(workplace.read("out.json")) : nlohmann::json();
+}
+
+void expect_error(const Finished& program, int exit_code, const std::string& part) {
+  EXPECT_EQ(program.exit_code, exit_code);
+  EXPECT_NE(program.err.find(part), std::string::npos) << program.err;
+}
+
+TEST(Checkpoints, EverySaveWritesAPthThatStartsAnotherRunWithoutAWordAboutTheModel) {
+  for (const std::string config : {"dense", "moe"}) {
+    const Workplace workplace;
+    train_run(workplace, config, "a");
+    const std::string pth = config == "moe" ? "output/a/pretrain_32_moe.pth" : "output/a/pretrain_32.pth";
+    ASSERT_TRUE(workplace.exists(pth));
+    workplace.write("bare.json", R"({"run": {"device": "cpu", "threads": 1, "name": "b"},
+      "data": {"train": ["text.jsonl"], "sequence_length": 32}, "tokenizer": {"path": "tokenizer.model"},
+      "train": {"steps": 2}, "evaluation": {"every": 0}})");
+    const Words arguments = {"--config", "bare.json", "--init", pth};
+    const Finished first = workplace.pretrain(arguments);
+    EXPECT_EQ(first.exit_code, 0) << first.err;
+    EXPECT_NE(first.out.find("weights   from " + pth), std::string::npos) << first.out;
+
+    // What the run started from may be gone when it goes on.
+    std::filesystem::remove_all(workplace / "output/a");
+    Words more = arguments;
+    more.insert(more.end(), {"--set", "train.steps=3"});
+    const Finished second = workplace.pretrain(more);
+    EXPECT_EQ(second.exit_code, 0) << second.err;
+    EXPECT_NE(second.out.find("resumed"), std::string::npos) << second.out;
+  }
+}
+
+TEST(Checkpoints, ThePthOfARunCanBeTurnedOff) {
+  const Workplace workplace;
+  const Words settings = {"train.steps=1", "checkpoint.pth=off", "sample.every=0", "evaluation.every=0"};
+  ASSERT_EQ(workplace.pretrain(train("dense", "a", settings)).exit_code, 0);
+  EXPECT_FALSE(workplace.exists("output/a/pretrain_32.pth"));
+  expect_error(workplace.pretrain(train("dense", "b", {"checkpoint.pth=g4"})), kConfig,
+               "checkpoint.pth: got g4, which cannot hold this model: it needs a norm on queries and keys");
+}
+
+TEST(Checkpoints, AConvertedModelAnswersAsTheRunDoes) {
+  const Workplace workplace;
+  train_run(workplace, "moe", "a");
+  const nlohmann::json want = answers(workplace, {"--init", "output/a"});
+  ASSERT_TRUE(want.is_object());
+  ASSERT_EQ(workplace.convert({"output/a", "a.safetensors"}).exit_code, 0);
+  EXPECT_EQ(answers(workplace, {"--init", "a.safetensors"}), want);
+  ASSERT_EQ(workplace.convert({"a.safetensors", "a.pth"}).exit_code, 0);
+  EXPECT_EQ(answers(workplace, {"--init", "a.pth", "--set", "model.num_attention_heads=4", "--set",
+                                "model.aux_loss=token"}),
+            want);
+  expect_error(workplace.convert({"output/a", "hf", "--to", "hf"}), kCheckpoint, "norm on queries and keys");
+  expect_error(workplace.convert({"output/a", "a.pth", "--to", "g7"}), kConfig, "--to: got \"g7\", want one of");
+}
+
+TEST(Checkpoints, EvaluateTellsTheLossOnText) {
+  const Workplace workplace;
+  train_run(workplace, "dense", "a");
+  const Finished run = workplace.evaluate({"--init", "output/a", "--data", "text.jsonl"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.out.find("perplexity  bits/byte"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("text.jsonl\n"), std::string::npos) << run.out;
+  expect_error(workplace.evaluate({"--init", kGolden + "g4b_dense_dict_fp16.pth", "--data", "text.jsonl"}), kData,
+               "--tokenizer: got nothing");
+  expect_error(workplace.evaluate({"--init", "output/a"}), kConfig, "neither --data nor --tokens");
+}
+
+TEST(Checkpoints, MissingWeightsNameBothWaysOut) {
+  const Workplace workplace;
+  Words arguments = train("dense", "a", {"init.from=output/pretrain_moe/pretrain_512_moe.pth", "train.steps=1"});
+  const Finished missing = workplace.pretrain(arguments);
+  expect_error(missing, kCheckpoint, "init.from: got output/pretrain_moe/pretrain_512_moe.pth");
+  expect_error(missing, kCheckpoint, "train from scratch with --from-scratch, or put the file there");
+  arguments.push_back("--from-scratch");
+  EXPECT_EQ(workplace.pretrain(arguments).exit_code, 0);
+}
+
+TEST(Checkpoints, ASettingAgainstTheFileIsAnErrorOfTheCheckpoint) {
+  const Workplace workplace;
+  workplace.write("in.json", R"({"tokens": [[1, 2]]})");
+  expect_error(workplace.evaluate({"--init", kGolden + "g4b_dense_dict_fp16.pth", "--set", "model.hidden_size=128",
+                                   "--tokens", "in.json", "--logits", "out.json"}),
+               kCheckpoint, "g4b_dense_dict_fp16.pth:model.hidden_size: got 128 in --set, want 64");
+  EXPECT_FALSE(workplace.exists("out.json"));
+}
+
+TEST(Checkpoints, QuestionsInAnotherFormAreRefusedByTheirPlace) {
+  const Workplace workplace;
+  const auto refused = [&](const std::string& question, const std::string& part) {
+    workplace.write("in.json", question);
+    expect_error(workplace.evaluate({"--init", kGolden + "g4b_dense_dict_fp16.pth", "--tokens", "in.json", "--logits",
+                                     "out.json"}),
+                 kData, part);
+  };
+  refused("{", "in.json: got no \"tokens\"");
+  refused(R"({"tokens": [[1, 2], [3]]})", "in.json:tokens[1]: got a row of another length, want 2 ids");
+  refused(R"({"tokens": [[1, 320]]})", "in.json:tokens[0]: got 320, want a whole number from 0 to 319");
+  refused(R"({"tokens": [[1, 2]], "positions": [[0, 2]]})", "in.json:positions[0]: got 2, want a whole number from 0");
+}
+
+TEST(Checkpoints, UpcyclingMakesExpertsThatAnswerAsTheDenseModel) {
+  const Workplace workplace;
+  const std::string dense = kGolden + "g4b_dense_dict_fp32.pth";
+  ASSERT_EQ(workplace.convert({dense, "moe.safetensors", "--upcycle", "experts=4,top_k=2"}).exit_code, 0);
+  const nlohmann::json want = answers(workplace, {"--init", dense});
+  const nlohmann::json got = answers(workplace, {"--init", "moe.safetensors"});
+  ASSERT_TRUE(want.is_object() && got.is_object());
+  for (size_t row = 0; row < 2; ++row) {
+    for (size_t id = 0; id < want["logits"][row].size(); ++id) {
+      EXPECT_NEAR(got["logits"][row][id].get<double>(), want["logits"][row][id].get<double>(), 5e-6);
+    }
+  }
+  expect_error(workplace.convert({"moe.safetensors", "again.safetensors", "--upcycle", "experts=2"}), kConfig,
+               "--upcycle: got a model that has experts already, want a dense model");
+}
+
+}  // namespace
