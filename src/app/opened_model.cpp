@@ -43,9 +43,13 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
 }
 
 Weights open_named_weights(const ModelOptions& options, const std::string& option) {
-  const Generation* given =
-      options.generation == "auto" ? nullptr : &find_generation(options.generation, "--generation");
-  return open_weights(options.from, given, option);
+  if (options.generation != "auto") {
+    return open_weights(options.from, &find_generation(options.generation, "--generation"), option);
+  }
+  Weights weights = open_weights(options.from, nullptr, option);
+  if (!weights.file.settings_path.empty()) return weights;
+  const Generation& meant = generation_of_flags(weights.file, options.settings);
+  return &meant == weights.file.recognized.generation ? weights : open_weights(options.from, &meant, option);
 }
 
 OpenedModel::OpenedModel(const ModelOptions& model_options)

@@ -27,7 +27,7 @@ void add_weights_options(CLI::App& app, ModelOptions& options);
 /// --init (or --run), --tokenizer and --device besides.
 void add_model_options(CLI::App& app, ModelOptions& options);
 
-/// Opens the weights that an option names and says in the log what they are.
+/// Opens the weights that an option names, as the generation that the options name or point to.
 Weights open_named_weights(const ModelOptions& options, const std::string& option);
 
 /// A model for reading: on its device, in its precision, without gradients.

@@ -37,6 +37,24 @@ FileModel describe_file_model(const std::string& path, const Recognized& recogni
   return {path, recognized, settings_path, settings, model};
 }
 
+const Generation& generation_of_flags(const FileModel& file, const std::vector<std::string>& flags) {
+  const Generation& recognized = *file.recognized.generation;
+  const ModelConfig flagged = with_settings(file.model, flags);
+  const auto agrees = [&](const Generation& generation) {
+    const ModelConfig standard = generation_model(generation, file.model.is_moe());
+    for (const char* key : {"rope_theta", "router_aux_loss_coef"}) {
+      if (names(flags, key) && setting_of(flagged, key) != setting_of(standard, key)) return false;
+    }
+    return true;
+  };
+  if (agrees(recognized)) return recognized;
+  for (const Generation& generation : generations()) {
+    const bool alike = generation.names == recognized.names && generation.gate_first == recognized.gate_first;
+    if (alike && agrees(generation)) return generation;
+  }
+  return recognized;
+}
+
 ModelConfig model_with_flags(const FileModel& file, const std::vector<std::string>& flags) {
   ModelConfig model = with_settings(file.model, flags);
   settle_heads(file.recognized, names_key_value_heads(flags), model);

@@ -21,6 +21,11 @@ struct FileModel {
 FileModel describe_file_model(const std::string& path, const Recognized& recognized, const std::string& settings_path,
                               const std::vector<std::string>& settings);
 
+/// The generation that the user's `model.key=value` point to, of those whose files look like this one: rope_theta tells
+/// g1 from g2 where the number of key/value heads does not, router_aux_loss_coef g3a and g3b from g3c. The recognised
+/// one when they say nothing.
+const Generation& generation_of_flags(const FileModel& file, const std::vector<std::string>& flags);
+
 /// The model with the user's `model.key=value` over it: for what no file can tell (head count, theta, top-k).
 /// Throws Error(kConfig) for a bad setting, Error(kCheckpoint) for one that contradicts the file.
 ModelConfig model_with_flags(const FileModel& file, const std::vector<std::string>& flags);

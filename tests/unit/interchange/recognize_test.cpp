@@ -49,6 +49,17 @@ TEST(Recognize, AHeadCountGivenByTheUserBringsTheOtherHeadNumbersAlong) {
   EXPECT_EQ(*model.head_dim, 32);
 }
 
+TEST(Recognize, ConstantsThatTheUserGivesChooseAmongGenerationsWhoseFilesLookAlike) {
+  const auto meant = [](const char* file, const std::vector<std::string>& flags) {
+    return std::string(generation_of_flags(file_of(file, true), flags).name);
+  };
+  EXPECT_EQ(meant("g1", {}), "g1");
+  EXPECT_EQ(meant("g1", {"model.rope_theta=1e6"}), "g2");
+  EXPECT_EQ(meant("g1", {"model.rope_theta=5e5"}), "g1") << "no generation has it";
+  EXPECT_EQ(meant("g3c", {"model.router_aux_loss_coef=0.1"}), "g3a");
+  EXPECT_EQ(meant("g4", {"model.router_aux_loss_coef=0.1"}), "g4");
+}
+
 TEST(Recognize, ASettingAgainstTheShapesIsRefusedWithTheValuesOfFileConfigAndFlags) {
   const FileModel file = file_of("g4", false, {"model.rms_norm_eps=1e-05"});
   const Thrown error = thrown_by([&] { model_with_flags(file, {"model.hidden_size=512"}); });
