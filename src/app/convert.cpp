@@ -151,12 +151,7 @@ int main(int argc, char** argv) {
   app.footer(kFooter);
   ConvertOptions options;
   add_options(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(mm::ExitCode::kConfig);
-  }
-  return mm::guarded([&] {
+  return mm::run_program(app, argc, argv, [&] {
     convert(options);
     return mm::ExitCode::kFinished;
   });

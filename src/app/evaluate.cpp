@@ -25,6 +25,7 @@ in.json is {"tokens": [[ids], ...], "positions": [[row, column], ...]}; out.json
 struct EvaluateOptions {
   mm::ModelOptions model;
   std::vector<std::string> data;
+  std::string cache;
   int64_t sequence_length = 0;  // 0: that of the run, or 512
   int64_t max_tokens = 0;
   int64_t micro_batch = 8;
@@ -34,6 +35,8 @@ struct EvaluateOptions {
 void add_options(CLI::App& app, EvaluateOptions& options) {
   mm::add_model_options(app, options.model);
   app.add_option("--data", options.data, "JSONL files with a \"text\" in each line")->option_text("FILE ...");
+  app.add_option("--cache", options.cache, "Folder for the token files; default: beside the text")
+      ->option_text("FOLDER");
   app.add_option("--sequence-length", options.sequence_length, "Tokens of context; default: that of the run, or 512")
       ->check(CLI::Range(1, 1 << 20));
   app.add_option("--max-tokens", options.max_tokens, "Tokens of each file, taken evenly from the whole; 0: all")
@@ -42,7 +45,8 @@ void add_options(CLI::App& app, EvaluateOptions& options) {
   app.add_option("--micro-batch", options.micro_batch, "Sequences in one forward pass")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
-  CLI::Option* tokens = app.add_option("--tokens", options.tokens, "Token ids to run the model over")->option_text("IN");
+  CLI::Option* tokens =
+      app.add_option("--tokens", options.tokens, "Token ids to run the model over")->option_text("IN");
   CLI::Option* logits =
       app.add_option("--logits", options.logits, "Where its losses and logits go")->option_text("OUT");
   tokens->needs(logits);
@@ -61,6 +65,7 @@ void evaluate_files(mm::OpenedModel& opened, const EvaluateOptions& options) {
   const int64_t trained_length = opened.weights.sequence_length > 0 ? opened.weights.sequence_length : 512;
   mm::DataConfig data;
   data.sequence_length = options.sequence_length > 0 ? options.sequence_length : trained_length;
+  data.cache = options.cache;
   const at::Tensor bytes_v = mm::bytes_per_token(*tokenizer, opened.config.vocab_size, opened.setup.device);
   mm::log_info("      loss  perplexity  bits/byte        tokens  file");
   for (const std::string& file : options.data) {
@@ -80,13 +85,7 @@ int main(int argc, char** argv) {
   app.footer(kFooter);
   EvaluateOptions options;
   add_options(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(mm::ExitCode::kConfig);
-  }
-
-  return mm::guarded([&] {
+  return mm::run_program(app, argc, argv, [&] {
     if (options.data.empty() && options.tokens.empty()) {
       throw mm::Error(mm::ExitCode::kConfig, mm::got_want("evaluate", "neither --data nor --tokens", "one of them"));
     }

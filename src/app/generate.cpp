@@ -37,13 +37,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed, "The same seed gives the same text")->capture_default_str();
   app.add_option("--context", options.context, "Tokens that the model sees; default: as the run was trained, or 512")
       ->check(CLI::Range(1, 1 << 20));
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(mm::ExitCode::kConfig);
-  }
-
-  return mm::guarded([&] {
+  return mm::run_program(app, argc, argv, [&] {
     mm::OpenedModel opened(model);
     const auto tokenizer = opened.open_tokenizer();
     const int64_t trained_length = opened.weights.sequence_length > 0 ? opened.weights.sequence_length : 512;

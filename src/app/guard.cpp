@@ -36,4 +36,13 @@ int guarded(const std::function<ExitCode()>& body) {
   }
 }
 
+int run_program(CLI::App& app, int argc, char** argv, const std::function<ExitCode()>& body) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kConfig);
+  }
+  return guarded(body);
+}
+
 }  // namespace mm

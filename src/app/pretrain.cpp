@@ -53,13 +53,7 @@ int main(int argc, char** argv) {
       ->expected(0, 1)
       ->default_str("5");
   app.set_version_flag("--version", kVersion);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(mm::ExitCode::kConfig);
-  }
-
-  return mm::guarded([&]() -> mm::ExitCode {
+  return mm::run_program(app, argc, argv, [&]() -> mm::ExitCode {
     if (describe) {
       mm::RunConfig defaults;
       mm::log_info(mm::describe_config([&](mm::Fields& fields) { defaults.visit(fields); }));
@@ -75,6 +69,7 @@ int main(int argc, char** argv) {
     mm::ConfiguredRun run = mm::configure_run(config_path, overrides, notes);
     for (const std::string& note : notes) mm::log_warning(note);
     if (check) {
+      if (run.weights) mm::log_info("weights     " + run.weights->file.path + " (" + run.weights->description + ")");
       mm::log_info(mm::forecast(run.config));
       return mm::ExitCode::kFinished;
     }

@@ -43,8 +43,8 @@ NamedTensors in_dtype(const NamedTensors& tensors, std::optional<at::ScalarType>
   for (const auto& [name, tensor] : tensors) {
     result.emplace_back(name, tensor.to(*dtype));
     if (*dtype == at::kHalf && overflows(tensor, result.back().second)) {
-      throw Error(ExitCode::kCheckpoint,
-                  got_want(where + ":" + name, "values beyond 65504", "what fp16 can hold", "use --dtype bf16 or fp32"));
+      throw Error(ExitCode::kCheckpoint, got_want(where + ":" + name, "values beyond 65504", "what fp16 can hold",
+                                                  "use --dtype bf16 or fp32"));
     }
   }
   return result;

@@ -12,8 +12,8 @@ namespace mm {
 /// "fp32", "fp16", "bf16"; nothing for "keep". Throws Error(kConfig) for other words.
 std::optional<at::ScalarType> parse_dtype(const std::string& word);
 
-/// The tensors in `dtype`, as they are where they have it already. Throws Error(kCheckpoint) for a finite value that the
-/// dtype cannot hold (fp16 ends at 65504).
+/// The tensors in `dtype`, as they are where they have it already. Throws Error(kCheckpoint) for a finite value that
+/// the dtype cannot hold (fp16 ends at 65504).
 ///   where  what is being written, for the message
 NamedTensors in_dtype(const NamedTensors& tensors, std::optional<at::ScalarType> dtype, const std::string& where);
 

@@ -1,4 +1,5 @@
-// The model that a weights file holds, as far as it and the files beside it tell; the rest is the user's to say. No torch.
+// The model that a weights file holds, as far as it and the files beside it tell; the rest is the user's to say. No
+// torch.
 #pragma once
 
 #include <string>
@@ -16,8 +17,8 @@ struct FileModel {
   ModelConfig model;                  ///< both together, resolved
 };
 
-/// Puts the settings over what was recognised. Throws Error(kCheckpoint) when they contradict the shapes, Error(kConfig)
-/// when one of them is wrong in itself.
+/// Puts the settings over what was recognised. Throws Error(kCheckpoint) when they contradict the shapes,
+/// Error(kConfig) when one of them is wrong in itself.
 FileModel describe_file_model(const std::string& path, const Recognized& recognized, const std::string& settings_path,
                               const std::vector<std::string>& settings);
 

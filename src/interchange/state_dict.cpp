@@ -45,10 +45,9 @@ NamedTensors generation_state_dict(const NamedTensors& tensors, const ModelConfi
 
 void write_generation_pth(const std::string& path, const NamedTensors& tensors, const ModelConfig& model,
                           const Generation& generation, std::optional<at::ScalarType> dtype) {
-  write_pth(path, generation_state_dict(tensors, model, generation, path),
-            {.ordered_dict = generation.fp32_ordered_dict,
-             .share_storages = generation.fp32_ordered_dict,
-             .dtype = dtype});
+  write_pth(
+      path, generation_state_dict(tensors, model, generation, path),
+      {.ordered_dict = generation.fp32_ordered_dict, .share_storages = generation.fp32_ordered_dict, .dtype = dtype});
 }
 
 at::ScalarType generation_dtype(const Generation& generation) {
@@ -63,7 +62,8 @@ std::string constants_to_tell(const ModelConfig& model, const Generation& genera
   const ModelConfig standard = generation_model(generation, model.is_moe());
   std::vector<const char*> keys = {"rope_theta", "rms_norm_eps"};
   if (!model.qk_norm) keys.insert(keys.begin(), "num_attention_heads");
-  if (model.is_moe()) keys.insert(keys.end(), {"num_experts_per_tok", "norm_topk_prob", "norm_top1_prob"});
+  if (model.is_moe()) keys.insert(keys.end(), {"num_experts_per_tok", "norm_topk_prob"});
+  if (model.is_moe() && model.moe.num_experts_per_tok == 1) keys.push_back("norm_top1_prob");
   std::vector<std::string> told;
   for (const char* key : keys) {
     const std::string value = setting_of(model, key);

@@ -30,7 +30,8 @@ at::ScalarType generation_dtype(const Generation& generation);
 /// MiniMind's name of a weights file: pretrain_512_moe.pth.
 std::string generation_file_name(const ModelConfig& model);
 
-/// What a reader of that generation has to be told, because no file says it: "num_attention_heads=4 rope_theta=10000.0".
+/// What a reader of that generation has to be told, because no file says it: "num_attention_heads=4
+/// rope_theta=10000.0".
 /// "" when its own defaults are right.
 std::string constants_to_tell(const ModelConfig& model, const Generation& generation);
 

@@ -11,8 +11,8 @@ namespace mm {
 
 /// What a `_resume.pth` of MiniMind holds besides the weights.
 struct TrainingState {
-  int64_t epoch = 0;  ///< the running one, from 0
-  int64_t step = 0;   ///< micro-steps done in it
+  int64_t epoch = 0;            ///< the running one, from 0
+  int64_t step = 0;             ///< micro-steps done in it
   NamedTensors first_moments;   ///< AdamW's exp_avg under the names of the weights
   NamedTensors second_moments;  ///< exp_avg_sq
   int64_t updates = 0;          ///< AdamW's step

@@ -56,9 +56,9 @@ Upcycled upcycle(const NamedTensors& tensors, const ModelConfig& dense, const Up
     const std::string mlp = name.substr(0, at + kMlp.size()), part = name.substr(at + kMlp.size());
     if (part == "gate_proj.weight") {
       const std::string gate = mlp + "gate.weight";
-      result.tensors.emplace_back(gate, normal({options.experts, dense.hidden_size}, dense.initializer_range,
-                                               derive_seed(options.seed, gate))
-                                            .to(tensor.scalar_type()));
+      result.tensors.emplace_back(
+          gate, normal({options.experts, dense.hidden_size}, dense.initializer_range, derive_seed(options.seed, gate))
+                    .to(tensor.scalar_type()));
     }
     for (int64_t e = 0; e < options.experts; ++e) {
       const std::string expert = mlp + "experts." + std::to_string(e) + "." + part;

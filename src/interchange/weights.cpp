@@ -70,8 +70,9 @@ NamedTensors renamed(const NamedTensors& tensors, const std::string& file, std::
     if (bare.size() != key.size()) ++stripped;
     const std::string name = huggingface_name(bare);
     if (!tensor.is_floating_point()) {
-      throw Error(ExitCode::kCheckpoint, got_want(file + ":" + key, std::string("a tensor of ") + c10::toString(tensor.scalar_type()),
-                                                  "floating-point weights"));
+      throw Error(ExitCode::kCheckpoint,
+                  got_want(file + ":" + key, std::string("a tensor of ") + c10::toString(tensor.scalar_type()),
+                           "floating-point weights"));
     }
     if (!seen.insert(name).second) {
       throw Error(ExitCode::kCheckpoint, got_want(file + ":" + key, "a second tensor for " + name, "one"));
@@ -106,10 +107,10 @@ std::string description_of(const Weights& weights, const std::string& format_nam
   std::set<std::string> dtypes;
   for (const auto& [name, tensor] : weights.tensors) dtypes.insert(dtype_text(tensor.scalar_type()));
   const FileModel& file = weights.file;
-  std::vector<std::string> parts = {format(
-      "%s%s, %s, %zu tensors",
-      file.settings_path.empty() ? (std::string(file.recognized.generation->name) + " ").c_str() : "",
-      format_name.c_str(), join({dtypes.begin(), dtypes.end()}, " and ").c_str(), weights.tensors.size())};
+  std::vector<std::string> parts = {
+      format("%s%s, %s, %zu tensors",
+             file.settings_path.empty() ? (std::string(file.recognized.generation->name) + " ").c_str() : "",
+             format_name.c_str(), join({dtypes.begin(), dtypes.end()}, " and ").c_str(), weights.tensors.size())};
   parts.insert(parts.end(), notes.begin(), notes.end());
   return join(parts, "; ");
 }

@@ -15,8 +15,8 @@ struct ConfiguredRun {
   std::optional<Weights> weights;  ///< `init.from`, opened; none for a run from scratch or one that has begun
 };
 
-/// Reads a config as load_run_config does; where `init.from` names weights that are there, the model section is read over
-/// the model in that file and checked against it. Throws Error(kConfig), Error(kCheckpoint).
+/// Reads a config as load_run_config does; where `init.from` names weights that are there, the model section is read
+/// over the model in that file and checked against it. Throws Error(kConfig), Error(kCheckpoint).
 ConfiguredRun configure_run(const std::string& path, const std::vector<std::string>& overrides,
                             std::vector<std::string>& notes);
 

@@ -19,8 +19,8 @@ struct GenerationOptions {
   uint64_t seed = 0;
 };
 
-/// The tokens that follow `prompt` (at least one), up to `eos_id` (left out; -1: none) or max_new_tokens, drawn among ids
-/// below `vocab_size`. The same arguments give the same tokens.
+/// The tokens that follow `prompt` (at least one), up to `eos_id` (left out; -1: none) or max_new_tokens, drawn among
+/// ids below `vocab_size`. The same arguments give the same tokens.
 std::vector<int32_t> generate_tokens(CausalLm& model, const std::vector<int32_t>& prompt, int32_t eos_id,
                                      int64_t vocab_size, const GenerationOptions& options);
 

@@ -17,8 +17,8 @@ namespace {
 using nlohmann::json;
 
 struct Question {
-  at::Tensor tokens_bt;             // [rows, columns] int64
-  std::vector<int64_t> positions;   // row * columns + column
+  at::Tensor tokens_bt;            // [rows, columns] int64
+  std::vector<int64_t> positions;  // row * columns + column
   int64_t pad_token_id = -1;
   int64_t greedy_tokens = 0;
 };
@@ -102,9 +102,8 @@ json logits_of(const CausalLm& model, const at::Tensor& hidden_nd, const std::ve
 
 json greedy_of(CausalLm& model, const Question& question) {
   const int64_t columns = question.tokens_bt.size(1);
-  const GenerationOptions options{.max_new_tokens = question.greedy_tokens,
-                                  .temperature = 0,
-                                  .context = columns + question.greedy_tokens};
+  const GenerationOptions options{
+      .max_new_tokens = question.greedy_tokens, .temperature = 0, .context = columns + question.greedy_tokens};
   json rows = json::array();
   for (int64_t row = 0; row < question.tokens_bt.size(0); ++row) {
     const int64_t* ids = question.tokens_bt.const_data_ptr<int64_t>() + row * columns;

@@ -73,9 +73,9 @@ TEST(Checkpoints, AConvertedModelAnswersAsTheRunDoes) {
   ASSERT_EQ(workplace.convert({"output/a", "a.safetensors"}).exit_code, 0);
   EXPECT_EQ(answers(workplace, {"--init", "a.safetensors"}), want);
   ASSERT_EQ(workplace.convert({"a.safetensors", "a.pth"}).exit_code, 0);
-  EXPECT_EQ(answers(workplace, {"--init", "a.pth", "--set", "model.num_attention_heads=4", "--set",
-                                "model.aux_loss=token"}),
-            want);
+  EXPECT_EQ(
+      answers(workplace, {"--init", "a.pth", "--set", "model.num_attention_heads=4", "--set", "model.aux_loss=token"}),
+      want);
   expect_error(workplace.convert({"output/a", "hf", "--to", "hf"}), kCheckpoint, "norm on queries and keys");
   expect_error(workplace.convert({"output/a", "a.pth", "--to", "g7"}), kConfig, "--to: got \"g7\", want one of");
 }
@@ -115,8 +115,8 @@ TEST(Checkpoints, QuestionsInAnotherFormAreRefusedByTheirPlace) {
   const Workplace workplace;
   const auto refused = [&](const std::string& question, const std::string& part) {
     workplace.write("in.json", question);
-    expect_error(workplace.evaluate({"--init", kGolden + "g4b_dense_dict_fp16.pth", "--tokens", "in.json", "--logits",
-                                     "out.json"}),
+    expect_error(workplace.evaluate(
+                     {"--init", kGolden + "g4b_dense_dict_fp16.pth", "--tokens", "in.json", "--logits", "out.json"}),
                  kData, part);
   };
   refused("{", "in.json: got no \"tokens\"");

@@ -189,8 +189,8 @@ TEST_P(HuggingFaceFolders, GiveTheLogitsAndTheGreedyTokensOfTransformers) {
   const json expected = json::parse(std::ifstream(MM_GOLDEN_DATA "/hf/" + GetParam() + "/expected.json"));
   const json numbers = numbers_of(GetParam());
   const TempFolder folder;
-  write_safetensors(folder / "model.safetensors",
-                    in_dtype(golden_weights(numbers).tensors, at::kFloat, folder.path()), {{"format", "pt"}});
+  write_safetensors(folder / "model.safetensors", in_dtype(golden_weights(numbers).tensors, at::kFloat, folder.path()),
+                    {{"format", "pt"}});
   fs::copy_file(config_path, folder / "config.json");
 
   const Weights weights = open_weights(folder.path(), nullptr, "--init");

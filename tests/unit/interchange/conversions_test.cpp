@@ -68,8 +68,8 @@ std::vector<std::string> changed(const Opened& a, const Opened& b) {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : a.tensors) {
     const auto other = others.find(name);
-    const bool same = other != others.end() && other->second.scalar_type() == tensor.scalar_type() &&
-                      other->second.equal(tensor);
+    const bool same =
+        other != others.end() && other->second.scalar_type() == tensor.scalar_type() && other->second.equal(tensor);
     if (!same) names.push_back(name);
   }
   if (tensors.size() != a.tensors.size()) names.push_back("the number of tensors");
@@ -144,8 +144,7 @@ TEST(Conversion, AValueBeyondFp16IsRefusedByName) {
   const NamedTensors tensors = {{"a", at::ones({2})}, {"b", at::full({2}, 70000.0)}};
   const Thrown error = thrown_by([&] { in_dtype(tensors, at::kHalf, "out.pth"); });
   EXPECT_EQ(error.code, ExitCode::kCheckpoint);
-  EXPECT_EQ(error.message,
-            "out.pth:b: got values beyond 65504, want what fp16 can hold (use --dtype bf16 or fp32)");
+  EXPECT_EQ(error.message, "out.pth:b: got values beyond 65504, want what fp16 can hold (use --dtype bf16 or fp32)");
 }
 
 }  // namespace

@@ -33,8 +33,8 @@ TEST(HuggingFaceConfig, WhatWeWriteSaysWhatTheReferenceConfigSays) {
       return read;
     }();
     const auto want = nlohmann::json::parse(golden_config(name));
-    const auto got = nlohmann::json::parse(
-        write_huggingface_config(model, huggingface_architecture(model, "test"), "float32", {}));
+    const auto got =
+        nlohmann::json::parse(write_huggingface_config(model, huggingface_architecture(model, "test"), "float32", {}));
     for (const auto& [key, value] : want.items()) {
       if (key == "sliding_window") continue;
       EXPECT_EQ(got.value(key, nlohmann::json()), value) << name << ": " << key;

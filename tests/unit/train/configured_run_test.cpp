@@ -66,9 +66,8 @@ TEST(InitFrom, NothingThereIsLeftToTheStartOfTheRun) {
 TEST(InitFrom, ATrainingStateBringsMomentsStepAndPlaceWhenAskedTo) {
   const TempFolder folder;
   const auto started = [&](const std::string& optimizer) {
-    const ConfiguredRun start =
-        configured(kResumeFile, {"init.optimizer=" + optimizer, "data.sequence_length=32", "train.micro_batch=2",
-                                 "data.validation_fraction=0"});
+    const ConfiguredRun start = configured(kResumeFile, {"init.optimizer=" + optimizer, "data.sequence_length=32",
+                                                         "train.micro_batch=2", "data.validation_fraction=0"});
     auto run = std::make_unique<TinyRun>(folder.path(), start.config);
     run->state.start_from(*start.weights, start.config);
     return run;
