@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/json_tree.h"
 
 namespace mm {
 namespace {
@@ -38,17 +39,6 @@ const DtypeRow& dtype_row(SafetensorsDtype dtype) {
   return *std::find_if(std::begin(kDtypes), std::end(kDtypes), [&](const DtypeRow& row) { return row.dtype == dtype; });
 }
 
-/// What stands between an untrusted name and a terminal or log line.
-std::string printable(std::string_view name) {
-  constexpr size_t kLongest = 200;
-  std::string result;
-  for (const char c : name.substr(0, kLongest)) {
-    const auto byte = static_cast<unsigned char>(c);
-    result += byte < 0x20 || byte == 0x7f ? '?' : c;
-  }
-  return name.size() > kLongest ? result + "..." : result;
-}
-
 /// The events of the one document shape there is: {name: {"dtype": s, "shape": [n..], "data_offsets": [n, n]},
 /// "__metadata__": {key: text}}. Returning false stops the parser; `problem` then says why.
 class HeaderEvents : public nlohmann::json_sax<Json> {
@@ -60,7 +50,7 @@ class HeaderEvents : public nlohmann::json_sax<Json> {
   bool null() override { return unexpected("null"); }
   bool boolean(bool) override { return unexpected("a boolean"); }
   bool number_integer(int64_t value) override { return unexpected(std::to_string(value)); }
-  bool number_float(double, const std::string& text) override { return unexpected(printable(text)); }
+  bool number_float(double, const std::string& text) override { return unexpected(show_key(text)); }
   bool binary(Json::binary_t&) override { return unexpected("binary"); }
 
   bool number_unsigned(uint64_t value) override {
@@ -74,7 +64,7 @@ class HeaderEvents : public nlohmann::json_sax<Json> {
 
   bool string(std::string& value) override {
     if (place_ == Place::kMetadata) {
-      if (!metadata.emplace(key_, value).second) return fail("the metadata key " + printable(key_) + " twice");
+      if (!metadata.emplace(key_, value).second) return fail("the metadata key " + show_key(key_) + " twice");
       return true;
     }
     if (place_ != Place::kEntry || key_ != "dtype") return unexpected("a string");
@@ -84,7 +74,7 @@ class HeaderEvents : public nlohmann::json_sax<Json> {
         return true;
       }
     }
-    return fail("the dtype " + printable(value) + ", which is not one we read");
+    return fail("the dtype " + show_key(value) + ", which is not one we read");
   }
 
   bool start_object(size_t) override {
@@ -114,7 +104,7 @@ class HeaderEvents : public nlohmann::json_sax<Json> {
         (value == "dtype" && dtype_) || (value == "shape" && shape_) || (value == "data_offsets" && offsets_);
     if (twice) return fail(value + " twice");
     if (value == "dtype" || value == "shape" || value == "data_offsets") return true;
-    return fail("the unknown field " + printable(value));
+    return fail("the unknown field " + show_key(value));
   }
 
   bool end_object() override {
@@ -171,7 +161,7 @@ class HeaderEvents : public nlohmann::json_sax<Json> {
 
 [[noreturn]] void refuse(const std::string& path, std::string_view tensor, std::string_view got,
                          std::string_view want) {
-  const std::string where = tensor.empty() ? path : path + ":" + printable(tensor);
+  const std::string where = tensor.empty() ? path : path + ":" + show_key(tensor);
   throw Error(ExitCode::kCheckpoint, got_want(where, got, want, kRemedy));
 }
 

@@ -223,7 +223,7 @@ std::optional<JsonTree> parse_override(const std::string& text, Problems& proble
     const size_t start = dot == std::string::npos ? 0 : dot + 1;
     JsonTree object;
     object.kind = Kind::kObject;
-    object.members.emplace_back(key.substr(start, end - start), std::move(*tree));
+    object.members.push_back({key.substr(start, end - start), std::move(*tree)});
     tree = std::move(object);
     if (start == 0) return tree;
     end = dot;

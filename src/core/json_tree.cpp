@@ -195,7 +195,8 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
     if (levels_.empty()) return &(root_ = std::move(tree));
     Level& level = levels_.back();
     if (level.tree->is(JsonTree::Kind::kArray)) return &level.tree->items.emplace_back(std::move(tree));
-    return &level.tree->members.emplace_back(level.key, std::move(tree)).second;
+    level.tree->members.push_back({level.key, std::move(tree)});
+    return &level.tree->members.back().value;
   }
 
   bool scalar(JsonTree::Kind kind, std::string text) {
@@ -295,7 +296,19 @@ std::string to_json(const JsonTree& tree) {
 }
 
 std::string quote_json(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string json = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  // JSON has these control characters as they are, but a terminal may obey them: DEL and, behind 0xC2, the C1 set.
+  std::string quoted;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(json[i]);
+    const bool is_c1 = byte == 0xc2 && static_cast<unsigned char>(json[i + 1]) < 0xa0;
+    if (byte != 0x7f && !is_c1) {
+      quoted += json[i];
+    } else {
+      quoted += format("\\u%04x", is_c1 ? static_cast<unsigned char>(json[++i]) : byte);
+    }
+  }
+  return quoted;
 }
 
 bool is_utf8(std::string_view text) {

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/config.h"
@@ -15,15 +14,21 @@ namespace mm {
 
 struct JsonTree {
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
+  struct Member;
 
   Kind kind = Kind::kNull;
-  std::string text;                                       ///< a string's characters; any other scalar as written
-  double number = 0;                                      ///< nearest double of a number
-  std::optional<int64_t> integer;                         ///< of a number written without a fraction (12, 3e2)
-  std::vector<JsonTree> items;                            ///< of an array
-  std::vector<std::pair<std::string, JsonTree>> members;  ///< of an object, in the order of the text
+  std::string text;                ///< a string's characters; any other scalar as written
+  double number = 0;               ///< nearest double of a number
+  std::optional<int64_t> integer;  ///< of a number written without a fraction (12, 3e2)
+  std::vector<JsonTree> items;     ///< of an array
+  std::vector<Member> members;     ///< of an object, in the order of the text
 
   bool is(Kind other) const { return kind == other; }
+};
+
+struct JsonTree::Member {
+  std::string key;
+  JsonTree value;
 };
 
 /// Parses all of `text`. Refuses duplicate keys, nesting deeper than 64, numbers that do not fit a double, invalid
@@ -35,7 +40,7 @@ std::optional<JsonTree> parse_json(std::string_view text, std::string_view where
 /// Compact JSON of a tree; numbers as they were written.
 std::string to_json(const JsonTree& tree);
 
-/// `text` as a JSON string; bytes that are not UTF-8 become U+FFFD.
+/// `text` as a JSON string; bytes that are not UTF-8 become U+FFFD, and all control characters are escaped.
 std::string quote_json(std::string_view text);
 
 bool is_utf8(std::string_view text);

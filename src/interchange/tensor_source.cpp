@@ -75,14 +75,27 @@ void read_shards(const fs::path& index, TensorSource& source) {
   for (const std::string& shard : shards) read_safetensors((index.parent_path() / shard).string(), source);
 }
 
+/// The state dict in a larger dict, as trainers save it: MiniMind and nanoGPT under "model", others by other names.
+std::optional<PickleValue> nested_state_dict(const PickleValue& root) {
+  if (!root.is(PickleKind::kDict)) return {};
+  for (const char* key : {"model", "state_dict", "model_state_dict"}) {
+    const std::optional<PickleValue> value = root.find(key);
+    if (value && value->is(PickleKind::kDict)) return value;
+  }
+  return {};
+}
+
+bool is_training_state(const PickleValue& root) {
+  return root.find("optimizer") && root.find("epoch") && root.find("step");
+}
+
 void read_pth(const std::string& path, TensorSource& source) {
   auto file = std::make_shared<const PthFile>(path);
   source.maps.emplace_back(file, &file->map());
   const PickleValue root = file->root();
-  const std::optional<PickleValue> model = root.is(PickleKind::kDict) ? root.find("model") : std::nullopt;
-  const bool nested = model && model->is(PickleKind::kDict);
-  source.tensors = file->tensors(nested ? *model : root);
-  if (nested) source.training = std::move(file);
+  const std::optional<PickleValue> nested = nested_state_dict(root);
+  source.tensors = file->tensors(nested.value_or(root));
+  if (nested && is_training_state(root)) source.training = std::move(file);
 }
 
 /// config.json of the folder or of the run around it: Hugging Face's, or that of a run.

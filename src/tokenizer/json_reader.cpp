@@ -13,13 +13,6 @@ namespace {
 
 using simdjson::ondemand::json_type;
 
-std::string show_scalar(JsonTree::Kind kind, std::string_view text) {
-  JsonTree tree;
-  tree.kind = kind;
-  tree.text = text;
-  return show_json(tree);
-}
-
 std::string remedy_for_unknown(std::string_view key, const JsonReader::Keys& keys) {
   std::vector<std::string> known = keys.required;
   known.insert(known.end(), keys.optional.begin(), keys.optional.end());
@@ -136,14 +129,18 @@ std::string JsonReader::described() {
       return typed ? "an object of type " + show_text(kind) : "an object";
     }
     default: {
+      // Not parsed yet: a digit, a letter or a minus sign, and any bytes behind it.
       const std::string_view token = value_.raw_json_token();
-      return show_scalar(JsonTree::Kind::kNumber, token.substr(0, token.find_last_not_of(" \t\r\n") + 1));
+      return show_key(token.substr(0, token.find_last_not_of(" \t\r\n") + 1));
     }
   }
 }
 
 std::string show_text(std::string_view text) {
-  return show_scalar(JsonTree::Kind::kString, text);
+  JsonTree tree;
+  tree.kind = JsonTree::Kind::kString;
+  tree.text = text;
+  return show_json(tree);
 }
 
 void read_json(std::string_view json, const std::string& file, const JsonReader::VisitItem& visit) {

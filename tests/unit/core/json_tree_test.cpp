@@ -90,6 +90,7 @@ TEST(JsonTree, MessagesCannotBeForged) {
   mm::parse_json("{\"a\\nerror: b\": 1, \"a\\nerror: b\": 2}", "a.json", problems);
   EXPECT_EQ(problems.messages()[0], "a.json:\"a\\nerror: b\": got the key twice, want it once (remove one of them)");
   EXPECT_LT(problem_of("{\"a\": " + std::string(1000, 'x') + "}").size(), 200u);
+  EXPECT_EQ(mm::quote_json("\x1b[2J \x7f \xc2\x9b 2J \xc2\xa0"), "\"\\u001b[2J \\u007f \\u009b 2J \xc2\xa0\"");
 }
 
 }  // namespace

@@ -114,6 +114,20 @@ TEST(Weights, MissingUnexpectedAndMisshapenTensorsAreListedTogether) {
                 "weights were trained with)");
 }
 
+TEST(Weights, AStateDictInALargerDictIsFoundAndNeedsNoOptimizer) {
+  const Weights whole = golden("g4b_dense_dict_fp16.pth");
+  const TempFolder folder;
+  for (const std::string key : {"model", "state_dict", "model_state_dict"}) {
+    PthDict root;
+    root.emplace_back(key, PthValue{PthStateDict{whole.tensors}});
+    root.emplace_back("step", PthValue{int64_t{7}});
+    write_pth(folder / (key + ".pth"), PthValue{root});
+    const Weights nested = open_weights(folder / (key + ".pth"), nullptr, "--init");
+    EXPECT_TRUE(same(nested.tensors, whole.tensors)) << key;
+    EXPECT_FALSE(nested.training);
+  }
+}
+
 TEST(Weights, ATrainingStateGivesWeightsMomentsAndThePlace) {
   const Weights dense = golden("g4b_dense_resume.pth"), moe = golden("g3b_moe_resume.pth");
   ASSERT_TRUE(dense.training && moe.training);

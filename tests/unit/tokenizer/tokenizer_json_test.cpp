@@ -114,6 +114,7 @@ TEST(TokenizerJson, IdsThatTheLibraryWouldNotGiveAreRefused) {
       {"\"ab\":258", "\"ab\":-1", "t.json:model.vocab.ab: got id -1, want an id in [0, "},
       {"\"ab\":258", "\"ab\":2147483647", "t.json:model.vocab.ab: got id 2147483647, want an id in [0, "},
       {"\"ab\":258", "\"ab\":1e3", "t.json:model.vocab.ab: got 1e3, want an integer"},
+      {"\"ab\":258", "\"ab\":1\033c", "t.json:model.vocab.ab: got \"1\\u001bc\", want an integer"},
       {"\"ab\":258", "\"ab\":99999999999999999999", "t.json:model.vocab.ab: got 99999999999999999999, want an integer"},
       {"\"ab\":258", "\"ab\":\"258\"", "t.json:model.vocab.ab: got \"258\", want an integer"},
   });
