@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "metrics/append_file.h"
+
 namespace mm {
 
 class RecordFile {
@@ -15,20 +17,15 @@ class RecordFile {
   /// cuts everything. Throws Error(kStorage).
   ///   key  of a record's step
   RecordFile(const std::string& path, int64_t resume_step, std::string_view key = "step");
-  ~RecordFile();
-  RecordFile(const RecordFile&) = delete;
-  RecordFile& operator=(const RecordFile&) = delete;
 
   /// How many lines the constructor cut off.
   int64_t cut_lines() const { return cut_lines_; }
 
-  /// Writes `record` and a newline with one call, so that a reader of the growing file sees whole lines.
-  /// Throws Error(kStorage) and takes a record that did not fit back off the file.
+  /// Writes `record` and a newline, both or nothing. Throws Error(kStorage).
   void append(std::string_view record);
 
  private:
-  std::string path_;
-  int descriptor_ = -1;
+  AppendFile file_;
   int64_t cut_lines_ = 0;
 };
 

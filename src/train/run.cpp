@@ -13,6 +13,8 @@
 #include "metrics/console_sink.h"
 #include "metrics/jsonl_sink.h"
 #include "metrics/micro_step_sink.h"
+#include "metrics/report/report_sink.h"
+#include "metrics/tensorboard/tensorboard_sink.h"
 #include "model/count.h"
 #include "model/init.h"
 #include "train/replay.h"
@@ -175,6 +177,12 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights) {
   sinks.push_back(std::make_unique<JsonlSink>(config.folder(), state.step));
   if (replay) {
     sinks.push_back(std::make_unique<MicroStepSink>(config.folder(), replay->plan().last_number(state.step)));
+  }
+  if (config.metrics.tensorboard) {
+    sinks.push_back(std::make_unique<TensorboardSink>(config.metrics, config.folder(), state.step));
+  }
+  if (config.metrics.report_every > 0) {
+    sinks.push_back(std::make_unique<ReportSink>(config.metrics, config.folder()));
   }
   sinks.push_back(std::make_unique<ConsoleSink>(config.metrics));
   install_stop_handlers();
