@@ -65,6 +65,23 @@ ModelConfig generation_model(const Generation& generation, bool moe) {
   return model;
 }
 
+std::string own_routing(const ModelConfig& model) {
+  const MoeConfig& moe = model.moe;
+  if (!model.is_moe()) return "";
+  if (moe.scoring_func != "softmax") return moe.scoring_func + " router scores (model.scoring_func)";
+  if (moe.routed_scaling_factor != 1) return "factor on routed experts (model.routed_scaling_factor)";
+  if (moe.router_hidden_size > 0) return "hidden layer in the router (model.router_hidden_size)";
+  if (moe.has_router_bias()) return "bias on router scores (model.balance)";
+  if (moe.limits_groups()) return "groups of experts (model.topk_group)";
+  if (moe.force_uniform_routing) return "experts taken in turn (model.force_uniform_routing)";
+  if (moe.shared_expert_gate) return "gate on shared experts (model.shared_expert_gate)";
+  const bool other_width = moe.shared_expert_intermediate_size != moe.moe_intermediate_size;
+  if (moe.n_shared_experts > 0 && other_width) {
+    return "shared experts of another width (model.shared_expert_intermediate_size)";
+  }
+  return "";
+}
+
 std::string misfit(const Generation& generation, const ModelConfig& model) {
   const bool g4 = generation.name == "g4";
   if (model.qk_norm && !g4) return "it has no norm on queries and keys (model.qk_norm)";
@@ -77,9 +94,8 @@ std::string misfit(const Generation& generation, const ModelConfig& model) {
   const bool old_names = generation.names == KeyNames::kMiniMind;
   if (g4 && model.moe.n_shared_experts > 0) return "it has no shared experts (model.n_shared_experts)";
   if (old_names && model.moe.n_shared_experts != 1) return "it has exactly one shared expert (model.n_shared_experts)";
-  if (model.moe.scoring_func != "softmax") return "its router scores are a softmax (model.scoring_func)";
-  if (model.moe.routed_scaling_factor != 1) return "it does not scale routed experts (model.routed_scaling_factor)";
-  return "";
+  const std::string own = own_routing(model);
+  return own.empty() ? "" : "it has no " + own;
 }
 
 std::string fitting_generation(const ModelConfig& model) {

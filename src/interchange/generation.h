@@ -38,9 +38,13 @@ const Generation& find_generation(std::string_view name, std::string_view where)
 /// counts, top-k, ...) and the sizes of its smallest published model.
 ModelConfig generation_model(const Generation& generation, bool moe);
 
-/// The newest generation whose formulas the resolved `model` follows (rotary layout, q/k-norm, shared experts); constants
-/// that a config of that generation could set differently do not matter. "" when none has them.
+/// The newest generation whose formulas the resolved `model` follows (rotary layout, q/k-norm, shared experts);
+/// constants that a config of that generation could set differently do not matter. "" when none has them.
 std::string fitting_generation(const ModelConfig& model);
+
+/// The first setting by which experts are built or chosen otherwise than in any MiniMind generation and in Qwen3-MoE,
+/// with what it does: "groups of experts (model.topk_group)". "" when there is none.
+std::string own_routing(const ModelConfig& model);
 
 /// Why a checkpoint of `generation` cannot hold `model`, "" when it can. Differences in constants are no reason.
 std::string misfit(const Generation& generation, const ModelConfig& model);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "interchange/generation.h"
 
 namespace mm {
 namespace {
@@ -107,12 +108,7 @@ std::string huggingface_architecture(const ModelConfig& model, const std::string
     refuse("experts without a norm on queries and keys", "a model that a class of transformers computes (Qwen3-MoE)");
   }
   if (model.moe.n_shared_experts > 0) refuse("shared experts", "a Qwen3-MoE model, which has none");
-  if (model.moe.scoring_func != "softmax") {
-    refuse(model.moe.scoring_func + " router scores", "a Qwen3-MoE model, whose scores are a softmax");
-  }
-  if (model.moe.routed_scaling_factor != 1) {
-    refuse("a routed_scaling_factor", "a Qwen3-MoE model, which has no such factor");
-  }
+  if (const std::string own = own_routing(model); !own.empty()) refuse(own, "a Qwen3-MoE model, which has none");
   return "qwen3_moe";
 }
 
@@ -140,8 +136,7 @@ std::string write_huggingface_config(const ModelConfig& model, const std::string
   if (!qwen) json["mlp_bias"] = false;
   if (qwen) json["use_sliding_window"] = false;
   if (moe) {
-    const bool normalised =
-        model.moe.norm_topk_prob && (model.moe.num_experts_per_tok > 1 || model.moe.norm_top1_prob);
+    const bool normalised = model.moe.norm_topk_prob && (model.moe.num_experts_per_tok > 1 || model.moe.norm_top1_prob);
     json["num_experts"] = model.moe.num_experts;
     json["num_experts_per_tok"] = model.moe.num_experts_per_tok;
     json["moe_intermediate_size"] = *model.moe.moe_intermediate_size;

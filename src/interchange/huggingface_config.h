@@ -8,8 +8,8 @@
 
 namespace mm {
 
-/// The settings of a config.json as overrides `model.key=value` of ours. What would change the mathematics in a way that
-/// we do not have (rope scaling, attention bias, sliding windows, other activations, dense layers among MoE ones,
+/// The settings of a config.json as overrides `model.key=value` of ours. What would change the mathematics in a way
+/// that we do not have (rope scaling, attention bias, sliding windows, other activations, dense layers among MoE ones,
 /// other architectures) is refused by name.
 ///   file  its path, for messages
 /// Throws Error(kCheckpoint).

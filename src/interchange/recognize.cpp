@@ -77,7 +77,8 @@ Recognized recognize(const std::vector<NamedShape>& tensors, bool minimind_names
   const std::string layer = "model.layers.0.", attention = layer + "self_attn.", mlp = layer + "mlp.";
   const int64_t vocab_size = shapes.size(std::string(kEmbedding), 2, 0);
   const int64_t hidden_size = shapes.size(std::string(kEmbedding), 2, 1);
-  const bool moe = shapes.has(mlp + "gate.weight"), qk_norm = shapes.has(attention + "q_norm.weight");
+  const bool linear_router = shapes.has(mlp + "gate.weight"), deep_router = shapes.has(mlp + "gate.2.weight");
+  const bool moe = linear_router || deep_router, qk_norm = shapes.has(attention + "q_norm.weight");
 
   Recognized result;
   result.attention_width = shapes.size(attention + "q_proj.weight", 2, 0);
@@ -99,8 +100,19 @@ Recognized recognize(const std::vector<NamedShape>& tensors, bool minimind_names
   fact("qk_norm", model.qk_norm, qk_norm);
   fact("tie_word_embeddings", model.tie_word_embeddings, !shapes.has("lm_head.weight"));
   if (moe) {
-    fact("num_experts", model.moe.num_experts, shapes.size(mlp + "gate.weight", 2, 0));
-    fact("n_shared_experts", model.moe.n_shared_experts, shapes.count(mlp + "shared_experts."));
+    fact("num_experts", model.moe.num_experts,
+         shapes.size(mlp + (deep_router ? "gate.2.weight" : "gate.weight"), 2, 0));
+    const int64_t router_width = deep_router ? shapes.size(mlp + "gate.0.weight", 2, 0) : 0;
+    fact("router_hidden_size", model.moe.router_hidden_size, router_width);
+    const int64_t shared = shapes.count(mlp + "shared_experts.");
+    fact("n_shared_experts", model.moe.n_shared_experts, shared);
+    if (shared > 0) {
+      fact("shared_expert_intermediate_size", model.moe.shared_expert_intermediate_size,
+           shapes.size(mlp + "shared_experts.0.gate_proj.weight", 2, 0));
+    }
+    // Which rule moves the bias, no tensor tells.
+    if (shapes.has(mlp + "gate.e_score_correction_bias")) model.moe.balance = "bias";
+    fact("shared_expert_gate", model.moe.shared_expert_gate, shapes.has(mlp + "shared_expert_gate.weight"));
     fact("moe_intermediate_size", model.moe.moe_intermediate_size,
          shapes.size(mlp + "experts.0.gate_proj.weight", 2, 0));
   } else {

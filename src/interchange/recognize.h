@@ -23,10 +23,10 @@ struct ShapeFact {
 
 struct Recognized {
   const Generation* generation = nullptr;
-  ModelConfig model;              ///< the generation's defaults and, over them, the facts; not resolved
-  std::vector<ShapeFact> facts;   ///< settings read off the shapes
-  int64_t attention_width = 0;    ///< rows of q_proj: num_attention_heads * head_dim
-  int64_t key_value_width = 0;    ///< rows of k_proj: num_key_value_heads * head_dim
+  ModelConfig model;             ///< the generation's defaults and, over them, the facts; not resolved
+  std::vector<ShapeFact> facts;  ///< settings read off the shapes
+  int64_t attention_width = 0;   ///< rows of q_proj: num_attention_heads * head_dim
+  int64_t key_value_width = 0;   ///< rows of k_proj: num_key_value_heads * head_dim
 };
 
 /// Recognises a model from its tensors.

@@ -1,6 +1,8 @@
 // From the names of a file to one set of names, then to a model.
 #include "interchange/weights.h"
 
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -142,14 +144,23 @@ Weights open_weights(const std::string& from, const Generation* given, const std
 }
 
 NamedTensors checked_tensors(const Weights& weights, const ModelConfig& model) {
+  NamedTensors tensors = weights.tensors;
   std::vector<ExpectedTensor> want;
   for (const NamedSlice& slice : parameter_layout(model).named) want.push_back({slice.name, slice.shape});
-  check_named(weights.tensors, want, weights.file.path);
-  return in_rope_layout(weights.tensors, *model.head_dim, weights.file.model.rope_layout, model.rope_layout);
+  for (const std::string& name : router_bias_names(model)) {
+    want.push_back({name, {model.moe.num_experts}});
+    const auto has_name = [&](const auto& entry) { return entry.first == name; };
+    // A router without bias is one whose biases are 0.
+    if (std::none_of(tensors.begin(), tensors.end(), has_name)) {
+      tensors.emplace_back(name, at::zeros({model.moe.num_experts}, at::kFloat));
+    }
+  }
+  check_named(tensors, want, weights.file.path);
+  return in_rope_layout(tensors, *model.head_dim, weights.file.model.rope_layout, model.rope_layout);
 }
 
 void copy_weights(const Weights& weights, const ModelConfig& model, Parameters& parameters) {
-  copy_named(checked_tensors(weights, model), parameters.named(parameters.master()), weights.file.path, weights.maps);
+  copy_named(checked_tensors(weights, model), parameters.tensors(), weights.file.path, weights.maps);
   parameters.refresh_shadow();
 }
 

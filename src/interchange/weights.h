@@ -34,8 +34,8 @@ struct Weights {
 /// Throws Error(kCheckpoint) naming the path looked at and the ways out.
 Weights open_weights(const std::string& from, const Generation* given, const std::string& key);
 
-/// The tensors for a model with the resolved config `model`, in its rotary layout. Throws Error(kCheckpoint) with one
-/// list of missing, unexpected and mis-shaped tensors.
+/// The tensors for a model with the resolved config `model`, in its rotary layout; router biases that it has and the
+/// file lacks are 0. Throws Error(kCheckpoint) with one list of missing, unexpected and mis-shaped tensors.
 NamedTensors checked_tensors(const Weights& weights, const ModelConfig& model);
 
 /// Copies them into the master parameters, converting the dtype, and gives back the memory of each once it is copied.

@@ -45,6 +45,7 @@ struct StepRecord {
   double seconds = 0;     ///< wall time of this step
   double mfu = 0;         ///< model FLOP/s over the GEMM rate measured at the start of the run, 0 when unknown
   ExpertLoad load;
+  int64_t dropped_tokens = 0;  ///< of `load`, over all layers: those beyond the capacity of their expert
   std::vector<MicroStepRecord> micro_steps;  ///< of a replay: those of this step, behind the last step those then lost
   int64_t micro_batches = 0;                 ///< of a replay: how many of `micro_steps` the step accumulated
 };

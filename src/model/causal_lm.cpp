@@ -53,7 +53,7 @@ HiddenStates CausalLm::forward(const at::Tensor& tokens_bt, bool training, const
   extend_rope_table(time);
 
   HiddenStates states;
-  std::vector<at::Tensor> expert_tokens;
+  std::vector<at::Tensor> expert_tokens, dropped_tokens, margins;
   at::Tensor x_nd = at::embedding(weights_.embedding, tokens_bt.flatten()).to(at::kFloat);
   if (dropout > 0) x_nd = at::dropout(x_nd, dropout, true);
   for (const BlockWeights& block : weights_.blocks) {
@@ -68,8 +68,12 @@ HiddenStates CausalLm::forward(const at::Tensor& tokens_bt, bool training, const
     add_to(states.reports.balance_loss, report.balance_loss);
     add_to(states.reports.z_loss, report.z_loss);
     expert_tokens.push_back(report.expert_tokens_e);
+    if (report.dropped_tokens_e.defined()) dropped_tokens.push_back(report.dropped_tokens_e);
+    if (report.margins_em.defined()) margins.push_back(report.margins_em);
   }
   if (!expert_tokens.empty()) states.reports.expert_tokens_le = at::stack(expert_tokens);
+  if (!dropped_tokens.empty()) states.reports.dropped_tokens_le = at::stack(dropped_tokens);
+  if (!margins.empty()) states.reports.margins_lem = at::stack(margins);
   states.hidden_nd = norm(x_nd, weights_.norm);
   return states;
 }

@@ -12,9 +12,11 @@ namespace mm {
 
 /// Scalars and counts that the blocks leave behind, summed over layers, on the model's device.
 struct LayerReports {
-  at::Tensor balance_loss;      ///< scalar fp32, scaled; undefined when no layer has one
-  at::Tensor z_loss;            ///< scalar fp32, scaled; undefined when no layer has one
-  at::Tensor expert_tokens_le;  ///< [layers, experts] int64; undefined for a dense model
+  at::Tensor balance_loss;       ///< scalar fp32, scaled; undefined when no layer has one
+  at::Tensor z_loss;             ///< scalar fp32, scaled; undefined when no layer has one
+  at::Tensor expert_tokens_le;   ///< [layers, experts] int64; undefined for a dense model
+  at::Tensor dropped_tokens_le;  ///< [layers, experts] int64: those beyond the capacity; undefined without one
+  at::Tensor margins_lem;        ///< [layers, experts, bins] int32: margin_counts(); undefined unless "quantile"
 };
 
 struct HiddenStates {
@@ -32,7 +34,7 @@ class CausalLm {
 
   /// Runs the blocks.
   ///   tokens_bt   [batch, time] int64 on the model's device
-  ///   training    dropout and balancing losses
+  ///   training    dropout, jitter, capacity and balancing losses
   ///   counted_bt  [batch, time] bool: tokens that count in balancing losses and expert loads; undefined: all do
   /// The residual stream is fp32; norms, products and attention give the compute type.
   HiddenStates forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt = {});

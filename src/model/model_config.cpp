@@ -19,36 +19,6 @@ int64_t derived_intermediate_size(const std::string& rule, int64_t hidden_size) 
 
 }  // namespace
 
-void MoeConfig::visit(Fields& fields) {
-  fields("num_experts", num_experts, "routed experts in each layer",
-         {.min = 1, .max = 1024, .unit = "experts", .aliases = {"n_routed_experts"}});
-  fields("num_experts_per_tok", num_experts_per_tok, "experts that each token is sent to (top-k)",
-         {.min = 1, .max = 1024, .unit = "experts"});
-  fields("n_shared_experts", n_shared_experts, "experts that every token passes, besides the routed ones",
-         {.min = 0, .max = 64, .unit = "experts"});
-  fields("moe_intermediate_size", moe_intermediate_size, "width of one expert; null: intermediate_size",
-         {.min = 8, .max = 1 << 20, .unit = "features"});
-  fields("scoring_func", scoring_func, "how router logits become scores, always in fp32",
-         {.choices = {"softmax", "sigmoid"}});
-  fields("norm_topk_prob", norm_topk_prob, "divide the chosen weights by their sum (top-k above 1)");
-  fields("norm_top1_prob", norm_top1_prob,
-         "do so for top-1 too: the weight is then always 1 and the router learns nothing from the language-model loss "
-         "(MiniMind-3 as shipped)");
-  fields("routed_scaling_factor", routed_scaling_factor, "factor on the weights of the routed experts",
-         {.min = 0, .max = 100});
-  fields(
-      "aux_loss", aux_loss,
-      "load-balancing loss: over the micro-batch (token), over each sequence (sequence), as token but summed over the "
-      "top-k slots (token_sum, MiniMind-3), or none",
-      {.choices = {"token", "sequence", "token_sum", "none"}});
-  fields("router_aux_loss_coef", router_aux_loss_coef, "factor on the load-balancing loss of each layer",
-         {.min = 0, .max = 10, .aliases = {"aux_loss_alpha"}});
-  fields("router_z_loss_coef", router_z_loss_coef,
-         "factor on the squared log-sum-exp of the router logits of each layer", {.min = 0, .max = 10});
-  fields("fp16_expert_output", fp16_expert_output,
-         "round expert outputs to fp16 while training, as MiniMind did until December 2025");
-}
-
 void ModelConfig::visit(Fields& fields) {
   fields("model_type", model_type, "feed-forward layers: one network (dense) or routed experts (moe)",
          {.choices = {"dense", "moe"}, .switch_alias = SwitchAlias{"use_moe", "moe", "dense"}});
@@ -129,15 +99,12 @@ void resolve_model(ModelConfig& config, const std::string& where, Problems& prob
   if (!config.intermediate_size) {
     config.intermediate_size = derived_intermediate_size(config.intermediate_rule, config.hidden_size);
   }
-  if (!config.moe.moe_intermediate_size) config.moe.moe_intermediate_size = config.intermediate_size;
-  const char* width_key = config.is_moe() ? "moe_intermediate_size" : "intermediate_size";
-  if (config.expert_width() % 8 != 0) {
-    problems.add(at(width_key), number(config.expert_width()), "a multiple of 8", "matrix products want 16-byte rows");
-  }
-  if (config.is_moe() && config.moe.num_experts_per_tok > config.moe.num_experts) {
-    problems.add(at("num_experts_per_tok"), number(config.moe.num_experts_per_tok),
-                 "at most num_experts " + number(config.moe.num_experts),
-                 "a token cannot be sent to more experts than there are");
+  derive_widths(config.moe, *config.intermediate_size);
+  if (config.is_moe()) {
+    check_moe(config.moe, where, problems);
+  } else if (*config.intermediate_size % 8 != 0) {
+    problems.add(at("intermediate_size"), number(*config.intermediate_size), "a multiple of 8",
+                 "matrix products want 16-byte rows");
   }
 }
 

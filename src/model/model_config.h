@@ -6,28 +6,9 @@
 #include <string>
 
 #include "core/config.h"
+#include "model/moe/moe_config.h"
 
 namespace mm {
-
-/// Routed experts of an MoE feed-forward. Names are Hugging Face's and MiniMind's; see `visit` for ranges and units.
-struct MoeConfig {
-  int64_t num_experts = 4;
-  int64_t num_experts_per_tok = 2;
-  int64_t n_shared_experts = 0;
-  std::optional<int64_t> moe_intermediate_size;  ///< null: the dense width
-  std::string scoring_func = "softmax";
-  bool norm_topk_prob = true;
-  /// Divide the single weight of a top-1 router by itself, as MiniMind-3 does: the weight is then always 1,
-  /// and the language-model loss sends the router no gradient.
-  bool norm_top1_prob = false;
-  double routed_scaling_factor = 1.0;
-  std::string aux_loss = "token";
-  double router_aux_loss_coef = 0.01;
-  double router_z_loss_coef = 0.0;
-  bool fp16_expert_output = false;
-
-  void visit(Fields& fields);
-};
 
 /// A decoder-only transformer. After `resolve_model` every optional has its value.
 struct ModelConfig {
@@ -57,6 +38,9 @@ struct ModelConfig {
   int64_t key_value_width() const { return num_key_value_heads * *head_dim; }
   /// Width of one expert (MoE) or of the feed-forward (dense).
   int64_t expert_width() const { return is_moe() ? *moe.moe_intermediate_size : *intermediate_size; }
+
+  /// Whether a forward pass in training draws random numbers.
+  bool is_random_in_training() const { return dropout > 0 || (is_moe() && moe.router_jitter > 0); }
 
   void visit(Fields& fields);
 };

@@ -105,6 +105,24 @@ void add_shared_experts(LayoutBuilder& builder, int64_t shared, int64_t d, int64
   }
 }
 
+/// A router with a hidden layer has the names of a Sequential(Linear, SiLU, Linear).
+void add_router(LayoutBuilder& builder, int64_t d, const MoeConfig& moe, const std::string& prefix) {
+  if (moe.router_hidden_size == 0) {
+    builder.whole(prefix + "weight", ParameterKind::kGate, {moe.num_experts, d});
+    return;
+  }
+  builder.whole(prefix + "0.weight", ParameterKind::kGate, {moe.router_hidden_size, d});
+  builder.whole(prefix + "2.weight", ParameterKind::kGate, {moe.num_experts, moe.router_hidden_size});
+}
+
+void add_mixture(LayoutBuilder& builder, int64_t d, const MoeConfig& moe, const std::string& prefix) {
+  add_router(builder, d, moe, prefix + "gate.");
+  add_experts(builder, moe.num_experts, d, *moe.moe_intermediate_size, prefix);
+  if (moe.n_shared_experts == 0) return;
+  add_shared_experts(builder, moe.n_shared_experts, d, *moe.shared_expert_intermediate_size, prefix);
+  if (moe.shared_expert_gate) builder.whole(prefix + "shared_expert_gate.weight", ParameterKind::kGate, {1, d});
+}
+
 }  // namespace
 
 const StoredTensor& ParameterLayout::find(const std::string& stored_name) const {
@@ -126,15 +144,20 @@ ParameterLayout parameter_layout(const ModelConfig& config) {
       add_feed_forward(builder, d, config.expert_width(), prefix + "mlp.");
       continue;
     }
-    builder.whole(prefix + "mlp.gate.weight", ParameterKind::kGate, {config.moe.num_experts, d});
-    add_experts(builder, config.moe.num_experts, d, config.expert_width(), prefix + "mlp.");
-    if (config.moe.n_shared_experts > 0) {
-      add_shared_experts(builder, config.moe.n_shared_experts, d, config.expert_width(), prefix + "mlp.");
-    }
+    add_mixture(builder, d, config.moe, prefix + "mlp.");
   }
   builder.whole("model.norm.weight", ParameterKind::kVector, {d});
   if (!config.tie_word_embeddings) builder.whole("lm_head.weight", ParameterKind::kMatrix, {config.vocab_size, d});
   return builder.finish();
+}
+
+std::vector<std::string> router_bias_names(const ModelConfig& config) {
+  std::vector<std::string> names;
+  if (!config.is_moe() || !config.moe.has_router_bias()) return names;
+  for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    names.push_back("model.layers." + std::to_string(layer) + ".mlp.gate.e_score_correction_bias");
+  }
+  return names;
 }
 
 }  // namespace mm

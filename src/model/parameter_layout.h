@@ -50,4 +50,8 @@ struct ParameterLayout {
 /// The layout of a resolved config.
 ParameterLayout parameter_layout(const ModelConfig& config);
 
+/// The checkpoint name of each layer's router bias (DeepSeek's), which is part of the model and no parameter:
+/// [num_experts] fp32. Empty for a config without.
+std::vector<std::string> router_bias_names(const ModelConfig& config);
+
 }  // namespace mm

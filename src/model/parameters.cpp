@@ -24,7 +24,11 @@ std::vector<int64_t> contiguous_strides(const std::vector<int64_t>& shape) {
 }  // namespace
 
 Parameters::Parameters(const ModelConfig& config, at::Device device, at::ScalarType compute_type, bool trainable)
-    : layout_(parameter_layout(config)), compute_type_(compute_type), trainable_(trainable) {
+    : layout_(parameter_layout(config)),
+      router_bias_names_(router_bias_names(config)),
+      router_state_(make_router_state(config, device)),
+      compute_type_(compute_type),
+      trainable_(trainable) {
   const at::TensorOptions options = at::TensorOptions().dtype(at::kFloat).device(device);
   master_ = at::zeros({layout_.size}, options);
   if (compute_type_ != at::kFloat) shadow_ = at::zeros({layout_.matrix_end}, options.dtype(compute_type_));
@@ -53,6 +57,14 @@ std::vector<std::pair<std::string, at::Tensor>> Parameters::named(const at::Tens
   tensors.reserve(layout_.named.size());
   for (const NamedSlice& slice : layout_.named) {
     tensors.emplace_back(slice.name, part_of(flat, slice.offset, slice.shape, slice.strides));
+  }
+  return tensors;
+}
+
+std::vector<std::pair<std::string, at::Tensor>> Parameters::tensors() const {
+  auto tensors = named(master_);
+  for (size_t layer = 0; layer < router_bias_names_.size(); ++layer) {
+    tensors.emplace_back(router_bias_names_[layer], router_state_.bias_le.select(0, static_cast<int64_t>(layer)));
   }
   return tensors;
 }

@@ -7,12 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include "model/moe/router_state.h"
 #include "model/parameter_layout.h"
 
 namespace mm {
 
-/// Parameters and gradients of one model on one device. Master weights and gradients are fp32; when the forward pass
-/// computes in 16 bit, matrices have a 16-bit shadow that `refresh_shadow` rewrites after each update.
+/// Parameters and gradients of one model on one device, and the state of its routers. Master weights and gradients are
+/// fp32; when the forward pass computes in 16 bit, matrices have a 16-bit shadow that `refresh_shadow` rewrites after
+/// each update.
 class Parameters {
  public:
   /// All zero. `compute_type` is kFloat, kBFloat16 or kHalf; `trainable` false leaves out gradients.
@@ -22,7 +24,8 @@ class Parameters {
   at::ScalarType compute_type() const { return compute_type_; }
   at::Device device() const { return master_.device(); }
 
-  const at::Tensor& master() const { return master_; }      ///< [layout().size] fp32
+  const at::Tensor& master() const { return master_; }  ///< [layout().size] fp32
+  const RouterState& router_state() const { return router_state_; }
   const at::Tensor& gradient() const { return gradient_; }  ///< [layout().size] fp32, undefined unless trainable
 
   /// The leaf that the forward pass reads: compute type for matrices, fp32 for gates and norms. Its `.grad` is a view
@@ -35,8 +38,13 @@ class Parameters {
   /// Every parameter by its checkpoint name, as a view of `flat` (master, gradient or an optimizer moment).
   std::vector<std::pair<std::string, at::Tensor>> named(const at::Tensor& flat) const;
 
+  /// Everything that a model file holds: named(master()), and behind it the router biases where there are any.
+  std::vector<std::pair<std::string, at::Tensor>> tensors() const;
+
  private:
   ParameterLayout layout_;
+  std::vector<std::string> router_bias_names_;
+  RouterState router_state_;
   at::ScalarType compute_type_;
   at::Tensor master_;
   at::Tensor shadow_;

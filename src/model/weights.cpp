@@ -23,10 +23,16 @@ ModelWeights bind_weights(const ModelConfig& config, const Parameters& parameter
     }
     block.post_attention_norm = leaf(prefix + "post_attention_layernorm");
     if (config.is_moe()) {
-      block.moe.gate = leaf(prefix + "mlp.gate");
+      const bool hidden = config.moe.router_hidden_size > 0;
+      if (hidden) block.moe.router.hidden_hd = leaf(prefix + "mlp.gate.0");
+      block.moe.router.gate = leaf(prefix + (hidden ? "mlp.gate.2" : "mlp.gate"));
+      const RouterState& state = parameters.router_state();
+      if (state.bias_le.defined()) block.moe.router.bias_e = state.bias_le.select(0, layer);
+      if (state.load_le.defined()) block.moe.router.step_load_e = state.load_le.select(0, layer);
       block.moe.experts_gate_up = leaf(prefix + "mlp.experts.gate_up_proj");
       block.moe.experts_down = leaf(prefix + "mlp.experts.down_proj");
       if (config.moe.n_shared_experts > 0) block.moe.shared = feed_forward(prefix + "mlp.shared_experts.");
+      if (config.moe.shared_expert_gate) block.moe.shared_gate = leaf(prefix + "mlp.shared_expert_gate");
     } else {
       block.feed_forward = feed_forward(prefix + "mlp.");
     }

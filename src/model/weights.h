@@ -10,7 +10,8 @@
 
 namespace mm {
 
-// Shapes: d hidden_size, q attention width, k key/value width, c head_dim, i expert width, e experts, v vocabulary.
+// Shapes: d hidden_size, q attention width, k key/value width, c head_dim, i expert width, e experts, h
+// router_hidden_size, v vocabulary.
 
 struct AttentionWeights {
   at::Tensor qkv;     ///< [q + 2k, d]
@@ -24,11 +25,20 @@ struct FeedForwardWeights {
   at::Tensor down;     ///< [d, i]
 };
 
+struct RouterWeights {
+  at::Tensor hidden_hd = {};  ///< [h, d] fp32: the hidden layer of the router; undefined without one
+  at::Tensor gate;            ///< [e, d] fp32; [e, h] behind a hidden layer
+  // Views of the model's RouterState.
+  at::Tensor bias_e = {};       ///< [e] fp32: added to the scores for the choice; undefined without one
+  at::Tensor step_load_e = {};  ///< [e] fp32: share of the last step; undefined unless aux_loss is "step"
+};
+
 struct MoeWeights {
-  at::Tensor gate;             ///< [e, d] fp32: the router
+  RouterWeights router;
   at::Tensor experts_gate_up;  ///< [e, 2i, d]
   at::Tensor experts_down;     ///< [e, d, i]
   FeedForwardWeights shared;   ///< all shared experts side by side; undefined when there are none
+  at::Tensor shared_gate;      ///< [1, d] fp32; undefined when they are not gated
 };
 
 struct BlockWeights {

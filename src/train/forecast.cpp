@@ -17,9 +17,10 @@ MemoryForecast forecast_memory(const RunConfig& config, bool sixteen_bit) {
   double layer = 2 * 4 * d + compute * (2 * d + 2 * (w + 2 * kv) + 2 * w);
   if (model.is_moe()) {
     const double slots = static_cast<double>(model.moe.num_experts_per_tok);
-    const double shared = static_cast<double>(model.moe.n_shared_experts);
+    const double shared_width =
+        static_cast<double>(model.moe.n_shared_experts * *model.moe.shared_expert_intermediate_size);
     // Dispatched rows, gate and up, their product, expert output; the combined output; router logits and scores.
-    layer += compute * (slots * (2 * d + 3 * width) + d + shared * 3 * width) +
+    layer += compute * (slots * (2 * d + 3 * width) + d + 3 * shared_width) +
              16.0 * static_cast<double>(model.moe.num_experts);
   } else {
     layer += compute * 3 * width;

@@ -84,6 +84,8 @@ json aux_of(const ModelConfig& config, const Parameters& parameters, const at::T
   ModelConfig exact = config;
   exact.dropout = 0;
   exact.moe.fp16_expert_output = false;
+  exact.moe.router_jitter = 0;
+  exact.moe.capacity_factor = 0;
   at::Tensor counted_bt = at::ones(tokens_bt.sizes(), at::TensorOptions(at::kBool).device(tokens_bt.device()));
   if (!shift_inside_model) counted_bt.select(1, -1).fill_(false);
   CausalLm model(exact, parameters);

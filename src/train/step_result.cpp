@@ -15,9 +15,10 @@ void StepResult::read_into(StepRecord& record) const {
     scalars.push_back(micro_step.loss_sum);
     scalars.push_back(scalar(micro_step.balance_loss));
   }
-  at::Tensor packed = at::stack(scalars).to(at::kDouble);
-  if (expert_tokens_le.defined()) packed = at::cat({packed, expert_tokens_le.flatten().to(at::kDouble)});
-  const at::Tensor host = packed.cpu();
+  std::vector<at::Tensor> parts = {at::stack(scalars).to(at::kDouble)};
+  if (expert_tokens_le.defined()) parts.push_back(expert_tokens_le.flatten().to(at::kDouble));
+  if (dropped_tokens.defined()) parts.push_back(dropped_tokens.view({1}).to(at::kDouble));
+  const at::Tensor host = at::cat(parts).cpu();
   const double* values = host.const_data_ptr<double>();
 
   record.tokens = targets;
@@ -37,8 +38,9 @@ void StepResult::read_into(StepRecord& record) const {
   }
   if (expert_tokens_le.defined()) {
     const double* counts = values + scalars.size();
-    record.load = {expert_tokens_le.size(0), expert_tokens_le.size(1), {counts, values + host.size(0)}};
+    record.load = {expert_tokens_le.size(0), expert_tokens_le.size(1), {counts, counts + expert_tokens_le.numel()}};
   }
+  if (dropped_tokens.defined()) record.dropped_tokens = static_cast<int64_t>(values[host.size(0) - 1]);
 }
 
 }  // namespace mm

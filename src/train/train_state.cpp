@@ -1,5 +1,5 @@
-// A checkpoint holds the master weights under their Hugging Face names, both moments under the same names with a
-// prefix, a few scalars as tensors, and the counters as JSON.
+// A checkpoint holds the master weights and router biases under their Hugging Face names, both moments under the same
+// names with a prefix, a few scalars and router loads as tensors, and the counters as JSON.
 #include "train/train_state.h"
 
 #include <algorithm>
@@ -24,6 +24,8 @@ NamedTensors optimizer_tensors(const Parameters& parameters, const AdamW& optimi
   append(tensors, "exp_avg.", parameters.named(optimizer.first_moment()));
   append(tensors, "exp_avg_sq.", parameters.named(optimizer.second_moment()));
   tensors.emplace_back("updates", optimizer.updates());
+  const at::Tensor& router_load = parameters.router_state().load_le;
+  if (router_load.defined()) tensors.emplace_back("router_load", router_load);
   if (scaler.enabled()) {
     tensors.emplace_back("loss_scale", scaler.scale());
     tensors.emplace_back("loss_scale_finite_steps", scaler.finite_steps());
@@ -31,14 +33,13 @@ NamedTensors optimizer_tensors(const Parameters& parameters, const AdamW& optimi
   return tensors;
 }
 
-/// The precision may change under a run: a loss scale goes only from fp16 to fp16.
-void keep_loss_scale_in_both_or_neither(NamedTensors& saved, NamedTensors& own) {
-  const auto is_loss_scale = [](const auto& entry) { return entry.first.starts_with("loss_scale"); };
-  if (std::any_of(saved.begin(), saved.end(), is_loss_scale) && std::any_of(own.begin(), own.end(), is_loss_scale)) {
-    return;
-  }
-  std::erase_if(saved, is_loss_scale);
-  std::erase_if(own, is_loss_scale);
+/// Precision and balancing loss may change under a run: a loss scale goes only from fp16 to fp16, the load of the last
+/// step only from aux_loss "step" to "step".
+void keep_in_both_or_neither(std::string_view prefix, NamedTensors& saved, NamedTensors& own) {
+  const auto is_one = [&](const auto& entry) { return entry.first.starts_with(prefix); };
+  if (std::any_of(saved.begin(), saved.end(), is_one) && std::any_of(own.begin(), own.end(), is_one)) return;
+  std::erase_if(saved, is_one);
+  std::erase_if(own, is_one);
 }
 
 /// JSON has no infinity: a loss that was never measured is null.
@@ -106,16 +107,17 @@ Checkpoint TrainState::checkpoint() const {
   state["data_fingerprint"] = hex64(data_fingerprint);
   state["best_loss"] = loss_to_json(best_loss);
   state["best_saved_loss"] = loss_to_json(best_saved_loss);
-  return {parameters.named(parameters.master()),
+  return {parameters.tensors(),
           optimizer_tensors(parameters, optimizer, scaler),
           state.dump(2) + "\n",
           {{kModelMetadata, section_of(model.config())}}};
 }
 
 void TrainState::restore(const LoadedCheckpoint& loaded) {
-  copy_named(loaded.checkpoint.model, parameters.named(parameters.master()), loaded.folder + "/model.safetensors");
+  copy_named(loaded.checkpoint.model, parameters.tensors(), loaded.folder + "/model.safetensors");
   NamedTensors saved = loaded.checkpoint.optimizer, own = optimizer_tensors(parameters, optimizer, scaler);
-  keep_loss_scale_in_both_or_neither(saved, own);
+  keep_in_both_or_neither("loss_scale", saved, own);
+  keep_in_both_or_neither("router_load", saved, own);
   copy_named(saved, own, loaded.folder + "/optimizer.safetensors");
   parameters.refresh_shadow();
   try {

@@ -64,9 +64,11 @@ StepRecord Trainer::step() {
   const StepPlan plan = plan_step();
   // 1-3: the micro-batches, forward and backward of each, the norm. A step that is not finite changes nothing below.
   StepResult result = compute_gradients(plan.micro_batches);
-  // 4: clip, optimizer
+  // 4: clip, optimizer, balance
   state_.optimizer.step(plan.learning_rate, gradient_divisor(result), result.skipped);
   state_.parameters.refresh_shadow();
+  update_router_state(state_.parameters.router_state(), {result.expert_tokens_le, result.margins_lem}, result.skipped,
+                      config_.model.moe);
   state_.scaler.update(result.skipped);
   state_.step += 1;
   state_.tokens_total += result.targets;
@@ -104,6 +106,8 @@ StepResult Trainer::compute_gradients(int64_t micro_batches) {
     add_to(result.balance_loss, detached(divided(reports.balance_loss, accumulation)));
     add_to(result.z_loss, detached(divided(reports.z_loss, accumulation)));
     add_to(result.expert_tokens_le, reports.expert_tokens_le);
+    add_to(result.margins_lem, reports.margins_lem);
+    if (reports.dropped_tokens_le.defined()) add_to(result.dropped_tokens, reports.dropped_tokens_le.sum());
     result.targets += batch.targets;
     result.positions += batch.tokens_bt.numel();
     if (replay_) result.micro_steps.push_back({loss_sum.detach(), detached(reports.balance_loss), batch.targets});
@@ -168,7 +172,7 @@ StepRecord Trainer::record_of(const StepResult& result, double learning_rate, Cl
 }
 
 void Trainer::seed_dropout(int64_t micro_step) const {
-  if (config_.model.dropout == 0) return;
+  if (!config_.model.is_random_in_training()) return;
   const auto index = static_cast<uint64_t>(state_.step * config_.train.accumulation + micro_step);
   seed_device(parts_.setup.device, derive_seed(static_cast<uint64_t>(config_.run.seed), "dropout", index));
 }

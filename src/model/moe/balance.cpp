@@ -3,9 +3,15 @@
 
 namespace mm {
 
+at::Tensor mean_probabilities(const BalanceInput& input) {
+  const at::Tensor counted_n = input.counted_bt.flatten();
+  return counted_n.matmul(input.routing.probabilities_ne) / counted_n.sum().clamp_min(1.0);
+}
+
 at::Tensor scaled_balance_loss(const BalanceInput& input, const MoeConfig& config) {
   if (config.aux_loss == "none" || config.router_aux_loss_coef == 0) return {};
   const double factor = config.router_aux_loss_coef;
+  if (config.aux_loss == "step") return step_balance_loss(input) * factor;
   if (config.aux_loss == "sequence") return sequence_balance_loss(input) * factor;
   if (config.aux_loss == "token_sum") {
     return token_balance_loss(input) * (factor * static_cast<double>(config.num_experts_per_tok));

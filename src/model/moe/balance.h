@@ -13,7 +13,11 @@ struct BalanceInput {
   const Routing& routing;
   at::Tensor counted_bt;  ///< [batch, time] fp32, 1 where a token counts, 0 on padding
   at::Tensor load_be;  ///< [batch, experts] fp32: (token, slot) pairs of each sequence, padding excluded; no gradient
+  at::Tensor step_load_e = {};  ///< [experts] fp32: shares of the pairs of the last optimizer step; for "step" alone
 };
+
+/// P_e: the mean probability of each expert over the counted tokens of the micro-batch, [experts].
+at::Tensor mean_probabilities(const BalanceInput& input);
 
 /// E * sum_e f_e * P_e over the counted tokens of the micro-batch, f_e the share of (token, slot) pairs that chose
 /// expert e, P_e the mean probability of e. 1 at perfect balance, for any top-k.
@@ -23,6 +27,14 @@ at::Tensor token_balance_loss(const BalanceInput& input);
 /// The same within each sequence, averaged over the sequences that have a counted token. 1 at perfect balance.
 /// Source: DeepSeek-V2, arXiv 2405.04434; MiniMind G0-G3 with seq_aux on.
 at::Tensor sequence_balance_loss(const BalanceInput& input);
+
+/// E * sum_e f_e * P_e with f_e counted over the whole optimizer step, so that a micro-batch of one kind of text may
+/// use some experts more than others. 1 at perfect balance, for any top-k. The gradient of a micro-batch needs f_e
+/// before later ones are routed, so f_e is that of the previous step (1/E before the first). With it the mean of this
+/// loss over the micro-batches is exactly the loss of the step, however the step is cut into micro-batches of equal
+/// counts: 8 of 1 give the gradient of 1 of 8. Not exact is f_e itself, one step old. Source: Qiu et al. 2025, arXiv
+/// 2501.11873, who add up counts while a step goes on instead.
+at::Tensor step_balance_loss(const BalanceInput& input);
 
 /// mean over the counted tokens of logsumexp(logits)^2. Source: ST-MoE, arXiv 2202.08906, eq. 5.
 at::Tensor router_z_loss(const BalanceInput& input);

@@ -6,7 +6,9 @@
 
 #include "model/feed_forward.h"
 #include "model/moe/balance.h"
+#include "model/moe/capacity.h"
 #include "model/moe/router.h"
+#include "model/moe/router_bias.h"
 #include "ops/dispatch.h"
 #include "ops/linear.h"
 #include "ops/swiglu.h"
@@ -14,36 +16,54 @@
 namespace mm {
 namespace {
 
-/// (token, slot) pairs of each sequence that chose each expert, [batch, experts] fp32. Whole numbers below 2^24, so
-/// fp32 sums of them are exact in any order.
-at::Tensor count_load(const at::Tensor& experts_ns, const at::Tensor& counted_bt, int64_t num_experts) {
-  const int64_t batch = counted_bt.size(0), slots = experts_ns.size(1);
-  const at::Tensor counted_bts = counted_bt.unsqueeze(-1).expand({-1, -1, slots}).reshape({batch, -1});
-  return at::zeros({batch, num_experts}, counted_bt.options())
-      .scatter_add_(1, experts_ns.view({batch, -1}), counted_bts);
+/// The pairs of each row that chose each expert, counted by weights [rows, pairs] of 0 and 1: [rows, experts] fp32.
+/// Whole numbers below 2^24, so fp32 sums of them are exact in any order.
+at::Tensor count_by_expert(const at::Tensor& experts, const at::Tensor& counted, int64_t num_experts) {
+  return at::zeros({counted.size(0), num_experts}, counted.options())
+      .scatter_add_(1, experts.view_as(counted), counted);
+}
+
+at::Tensor shared_experts(const at::Tensor& x_nd, const MoeWeights& weights, double dropout) {
+  const at::Tensor out_nd = feed_forward(x_nd, weights.shared, dropout);
+  if (!weights.shared_gate.defined()) return out_nd;
+  const at::Tensor open_n1 = mm::linear(x_nd.to(at::kFloat), weights.shared_gate).sigmoid();
+  return out_nd * open_n1.to(out_nd.scalar_type());
 }
 
 }  // namespace
 
 at::Tensor moe_layer(const at::Tensor& x_nd, const at::Tensor& counted_bt, const MoeWeights& weights,
                      const ModelConfig& config, bool training, double dropout, MoeReport& report) {
-  const Routing routing = route(x_nd, weights.gate, config.moe);
-  const at::Tensor load_be = count_load(routing.experts_ns, counted_bt, config.moe.num_experts);
+  const MoeConfig& moe = config.moe;
+  const Routing routing = route(x_nd, weights.router, moe, training);
+  const int64_t batch = counted_bt.size(0), slots = moe.num_experts_per_tok;
+  const at::Tensor counted_bts = counted_bt.unsqueeze(-1).expand({-1, -1, slots}).reshape({batch, -1});
+  const at::Tensor load_be = count_by_expert(routing.experts_ns, counted_bts, moe.num_experts);
   report.expert_tokens_e = load_be.sum(0).to(at::kLong);
   if (training) {
-    const BalanceInput input{routing, counted_bt, load_be};
-    report.balance_loss = scaled_balance_loss(input, config.moe);
-    report.z_loss = scaled_z_loss(input, config.moe);
+    const BalanceInput input{routing, counted_bt, load_be, weights.router.step_load_e};
+    report.balance_loss = scaled_balance_loss(input, moe);
+    report.z_loss = scaled_z_loss(input, moe);
+    if (moe.balance == "quantile") {
+      report.margins_em = margin_counts(routing.scores_ne.detach(), weights.router.bias_e, counted_bt.flatten(), slots);
+    }
   }
 
-  const DispatchPlan plan = plan_dispatch(routing.experts_ns, config.moe.num_experts);
+  const DispatchPlan plan = plan_dispatch(routing.experts_ns, moe.num_experts);
+  at::Tensor weights_ns = routing.weights_ns;
+  if (training && moe.capacity_factor > 0) {
+    const at::Tensor kept_ns = kept_slots(routing.experts_ns, plan, counted_bt.flatten(), moe.capacity_factor);
+    const at::Tensor dropped = counted_bts * (1 - kept_ns.view_as(counted_bts));
+    report.dropped_tokens_e = count_by_expert(routing.experts_ns, dropped, moe.num_experts).sum(0).to(at::kLong);
+    weights_ns = weights_ns * kept_ns;
+  }
   const at::Tensor rows_rd = dispatch(x_nd, plan);
   const at::Tensor hidden_ri = swiglu(grouped_linear(rows_rd, weights.experts_gate_up, plan.ends_e));
   at::Tensor out_rd = grouped_linear(hidden_ri, weights.experts_down, plan.ends_e);
-  if (training && config.moe.fp16_expert_output) out_rd = out_rd.to(at::kHalf).to(out_rd.scalar_type());
+  if (training && moe.fp16_expert_output) out_rd = out_rd.to(at::kHalf).to(out_rd.scalar_type());
   if (dropout > 0) out_rd = at::dropout(out_rd, dropout, true);
-  at::Tensor out_nd = combine(out_rd, routing.weights_ns, plan);
-  if (weights.shared.gate_up.defined()) out_nd = out_nd + feed_forward(x_nd, weights.shared, dropout);
+  at::Tensor out_nd = combine(out_rd, weights_ns, plan);
+  if (weights.shared.gate_up.defined()) out_nd = out_nd + shared_experts(x_nd, weights, dropout);
   return out_nd;
 }
 

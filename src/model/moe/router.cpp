@@ -1,8 +1,15 @@
-// Scores, the top-k of them, and their weights.
+// Logits, scores, the choice, and the weights of what was chosen.
 #include "model/moe/router.h"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/softplus.h>
 #include <ATen/ops/topk.h>
+
+#include <limits>
 
 #include "ops/linear.h"
 
@@ -12,25 +19,59 @@ namespace {
 /// MiniMind's guard against a sum of zero.
 constexpr double kSumGuard = 1e-20;
 
+at::Tensor logits(const at::Tensor& x_nd, const RouterWeights& weights, double jitter) {
+  at::Tensor x = x_nd.to(at::kFloat);
+  if (jitter > 0) x = x * at::empty_like(x).uniform_(1.0 - jitter, 1.0 + jitter);
+  if (weights.hidden_hd.defined()) x = at::silu(mm::linear(x, weights.hidden_hd));
+  return mm::linear(x, weights.gate);
+}
+
+at::Tensor scores(const at::Tensor& logits_ne, const std::string& function) {
+  if (function == "sigmoid") return logits_ne.sigmoid();
+  // The root has an infinite slope at 0, which softplus reaches in fp32.
+  if (function == "sqrtsoftplus") return at::softplus(logits_ne).clamp_min(kSumGuard).sqrt();
+  return logits_ne.softmax(-1);
+}
+
+/// The scores of experts outside a token's best groups become -inf. A group counts as much as its two best together.
+at::Tensor within_best_groups(const at::Tensor& scores_ne, const MoeConfig& config) {
+  const int64_t group_size = config.num_experts / config.n_group;
+  const at::Tensor scores_nge = scores_ne.view({-1, config.n_group, group_size});
+  const at::Tensor group_scores_ng = std::get<0>(scores_nge.topk(std::min<int64_t>(2, group_size))).sum(-1);
+  const at::Tensor best_ng = std::get<1>(group_scores_ng.topk(config.topk_group));
+  const at::Tensor offset_ng =
+      at::full_like(group_scores_ng, -std::numeric_limits<double>::infinity()).scatter_(1, best_ng, 0.0);
+  return (scores_nge + offset_ng.unsqueeze(-1)).view_as(scores_ne);
+}
+
+at::Tensor experts_in_turn(int64_t tokens, const MoeConfig& config, at::Device device) {
+  const int64_t slots = config.num_experts_per_tok;
+  const auto options = at::TensorOptions().dtype(at::kLong).device(device);
+  return at::arange(tokens * slots, options).remainder(config.num_experts).view({tokens, slots});
+}
+
+at::Tensor choose_experts(at::Tensor scores_ne, const at::Tensor& bias_e, const MoeConfig& config) {
+  if (config.force_uniform_routing) return experts_in_turn(scores_ne.size(0), config, scores_ne.device());
+  if (bias_e.defined()) scores_ne = scores_ne + bias_e;
+  if (config.limits_groups()) scores_ne = within_best_groups(scores_ne, config);
+  return std::get<1>(scores_ne.topk(config.num_experts_per_tok, -1, true, /*sorted=*/false));
+}
+
 bool normalises_weights(const MoeConfig& config) {
   return config.norm_topk_prob && (config.num_experts_per_tok > 1 || config.norm_top1_prob);
 }
 
 }  // namespace
 
-Routing route(const at::Tensor& x_nd, const at::Tensor& gate_ed, const MoeConfig& config) {
+Routing route(const at::Tensor& x_nd, const RouterWeights& weights, const MoeConfig& config, bool training) {
   Routing routing;
-  routing.logits_ne = mm::linear(x_nd.to(at::kFloat), gate_ed);
-  at::Tensor scores_ne;
-  if (config.scoring_func == "sigmoid") {
-    scores_ne = routing.logits_ne.sigmoid();
-    routing.probabilities_ne = scores_ne / (scores_ne.sum(-1, true) + kSumGuard);
-  } else {
-    scores_ne = routing.logits_ne.softmax(-1);
-    routing.probabilities_ne = scores_ne;
-  }
-  std::tie(routing.weights_ns, routing.experts_ns) =
-      scores_ne.topk(config.num_experts_per_tok, -1, true, /*sorted=*/false);
+  routing.logits_ne = logits(x_nd, weights, training ? config.router_jitter : 0.0);
+  routing.scores_ne = scores(routing.logits_ne, config.scoring_func);
+  routing.probabilities_ne = config.scoring_func == "softmax"
+                                 ? routing.scores_ne
+                                 : routing.scores_ne / (routing.scores_ne.sum(-1, true) + kSumGuard);
+  routing.experts_ns = choose_experts(routing.scores_ne.detach(), weights.bias_e, config);
+  routing.weights_ns = routing.scores_ne.gather(1, routing.experts_ns);
   if (normalises_weights(config)) {
     routing.weights_ns = routing.weights_ns / (routing.weights_ns.sum(-1, true) + kSumGuard);
   }

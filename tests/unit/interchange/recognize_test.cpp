@@ -43,6 +43,27 @@ TEST(Recognize, EveryGenerationsStandardModelIsRecognisedWithItsHeadsAndConstant
   }
 }
 
+TEST(Recognize, ARouterWithAHiddenLayerAndGatedSharedExpertsAreReadOffTheShapes) {
+  ModelConfig model = generation_model(find_generation("g3c", "test"), true);
+  model.moe.router_hidden_size = 24;
+  model.moe.shared_expert_intermediate_size = 64;
+  model.moe.shared_expert_gate = true;
+  model = resolved(model);
+  const Recognized recognized = recognize(shapes_of(model), false, nullptr, "weights.safetensors");
+  const MoeConfig moe = describe_file_model("weights.safetensors", recognized, "", {}).model.moe;
+  EXPECT_EQ(moe.num_experts, 4);
+  EXPECT_EQ(moe.router_hidden_size, 24);
+  EXPECT_EQ(moe.shared_expert_intermediate_size, 64);
+  EXPECT_TRUE(moe.shared_expert_gate);
+  EXPECT_EQ(moe.balance, "none");
+  const Generation& g3c = find_generation("g3c", "test");
+  EXPECT_EQ(misfit(g3c, model), "it has no hidden layer in the router (model.router_hidden_size)");
+  model.moe.router_hidden_size = 0;
+  EXPECT_EQ(misfit(g3c, model), "it has no gate on shared experts (model.shared_expert_gate)");
+  model.moe.balance = "quantile";
+  EXPECT_EQ(misfit(g3c, model), "it has no bias on router scores (model.balance)");
+}
+
 TEST(Recognize, AHeadCountGivenByTheUserBringsTheOtherHeadNumbersAlong) {
   const ModelConfig model = model_with_flags(file_of("g3c", false), {"model.num_attention_heads=16"});
   EXPECT_EQ(model.num_key_value_heads, 4);

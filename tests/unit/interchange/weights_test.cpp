@@ -1,6 +1,7 @@
 // Files as users have them: prefixes, tables, stacked experts, heads of their own, training states, missing tensors.
 #include "interchange/weights.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
 #include <gtest/gtest.h>
@@ -75,6 +76,27 @@ TEST(Weights, StackedExpertsAreTheSameModel) {
   write_safetensors(folder / "stacked.safetensors", stacked, {});
   const Weights read = open_weights(folder / "stacked.safetensors", nullptr, "--init");
   EXPECT_TRUE(same(read.tensors, split.tensors));
+}
+
+TEST(Weights, RouterBiasesComeWithTheModelAndAreZeroWhereTheFileHasNone) {
+  const Weights plain = golden("g4b_moe_dict_fp16.pth");
+  const std::vector<std::string> settings = {"model.balance=bias"};
+  Parameters parameters(model_with_flags(plain.file, settings), at::kCPU, at::kFloat, /*trainable=*/false);
+  const at::Tensor bias_le = parameters.router_state().bias_le.fill_(7);
+  copy_weights(plain, model_with_flags(plain.file, settings), parameters);
+  EXPECT_TRUE(bias_le.eq(0).all().item<bool>());
+
+  bias_le.copy_(at::arange(8).view({2, 4}));
+  const TempFolder folder;
+  write_safetensors(folder / "model.safetensors", parameters.tensors(), {});
+  const Weights saved = open_weights(folder / "model.safetensors", nullptr, "--init");
+  EXPECT_EQ(saved.file.model.moe.balance, "bias");
+  bias_le.fill_(7);
+  copy_weights(saved, saved.file.model, parameters);
+  EXPECT_TRUE(bias_le.flatten().equal(at::arange(8).to(at::kFloat)));
+  const Thrown error = thrown_by([&] { checked_tensors(saved, model_with_flags(saved.file, {"model.balance=none"})); });
+  EXPECT_NE(error.message.find("2 unexpected: model.layers.0.mlp.gate.e_score_correction_bias [4]"), std::string::npos)
+      << error.message;
 }
 
 TEST(Weights, ShardsWithAnIndexAreOneModel) {

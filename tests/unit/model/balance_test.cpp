@@ -20,10 +20,11 @@ struct Case {
     routing.experts_ns = experts_bts.reshape({batch * time, slots});
     load_be = (at::one_hot(experts_bts, kExperts) * counted_bt.view({batch, time, 1, 1})).sum(at::IntArrayRef{1, 2});
   }
-  BalanceInput input() const { return {routing, counted_bt, load_be}; }
+  BalanceInput input() const { return {routing, counted_bt, load_be, step_load_e}; }
 
   Routing routing;
   at::Tensor counted_bt, load_be;
+  at::Tensor step_load_e = at::full({kExperts}, 1.0 / kExperts);
 };
 
 /// Two sequences of four tokens whose top-k go round all experts, with equal probabilities.
@@ -75,13 +76,33 @@ TEST(BalanceLoss, SummedOverSlotsEqualsTheFormulaOfMinimind3) {
   EXPECT_NEAR(scaled_balance_loss(c.input(), config).item<double>(), 0.5 * formula, 1e-6);
 }
 
+TEST(BalanceLoss, OfAStepTakesTheLoadOfTheStepBeforeNotThatOfTheMicroBatch) {
+  Case c = collapse({0, 1});  // mean probabilities 1/2, 1/2, 0, 0
+  EXPECT_NEAR(step_balance_loss(c.input()).item<double>(), 1, 1e-6) << "even before";
+  c.step_load_e = at::tensor({0.5f, 0.25f, 0.125f, 0.125f});
+  EXPECT_NEAR(step_balance_loss(c.input()).item<double>(), 4 * (0.5 * 0.5 + 0.5 * 0.25), 1e-6);
+}
+
+TEST(BalanceLoss, OfAStepIsTheMeanOverItsMicroBatchesHoweverItIsCut) {
+  Case whole = random_case();
+  whole.step_load_e = at::tensor({0.4f, 0.3f, 0.2f, 0.1f});
+  double sum = 0;
+  for (int64_t b = 0; b < 3; ++b) {
+    Case part(whole.routing.probabilities_ne.view({3, 7, kExperts}).narrow(0, b, 1),
+              whole.routing.experts_ns.view({3, 7, 2}).narrow(0, b, 1));
+    part.step_load_e = whole.step_load_e;
+    sum += step_balance_loss(part.input()).item<double>();
+  }
+  EXPECT_NEAR(sum / 3, step_balance_loss(whole.input()).item<double>(), 1e-6);
+}
+
 TEST(BalanceLoss, IsChosenAndScaledByTheConfig) {
   const Case c = collapse({0, 1});  // token: 2, sequence: 4
   MoeConfig config;
   config.router_aux_loss_coef = 0.1;
   config.num_experts_per_tok = 1;
   for (const auto& [name, expected] :
-       std::map<std::string, double>{{"token", 0.2}, {"sequence", 0.4}, {"token_sum", 0.2}}) {
+       std::map<std::string, double>{{"token", 0.2}, {"sequence", 0.4}, {"token_sum", 0.2}, {"step", 0.1}}) {
     config.aux_loss = name;
     EXPECT_NEAR(scaled_balance_loss(c.input(), config).item<double>(), expected, 1e-6) << name;
   }
@@ -125,14 +146,14 @@ TEST(BalanceLoss, LeavesPaddingOut) {
   const Case padded(at::cat({whole.routing.probabilities_ne.view({3, 7, kExperts}), pad_probabilities}, 1),
                     at::cat({whole.routing.experts_ns.view({3, 7, 2}), at::ones({3, 3, 2}, at::kLong)}, 1),
                     at::cat({at::ones({3, 7}), at::zeros({3, 3})}, 1));
-  for (const auto& loss : {token_balance_loss, sequence_balance_loss, router_z_loss}) {
+  for (const auto& loss : {token_balance_loss, sequence_balance_loss, step_balance_loss, router_z_loss}) {
     EXPECT_NEAR(loss(padded.input()).item<double>(), loss(whole.input()).item<double>(), 1e-6);
   }
 }
 
 TEST(BalanceLoss, OfNothingButPaddingIsZero) {
   const Case c(at::full({2, 3, kExperts}, 0.25), at::zeros({2, 3, 1}, at::kLong), at::zeros({2, 3}));
-  for (const auto& loss : {token_balance_loss, sequence_balance_loss, router_z_loss}) {
+  for (const auto& loss : {token_balance_loss, sequence_balance_loss, step_balance_loss, router_z_loss}) {
     EXPECT_EQ(loss(c.input()).item<double>(), 0);
   }
 }

@@ -100,6 +100,69 @@ TEST(ResolveModel, RefusesMoreChosenExpertsThanThereAre) {
   EXPECT_EQ(problems_of(config), Messages{});
 }
 
+TEST(ResolveModel, RefusesGroupsOfExpertsThatDoNotWorkOut) {
+  ModelConfig config = small_config("moe");
+  config.moe.n_group = 3;
+  config.moe.topk_group = 4;
+  EXPECT_EQ(problems_of(config),
+            (Messages{"a.json:model.n_group: got 3, want a divisor of num_experts 4 (groups are of equal size)",
+                      "a.json:model.topk_group: got 4, want at most n_group 3 (a token cannot choose among more groups "
+                      "than there are)"}));
+  config.moe.n_group = 4;
+  config.moe.topk_group = 1;
+  EXPECT_EQ(problems_of(config),
+            (Messages{"a.json:model.num_experts_per_tok: got 2, want at most the 1 experts of topk_group groups (raise "
+                      "topk_group or lower n_group)"}));
+  config.moe.topk_group = 2;
+  EXPECT_EQ(problems_of(config), Messages{});
+  config.moe.force_uniform_routing = true;
+  EXPECT_EQ(problems_of(config),
+            (Messages{"a.json:model.topk_group: got 2, want n_group with force_uniform_routing (experts that are taken "
+                      "in turn are not chosen from groups)"}));
+}
+
+TEST(ResolveModel, RefusesAGateWithoutSharedExpertsAndSharedExpertsOfOddWidth) {
+  ModelConfig config = small_config("moe");
+  config.moe.shared_expert_gate = true;
+  config.moe.shared_expert_intermediate_size = 12;
+  EXPECT_EQ(
+      problems_of(config),
+      (Messages{"a.json:model.shared_expert_intermediate_size: got 12, want a multiple of 8 (matrix products want "
+                "16-byte rows)",
+                "a.json:model.n_shared_experts: got 0, want at least 1 with shared_expert_gate (there is nothing "
+                "to gate)"}));
+}
+
+TEST(ResolveModel, RefusesABalanceThatHasNothingToWorkOn) {
+  ModelConfig config = small_config("moe");
+  config.moe.balance = "quantile";
+  EXPECT_EQ(problems_of(config), Messages{});
+  config.moe.scoring_func = "sqrtsoftplus";
+  EXPECT_EQ(
+      problems_of(config),
+      (Messages{"a.json:model.balance: got \"quantile\", want bias or none with scores of sqrtsoftplus (margins of "
+                "scores without an upper end have no range)"}));
+  config.moe.scoring_func = "sigmoid";
+  config.moe.num_experts_per_tok = 4;
+  EXPECT_EQ(problems_of(config),
+            (Messages{"a.json:model.balance: got \"quantile\", want bias or none when every token goes to every expert "
+                      "(there is nothing to choose)"}));
+  config.moe.num_experts_per_tok = 1;
+  config.moe.n_group = 2;
+  EXPECT_EQ(
+      problems_of(config),
+      (Messages{"a.json:model.balance: got \"quantile\", want bias or none with topk_group below n_group (a margin "
+                "says nothing of an expert whose group was left out)"}));
+  config.moe.balance = "bias";
+  EXPECT_EQ(problems_of(config), Messages{});
+  config.moe.topk_group = 2;
+  config.moe.force_uniform_routing = true;
+  EXPECT_EQ(
+      problems_of(config),
+      (Messages{"a.json:model.balance: got \"bias\", want none with force_uniform_routing (experts that are taken "
+                "in turn are balanced already)"}));
+}
+
 TEST(ResolveModel, ReportsAllProblemsAtOnce) {
   ModelConfig config = small_config("moe");
   config.num_key_value_heads = 3;

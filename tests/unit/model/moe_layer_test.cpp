@@ -1,6 +1,7 @@
 // The mixture of experts as a whole: what it equals, what it counts, whom it gives gradients.
 #include "model/moe/moe_layer.h"
 
+#include "model/moe/router.h"
 #include "small_model.h"
 
 namespace mm {
@@ -82,6 +83,105 @@ TEST(MoeLayer, IsTheWeightedSumOfTheExpertsWrittenOut) {
     for (int shared = 0; shared < 3; ++shared) expected += expert("shared_experts." + std::to_string(shared), x[token]);
     EXPECT_TRUE(at::allclose(out[token], expected, 1e-4, 1e-5)) << token;
   }
+}
+
+TEST(MoeLayer, SharedExpertsHaveTheirOwnWidthAndASigmoidGate) {
+  ModelConfig config = small_config("moe");
+  config.moe.n_shared_experts = 2;
+  config.moe.shared_expert_intermediate_size = 16;
+  config.moe.shared_expert_gate = true;
+  const SmallModel small(config);
+  const MoeWeights weights = bind_weights(small.config, small.parameters).blocks[0].moe;
+  EXPECT_EQ(weights.shared.gate_up.sizes(), at::IntArrayRef({2 * 2 * 16, 32}));
+  const at::NoGradGuard no_grad;
+  const at::Tensor x = random_tensor({14, 32}, 3), counted = at::ones({2, 7});
+  const auto layer = [&](const MoeWeights& some) {
+    MoeReport report;
+    return moe_layer(x, counted, some, small.config, false, 0.0, report);
+  };
+  MoeWeights ungated = weights, alone = weights;
+  ungated.shared_gate = at::Tensor();
+  alone.shared = FeedForwardWeights();
+  const at::Tensor routed = layer(alone), open = x.matmul(weights.shared_gate.t()).sigmoid();
+  EXPECT_TRUE(at::allclose(layer(weights), routed + open * (layer(ungated) - routed), 1e-4, 1e-5));
+}
+
+/// Two sequences of three tokens of one feature, four experts: token n goes to expert `favourite[n]` alone.
+struct Favourites {
+  explicit Favourites(const std::vector<int64_t>& favourite)
+      : config(small_config("moe")), x_nd(at::one_hot(at::tensor(favourite, at::kLong), 32).to(at::kFloat)) {
+    config.moe.num_experts_per_tok = 1;
+    config = resolved(config);
+    weights.router.gate = 9 * at::eye(4, 32);
+    weights.experts_gate_up = random_tensor({4, 80, 32}, 4);
+    weights.experts_down = random_tensor({4, 32, 40}, 5);
+  }
+
+  at::Tensor run(double capacity_factor, const at::Tensor& counted_bt, bool training = true) {
+    config.moe.capacity_factor = capacity_factor;
+    report = {};
+    return moe_layer(x_nd, counted_bt, weights, config, training, 0.0, report);
+  }
+
+  ModelConfig config;
+  at::Tensor x_nd;
+  MoeWeights weights;
+  MoeReport report;
+};
+
+at::Tensor is_zero(const at::Tensor& out_nd) {
+  return (out_nd == 0).all(-1);
+}
+
+TEST(MoeLayer, DropsWhatComesLastBeyondTheCapacityOfAnExpert) {
+  Favourites layer({0, 0, 1, 0, 0, 1});
+  const at::Tensor all = at::ones({2, 3}), whole = layer.run(0, all);
+  EXPECT_FALSE(layer.report.dropped_tokens_e.defined());
+  const at::Tensor out = layer.run(4.0 / 3, all);  // ceil(4/3 * 6 / 4): two of each expert
+  EXPECT_TRUE(at::equal(is_zero(out), at::tensor({0, 0, 0, 1, 1, 0}).to(at::kBool)));
+  EXPECT_TRUE(at::equal(out[1], whole[1]));
+  EXPECT_TRUE(at::equal(layer.report.expert_tokens_e, at::tensor({4, 2, 0, 0}, at::kLong)));
+  EXPECT_TRUE(at::equal(layer.report.dropped_tokens_e, at::tensor({2, 0, 0, 0}, at::kLong)));
+  EXPECT_TRUE(at::equal(layer.run(100, all), whole));
+  EXPECT_TRUE(at::equal(layer.run(4.0 / 3, all, /*training=*/false), whole));
+}
+
+TEST(MoeLayer, PaddingTakesNoRoomAndIsNotDropped) {
+  Favourites layer({0, 0, 0, 0, 0, 1});
+  const at::Tensor counted = at::tensor({0.0f, 1.0f, 0.0f, 1.0f, 1.0f, 1.0f}).view({2, 3});
+  const at::Tensor out = layer.run(2, counted);  // 2 * 4 / 4: two of the three that count
+  EXPECT_TRUE(at::equal(is_zero(out), at::tensor({0, 0, 0, 0, 1, 0}).to(at::kBool)));
+  EXPECT_TRUE(at::equal(layer.report.dropped_tokens_e, at::tensor({1, 0, 0, 0}, at::kLong)));
+}
+
+TEST(MoeLayer, ADroppedPairAddsNothingAndLeavesTheOtherWeightAsItIs) {
+  ModelConfig config = small_config("moe");
+  config.moe.capacity_factor = 0.5;
+  const SmallModel small(config);
+  const MoeWeights weights = bind_weights(small.config, small.parameters).blocks[0].moe;
+  const at::NoGradGuard no_grad;
+  const at::Tensor x = random_tensor({16, 32}, 3);
+  MoeReport report;
+  const at::Tensor out = moe_layer(x, at::ones({1, 16}), weights, small.config, true, 0.0, report);
+
+  const Routing routing = route(x, weights.router, small.config.moe, true);
+  at::Tensor expected = at::zeros_like(out);
+  std::vector<int64_t> taken(4, 0), dropped(4, 0);
+  for (int64_t token = 0; token < 16; ++token) {
+    for (int64_t slot = 0; slot < 2; ++slot) {
+      const auto e = static_cast<size_t>(routing.experts_ns[token][slot].item<int64_t>());
+      if (taken[e] == 4) {  // 0.5 * 16 * 2 / 4
+        ++dropped[e];
+        continue;
+      }
+      ++taken[e];
+      const auto parts = weights.experts_gate_up[static_cast<int64_t>(e)].matmul(x[token]).chunk(2);
+      const at::Tensor y = weights.experts_down[static_cast<int64_t>(e)].matmul(at::silu(parts[0]) * parts[1]);
+      expected[token] += routing.weights_ns[token][slot] * y;
+    }
+  }
+  EXPECT_TRUE(at::allclose(out, expected, 1e-4, 1e-5));
+  EXPECT_TRUE(at::equal(report.dropped_tokens_e, at::tensor(dropped, at::kLong)));
 }
 
 TEST(MoeLayer, GivesIdleExpertsGradientsOfExactlyZero) {

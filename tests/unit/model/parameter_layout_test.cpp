@@ -16,13 +16,19 @@ std::vector<ModelConfig> some_configs() {
   moe.moe.n_shared_experts = 2;
   moe.moe.num_experts = 3;
   moe.qk_norm = true;
+  ModelConfig gated = small_config("moe");
+  gated.moe.router_hidden_size = 24;
+  gated.moe.n_shared_experts = 1;
+  gated.moe.shared_expert_intermediate_size = 16;
+  gated.moe.shared_expert_gate = true;
   ModelConfig untied = small_config("dense");
   untied.tie_word_embeddings = false;
   untied.vocab_size = 51;
   untied.num_attention_heads = 3;
   untied.num_key_value_heads = 1;
   untied.head_dim = 10;
-  return {resolved(small_config("dense")), resolved(small_config("moe")), resolved(moe), resolved(untied)};
+  return {resolved(small_config("dense")), resolved(small_config("moe")), resolved(moe), resolved(gated),
+          resolved(untied)};
 }
 
 void for_each_element(const NamedSlice& slice, const std::function<void(int64_t)>& visit) {
@@ -67,7 +73,9 @@ TEST(ParameterLayout, PutsMatricesFirstThenGatesThenVectors) {
       EXPECT_EQ(tensor.kind == ParameterKind::kMatrix, tensor.offset < layout.matrix_end) << tensor.name;
       EXPECT_EQ(tensor.kind != ParameterKind::kVector, tensor.offset < layout.decayed_end) << tensor.name;
       EXPECT_EQ(tensor.kind == ParameterKind::kVector, tensor.name.find("norm") != std::string::npos) << tensor.name;
-      EXPECT_EQ(tensor.kind == ParameterKind::kGate, tensor.name.ends_with("mlp.gate.weight")) << tensor.name;
+      const bool gate =
+          tensor.name.find("mlp.gate.") != std::string::npos || tensor.name.ends_with("expert_gate.weight");
+      EXPECT_EQ(tensor.kind == ParameterKind::kGate, gate) << tensor.name;
     }
     EXPECT_LE(layout.matrix_end, layout.decayed_end);
     EXPECT_LE(layout.decayed_end, layout.size);
@@ -107,6 +115,19 @@ TEST(ParameterLayout, NamesTensorsAsHuggingFaceDoes) {
       "lm_head.weight",
   };
   EXPECT_EQ(names, expected);
+}
+
+TEST(ParameterLayout, NamesARouterWithAHiddenLayerAsASequence) {
+  ModelConfig config = small_config("moe");
+  config.moe.router_hidden_size = 24;
+  config.moe.n_shared_experts = 1;
+  config.moe.shared_expert_gate = true;
+  const ParameterLayout layout = parameter_layout(resolved(config));
+  const std::string mlp = "model.layers.1.mlp.";
+  EXPECT_EQ(layout.find(mlp + "gate.0.weight").shape, (std::vector<int64_t>{24, 32}));
+  EXPECT_EQ(layout.find(mlp + "gate.2.weight").shape, (std::vector<int64_t>{4, 24}));
+  EXPECT_EQ(layout.find(mlp + "shared_expert_gate.weight").shape, (std::vector<int64_t>{1, 32}));
+  EXPECT_THROW(layout.find(mlp + "gate.weight"), Error);
 }
 
 TEST(ParameterLayout, FindsWhatItStoresAndRefusesOtherNames) {

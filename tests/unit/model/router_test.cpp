@@ -13,8 +13,19 @@ MoeConfig moe_config(int64_t top_k) {
   return config;
 }
 
-Routing routed(const MoeConfig& config) {
-  return route(random_tensor({40, 8}, 1), random_tensor({6, 8}, 2), config);
+Routing routed(const MoeConfig& config, bool training = false) {
+  return route(random_tensor({40, 8}, 1), {.gate = random_tensor({6, 8}, 2)}, config, training);
+}
+
+/// One token whose logits are given.
+Routing routed_by(const std::vector<double>& logits, const MoeConfig& config) {
+  const at::Tensor logits_e = at::tensor(logits).to(at::kFloat);
+  return route(at::ones({1, 1}), {.gate = logits_e.unsqueeze(1)}, config, false);
+}
+
+std::vector<int64_t> chosen_by(const Routing& routing) {
+  const at::Tensor sorted = std::get<0>(routing.experts_ns[0].sort());
+  return {sorted.const_data_ptr<int64_t>(), sorted.const_data_ptr<int64_t>() + sorted.numel()};
 }
 
 at::Tensor row_sums(const at::Tensor& x) {
@@ -25,7 +36,7 @@ bool all_close_to(const at::Tensor& x, double value) {
 }
 
 TEST(Router, ChoosesDifferentExpertsOfTheHighestScores) {
-  for (const char* scoring : {"softmax", "sigmoid"}) {
+  for (const char* scoring : {"softmax", "sigmoid", "sqrtsoftplus"}) {
     MoeConfig config = moe_config(3);
     config.scoring_func = scoring;
     const Routing routing = routed(config);
@@ -36,7 +47,7 @@ TEST(Router, ChoosesDifferentExpertsOfTheHighestScores) {
 }
 
 TEST(Router, NormalisedTopKWeightsSumToOne) {
-  for (const char* scoring : {"softmax", "sigmoid"}) {
+  for (const char* scoring : {"softmax", "sigmoid", "sqrtsoftplus"}) {
     MoeConfig config = moe_config(2);
     config.scoring_func = scoring;
     EXPECT_TRUE(all_close_to(row_sums(routed(config).weights_ns), 1)) << scoring;
@@ -71,9 +82,100 @@ TEST(Router, ScalesTheWeightsOfRoutedExperts) {
 }
 
 TEST(Router, ComputesInFp32WhateverItIsGiven) {
-  const Routing routing = route(random_tensor({4, 8}, 1).to(at::kBFloat16), random_tensor({6, 8}, 2), moe_config(2));
+  const Routing routing =
+      route(random_tensor({4, 8}, 1).to(at::kBFloat16), {.gate = random_tensor({6, 8}, 2)}, moe_config(2), true);
   EXPECT_EQ(routing.logits_ne.scalar_type(), at::kFloat);
   EXPECT_EQ(routing.weights_ns.scalar_type(), at::kFloat);
+}
+
+TEST(Router, ScoresBySqrtSoftplusAsWrittenOutAndWithFiniteSlopesEverywhere) {
+  MoeConfig config = moe_config(2);
+  config.scoring_func = "sqrtsoftplus";
+  config.norm_topk_prob = false;
+  const Routing routing = routed_by({0.0, 3.0, -1.0, 1.0, -2.0, -200.0}, config);
+  EXPECT_EQ(chosen_by(routing), (std::vector<int64_t>{1, 3}));
+  for (int64_t slot = 0; slot < 2; ++slot) {
+    const double logit = routing.logits_ne[0][routing.experts_ns[0][slot].item<int64_t>()].item<double>();
+    EXPECT_NEAR(routing.weights_ns[0][slot].item<double>(), std::sqrt(std::log1p(std::exp(logit))), 1e-6);
+  }
+  at::Tensor gate = at::tensor({-200.0f, 0.0f, 1.0f, 2.0f, 3.0f, 4.0f}).unsqueeze(1).set_requires_grad(true);
+  config.num_experts_per_tok = 6;
+  route(at::ones({1, 1}), {.gate = gate}, config, false).weights_ns.sum().backward();
+  EXPECT_TRUE(at::isfinite(gate.grad()).all().item<bool>());
+}
+
+TEST(Router, WithAHiddenLayerIsTheNetworkWrittenOut) {
+  const at::Tensor x = random_tensor({40, 8}, 1), hidden = random_tensor({16, 8}, 2), gate = random_tensor({6, 16}, 3);
+  const Routing routing = route(x, {.hidden_hd = hidden, .gate = gate}, moe_config(2), false);
+  EXPECT_TRUE(at::allclose(routing.logits_ne, at::silu(x.matmul(hidden.t())).matmul(gate.t()), 1e-5, 1e-5));
+}
+
+TEST(Router, JittersWhatItSeesOnlyWhileTrainingAndBySeed) {
+  MoeConfig config = moe_config(2);
+  const at::Tensor exact = routed(config).logits_ne;
+  config.router_jitter = 0.1;
+  EXPECT_TRUE(at::equal(routed(config, false).logits_ne, exact));
+  at::manual_seed(3);
+  const at::Tensor jittered = routed(config, true).logits_ne;
+  EXPECT_FALSE(at::equal(jittered, exact));
+  at::manual_seed(3);
+  EXPECT_TRUE(at::equal(routed(config, true).logits_ne, jittered));
+  // One feature alone shows the factor itself.
+  const at::Tensor factors = route(at::ones({1000, 1}), {.gate = at::ones({6, 1})}, config, true).logits_ne;
+  EXPECT_GE(factors.min().item<double>(), 0.9);
+  EXPECT_LE(factors.max().item<double>(), 1.1);
+  EXPECT_NEAR(factors.mean().item<double>(), 1, 0.01);
+}
+
+TEST(Router, ChoosesOnlyFromTheGroupsWhoseTwoBestExpertsScoreMost) {
+  MoeConfig config = moe_config(2);
+  config.scoring_func = "sigmoid";
+  const std::vector<double> logits = {2.0, -9.0, /**/ 1.0, 0.9, /**/ 0.5, 0.4};
+  config.n_group = 3;
+  config.topk_group = 3;
+  EXPECT_EQ(chosen_by(routed_by(logits, config)), (std::vector<int64_t>{0, 2})) << "no limit";
+  config.topk_group = 1;  // sums of sigmoids: 0.88, 1.44, 1.22
+  EXPECT_EQ(chosen_by(routed_by(logits, config)), (std::vector<int64_t>{2, 3}));
+  config.topk_group = 2;
+  EXPECT_EQ(chosen_by(routed_by(logits, config)), (std::vector<int64_t>{2, 3}));
+  config.num_experts_per_tok = 4;
+  EXPECT_EQ(chosen_by(routed_by(logits, config)), (std::vector<int64_t>{2, 3, 4, 5}));
+  config.norm_topk_prob = false;
+  const Routing routing = routed_by(logits, config);
+  EXPECT_TRUE(at::equal(routing.weights_ns, routing.logits_ne.sigmoid().gather(1, routing.experts_ns)));
+}
+
+TEST(Router, AddsTheBiasForTheChoiceAndNotForTheWeights) {
+  MoeConfig config = moe_config(2);
+  const at::Tensor gate = at::tensor({3.0f, 2.0f, 1.0f, 0.0f, -1.0f, -2.0f}).unsqueeze(1);
+  const at::Tensor bias = at::tensor({-1.0f, 0.0f, 0.0f, 0.0f, 0.5f, 0.0f});
+  config.norm_topk_prob = false;
+  const Routing routing = route(at::ones({1, 1}), {.gate = gate, .bias_e = bias}, config, true);
+  EXPECT_EQ(chosen_by(routing), (std::vector<int64_t>{1, 4}));
+  EXPECT_TRUE(at::equal(routing.weights_ns, routing.probabilities_ne.gather(1, routing.experts_ns)));
+}
+
+TEST(Router, CountsTheBiasAmongTheGroupsToo) {
+  MoeConfig config = moe_config(1);
+  config.n_group = 3;
+  config.topk_group = 1;
+  const at::Tensor gate = at::tensor({3.0f, 2.0f, 1.0f, 0.0f, -1.0f, -2.0f}).unsqueeze(1);
+  const at::Tensor bias = at::tensor({0.0f, 0.0f, 0.0f, 0.0f, 0.6f, 0.6f});
+  EXPECT_EQ(chosen_by(route(at::ones({1, 1}), {.gate = gate, .bias_e = bias}, config, true)),
+            (std::vector<int64_t>{4}));
+}
+
+TEST(Router, ForcedToUniformityTakesTheExpertsInTurnAndKeepsTheirScores) {
+  MoeConfig config = moe_config(4);
+  config.force_uniform_routing = true;
+  config.norm_topk_prob = false;
+  const Routing routing = routed(config);
+  for (int64_t token = 0; token < 40; ++token) {
+    for (int64_t slot = 0; slot < 4; ++slot) {
+      EXPECT_EQ(routing.experts_ns[token][slot].item<int64_t>(), (4 * token + slot) % 6);
+    }
+  }
+  EXPECT_TRUE(at::equal(routing.weights_ns, routing.probabilities_ne.gather(1, routing.experts_ns)));
 }
 
 /// Norm of what the language-model loss alone sends the routers of a top-1 model.

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <sstream>
+
 #include "tests/unit/core/thrown.h"
 #include "train/run_config.h"
 
@@ -10,6 +14,18 @@ namespace mm {
 namespace {
 
 using Lines = std::vector<std::string>;
+
+constexpr std::array kRouterOptions = {"shared_expert_intermediate_size",
+                                       "shared_expert_gate",
+                                       "router_hidden_size",
+                                       "router_jitter",
+                                       "n_group",
+                                       "topk_group",
+                                       "capacity_factor",
+                                       "force_uniform_routing",
+                                       "balance",
+                                       "router_bias_update_rate",
+                                       "router_bias_smoothing"};
 
 std::string config_with(std::vector<std::string> overrides) {
   std::vector<std::string> notes;
@@ -86,6 +102,22 @@ TEST(ResumePolicy, AReplayKeepsWhatItsPlaceInTheDataDependsOn) {
 
 TEST(ResumePolicy, ARunFromBeforeThereWereReplaysGoesOn) {
   EXPECT_EQ(explain_changes("output/a", "{}", R"({"compat": {"trainer": "none", "epochs": 1}})", 1), Lines());
+}
+
+TEST(ResumePolicy, ARunFromBeforeRoutersHadOptionsGoesOnWithTheDefaultsAlone) {
+  std::string before;
+  std::istringstream lines(config_with({}));
+  for (std::string line; std::getline(lines, line);) {
+    const bool later = std::any_of(kRouterOptions.begin(), kRouterOptions.end(), [&](const char* key) {
+      return line.find('"' + std::string(key) + '"') != std::string::npos;
+    });
+    if (!later) before += line + "\n";
+  }
+  EXPECT_EQ(explain_changes("output/a", before, config_with({}), 120), Lines());
+  for (const std::string change : {"model.balance=bias", "model.n_group=2", "model.router_hidden_size=8"}) {
+    const std::string after = config_with({change, "model.topk_group=1"});
+    EXPECT_EQ(thrown_by([&] { explain_changes("output/a", before, after, 120); }).code, ExitCode::kConfig) << change;
+  }
 }
 
 TEST(ResumePolicy, AKeyThatNoRuleKnowsIsRefused) {

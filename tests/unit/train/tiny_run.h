@@ -113,7 +113,10 @@ inline std::string bytes_of(const at::Tensor& tensor) {
 
 /// Everything that a step may change, as bytes.
 inline std::vector<std::string> bytes_of(const TrainState& state) {
-  return {bytes_of(state.parameters.master()),
+  const RouterState& router = state.parameters.router_state();
+  return {bytes_of(router.bias_le.defined() ? router.bias_le : at::zeros({0})),
+          bytes_of(router.load_le.defined() ? router.load_le : at::zeros({0})),
+          bytes_of(state.parameters.master()),
           bytes_of(state.optimizer.first_moment()),
           bytes_of(state.optimizer.second_moment()),
           bytes_of(state.optimizer.updates()),

@@ -28,6 +28,29 @@ TEST(TrainState, AMixtureInFp16SurvivesWithItsLossScale) {
   expect_round_trip(moe_settings({"train.steps=3", "train.precision=fp16"}));
 }
 
+TEST(TrainState, RouterBiasesAndLoadsSurvive) {
+  for (const char* balance : {"model.balance=bias", "model.balance=quantile"}) {
+    expect_round_trip(moe_settings({"train.steps=3", "model.aux_loss=step", balance}));
+  }
+}
+
+TEST(TrainState, TheLoadOfTheLastStepGoesOnlyFromOneStepLossToAnother) {
+  const TempFolder folder;
+  const auto saved = [&](const std::string& aux_loss) {
+    TinyRun run(folder / aux_loss, tiny_config(moe_settings({"train.steps=2", "model.aux_loss=" + aux_loss})));
+    run.train();
+    return LoadedCheckpoint{2, "step_2", run.state.checkpoint()};
+  };
+  TinyRun run(folder / "a", tiny_config(moe_settings({"model.aux_loss=step"})));
+  const at::Tensor& load = run.state.parameters.router_state().load_le;
+  run.state.restore(saved("token"));
+  EXPECT_TRUE(load.eq(0.25).all().item<bool>());
+  run.state.restore(saved("step"));
+  EXPECT_FALSE(load.eq(0.25).all().item<bool>());
+  TinyRun other(folder / "b", tiny_config(moe_settings()));
+  EXPECT_NO_THROW(other.state.restore(saved("step")));
+}
+
 TEST(TrainState, ALossScaleGoesOnlyFromFp16ToFp16) {
   const TempFolder folder;
   const auto saved = [&](const std::string& precision, double scale) {

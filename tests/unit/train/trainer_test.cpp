@@ -62,6 +62,42 @@ TEST(Trainer, EightMicroBatchesOfOneEqualOneOfEight) {
   EXPECT_EQ(parts.record.tokens, whole.record.tokens);
 }
 
+TEST(Trainer, BalanceOfAStepDoesNotDependOnHowItIsCutIntoMicroBatches) {
+  for (const char* balance : {"model.balance=bias", "model.balance=quantile"}) {
+    SCOPED_TRACE(balance);
+    const TempFolder folder;
+    const auto after_three_steps = [&](const char* name, const char* micro_batch, const char* accumulation) {
+      // Weights stand still, so that rounding cannot grow; balance goes on.
+      const std::vector<std::string> settings =
+          moe_settings({"train.steps=3", "optim.learning_rate=0", "model.aux_loss=step",
+                        "model.router_aux_loss_coef=10", balance, micro_batch, accumulation});
+      auto run = std::make_unique<TinyRun>(folder / name, tiny_config(settings));
+      run->train();
+      return run;
+    };
+    const auto whole = after_three_steps("whole", "train.micro_batch=8", "train.accumulation=1");
+    const auto parts = after_three_steps("parts", "train.micro_batch=1", "train.accumulation=8");
+    for (size_t step = 0; step < 3; ++step) {
+      EXPECT_EQ(parts->records->steps[step].load.tokens, whole->records->steps[step].load.tokens);
+      EXPECT_NEAR(parts->records->steps[step].aux_loss, whole->records->steps[step].aux_loss, 1e-5);
+    }
+    EXPECT_TRUE(parts->state.optimizer.first_moment().allclose(whole->state.optimizer.first_moment(), 1e-3, 1e-7));
+    const RouterState &router = parts->state.parameters.router_state(), &same = whole->state.parameters.router_state();
+    EXPECT_TRUE(at::equal(router.load_le, same.load_le));
+    EXPECT_TRUE(at::allclose(router.bias_le, same.bias_le, 1e-3, 1e-5));
+    EXPECT_GT(same.bias_le.abs().max().item<float>(), 0.0f);
+  }
+}
+
+TEST(Trainer, PairsBeyondTheCapacityAreCounted) {
+  const StepRecord roomy = one_step(moe_settings({"model.capacity_factor=4"})).record;
+  EXPECT_EQ(roomy.dropped_tokens, 0);
+  const StepRecord tight = one_step(moe_settings({"model.capacity_factor=0.5", "train.accumulation=2"})).record;
+  // Half of the pairs find room at most.
+  EXPECT_GE(tight.dropped_tokens, 2 * 2 * tight.tokens / 2);
+  EXPECT_LT(tight.dropped_tokens, 2 * 2 * tight.tokens);
+}
+
 TEST(Trainer, EveryTokenOfAStepIsCountedOnceForEachOfItsExperts) {
   const StepRecord record = one_step(moe_settings({"train.accumulation=3"})).record;
   EXPECT_EQ(record.tokens, 3 * 4 * 32);
@@ -89,7 +125,7 @@ TEST(Trainer, GradientsAreClippedToTheirNorm) {
 
 TEST(Trainer, AStepThatIsNotFiniteChangesNothing) {
   const TempFolder folder;
-  TinyRun run(folder.path(), tiny_config(moe_settings({"train.steps=3"})));
+  TinyRun run(folder.path(), tiny_config(moe_settings({"train.steps=3", "model.balance=bias", "model.aux_loss=step"})));
   run.train();
   run.state.parameters.master()[5] = std::numeric_limits<float>::quiet_NaN();
   run.config.train.steps = 4;
@@ -102,7 +138,7 @@ TEST(Trainer, AStepThatIsNotFiniteChangesNothing) {
   // The step itself goes by, with its data; everything else stays.
   EXPECT_EQ(run.state.step, 4);
   EXPECT_EQ(run.state.loader.position(), 4 * 4);
-  EXPECT_EQ(std::vector(after.begin(), after.begin() + 6), std::vector(before.begin(), before.begin() + 6));
+  EXPECT_EQ(std::vector(after.begin(), after.begin() + 8), std::vector(before.begin(), before.begin() + 8));
   EXPECT_EQ(run.state.optimizer.updates().item<float>(), 3);
 }
 
@@ -156,9 +192,9 @@ TEST(Trainer, ALossScaleThatIsTooLargeIsHalvedUntilStepsAreFinite) {
   EXPECT_FALSE(steps.back().skipped);
 }
 
-TEST(Trainer, AStoppedRunWithDropoutGoesOnAsIfItHadNot) {
-  std::vector<std::string> settings = moe_settings(
-      {"model.dropout=0.2", "train.steps=6", "train.accumulation=2", "evaluation.every=2", "sample.every=3"});
+/// Six steps in one go and in twice three must not differ in a bit.
+void expect_resumable(std::vector<std::string> settings) {
+  settings.insert(settings.end(), {"train.steps=6", "train.accumulation=2", "evaluation.every=2", "sample.every=3"});
   const TempFolder folder;
   TinyRun whole(folder / "whole", tiny_config(settings));
   EXPECT_EQ(whole.train(), ExitCode::kFinished);
@@ -179,6 +215,18 @@ TEST(Trainer, AStoppedRunWithDropoutGoesOnAsIfItHadNot) {
   }
   EXPECT_EQ(second.records->samples.back().text, whole.records->samples.back().text);
   EXPECT_EQ(second.records->evaluations.back().loss, whole.records->evaluations.back().loss);
+}
+
+TEST(Trainer, AStoppedRunWithDropoutGoesOnAsIfItHadNot) {
+  expect_resumable(moe_settings({"model.dropout=0.2"}));
+}
+
+TEST(Trainer, AStoppedRunWithEveryOptionOfARouterGoesOnAsIfItHadNot) {
+  expect_resumable(moe_settings({"model.router_jitter=0.1", "model.router_hidden_size=16", "model.scoring_func=sigmoid",
+                                 "model.balance=quantile", "model.aux_loss=step", "model.capacity_factor=1.25",
+                                 "model.shared_expert_gate=true", "model.shared_expert_intermediate_size=16"}));
+  expect_resumable(moe_settings({"model.router_jitter=0.1", "model.balance=bias", "model.scoring_func=sqrtsoftplus",
+                                 "model.n_group=2", "model.topk_group=1"}));
 }
 
 TEST(Trainer, PeriodsAndTheLastStepAreKept) {
