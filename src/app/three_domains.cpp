@@ -1,9 +1,10 @@
 // three_domains: the smallest mixture of experts in which one can watch a router learn. A lesson; read it from top to
 // bottom: words, model, training, what came out, the program. The texts are in three_domains/texts.cpp.
 // Axes: n texts, w words, d features, i width of an expert, e experts, c domains.
+#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/Functions.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -297,8 +298,7 @@ void print_experts(const Findings& findings) {
 // ---- 5. The program: the same texts for a dense gate and for a sparse one ----
 
 struct Settings {
-  int64_t experts = 3;
-  int64_t top_k = 1;
+  int64_t experts = 3, top_k = 1;
   double aux = 0.1;
   int64_t seed = 1;
   std::string picture = "output/three_domains.svg";
