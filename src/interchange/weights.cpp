@@ -93,13 +93,19 @@ bool same_bytes(const at::Tensor& a, const at::Tensor& b) {
   return std::memcmp(x.data_ptr(), y.data_ptr(), x.nbytes()) == 0;
 }
 
-/// A head equal to the embedding is the tied pair's second name.
-void drop_tied_head(NamedTensors& tensors, std::vector<std::string>& notes) {
+/// A head equal to the embedding is the tied pair's second name. What the comparison read leaves memory again.
+void drop_tied_head(NamedTensors& tensors, const std::vector<std::shared_ptr<const MappedFile>>& maps,
+                    std::vector<std::string>& notes) {
   const auto find = [&](std::string_view name) {
     return std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
   };
   const auto head = find(kHead), embedding = find(kEmbedding);
-  if (head == tensors.end() || embedding == tensors.end() || !same_bytes(head->second, embedding->second)) return;
+  if (head == tensors.end() || embedding == tensors.end()) return;
+  const bool tied = same_bytes(head->second, embedding->second);
+  for (const auto& map : maps) {
+    for (const at::Tensor& read : {head->second, embedding->second}) map->release(read.const_data_ptr(), read.nbytes());
+  }
+  if (!tied) return;
   tensors.erase(head);
   notes.push_back("the head is the embedding");
 }
@@ -124,7 +130,7 @@ Weights open_weights(const std::string& from, const Generation* given, const std
   std::vector<std::string> notes;
   Weights weights;
   weights.tensors = renamed(source.tensors, source.path, notes);
-  drop_tied_head(weights.tensors, notes);
+  drop_tied_head(weights.tensors, source.maps, notes);
 
   const bool minimind_names = std::any_of(source.tensors.begin(), source.tensors.end(), [](const auto& entry) {
     return without_prefixes(entry.first) == "tok_embeddings.weight";
