@@ -3,6 +3,9 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
+#include <c10/util/accumulate.h>
+
+#include <map>
 
 namespace mm {
 namespace {
@@ -21,6 +24,20 @@ std::vector<int64_t> contiguous_strides(const std::vector<int64_t>& shape) {
   return strides;
 }
 
+/// Aligning stored tensors leaves gaps that nobody writes, but that passes over the whole buffer read.
+void zero_gaps(const at::Tensor& flat, const ParameterLayout& layout) {
+  std::map<int64_t, int64_t> end_of;  // by offset: `stored` is in the order of the layers
+  for (const StoredTensor& stored : layout.stored) {
+    end_of[stored.offset] = stored.offset + c10::multiply_integers(stored.shape);
+  }
+  int64_t gap = 0;
+  for (const auto& [begin, end] : end_of) {
+    flat.slice(0, gap, begin).zero_();
+    gap = end;
+  }
+  flat.slice(0, gap).zero_();
+}
+
 }  // namespace
 
 Parameters::Parameters(const ModelConfig& config, at::Device device, at::ScalarType compute_type, bool trainable)
@@ -30,8 +47,9 @@ Parameters::Parameters(const ModelConfig& config, at::Device device, at::ScalarT
       compute_type_(compute_type),
       trainable_(trainable) {
   const at::TensorOptions options = at::TensorOptions().dtype(at::kFloat).device(device);
-  master_ = at::zeros({layout_.size}, options);
-  if (compute_type_ != at::kFloat) shadow_ = at::zeros({layout_.matrix_end}, options.dtype(compute_type_));
+  master_ = at::empty({layout_.size}, options);
+  zero_gaps(master_, layout_);
+  if (compute_type_ != at::kFloat) shadow_ = at::empty({layout_.matrix_end}, options.dtype(compute_type_));
   if (trainable_) gradient_ = at::zeros({layout_.size}, options);
 }
 

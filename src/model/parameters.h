@@ -17,7 +17,9 @@ namespace mm {
 /// each update.
 class Parameters {
  public:
-  /// All zero. `compute_type` is kFloat, kBFloat16 or kHalf; `trainable` false leaves out gradients.
+  /// Gradients are 0. The parameters are whatever memory held until `initialize` or `copy_weights` writes every one of
+  /// them (a pass of zeros first would cost as much as reading a file); what lies between them is 0 and stays it.
+  /// `compute_type` is kFloat, kBFloat16 or kHalf; `trainable` false leaves out gradients.
   Parameters(const ModelConfig& config, at::Device device, at::ScalarType compute_type, bool trainable = true);
 
   const ParameterLayout& layout() const { return layout_; }
