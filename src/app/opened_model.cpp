@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "ops/cpu/caching_allocator.h"
 
 namespace mm {
 namespace {
@@ -62,6 +63,8 @@ OpenedModel::OpenedModel(const ModelOptions& model_options)
   copy_weights(weights, config, parameters);
   weights.tensors.clear();
   weights.maps.clear();
+  // Not before: weights are written once, and first touching the allocator's huge pages can cost more than the load.
+  cpu::use_caching_allocator();
 }
 
 std::unique_ptr<Tokenizer> OpenedModel::open_tokenizer() const {

@@ -23,7 +23,8 @@ void check_named(const NamedTensors& tensors, const std::vector<ExpectedTensor>&
 
 /// Copies every tensor of `from` into the tensor of the same name in `into` (parameters included), whatever the order,
 /// converting dtype and device. Checks as check_named does before the first copy.
-///   maps  of files that `from` views: the pages of a tensor leave memory as soon as it is copied
+///   maps  of files that `from` views: what needs no conversion is read from them anew, and the pages of a tensor leave
+///         memory as soon as it is copied
 void copy_named(const NamedTensors& from, const NamedTensors& into, const std::string& file,
                 const std::vector<std::shared_ptr<const MappedFile>>& maps = {});
 

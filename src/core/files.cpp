@@ -70,6 +70,8 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int number() const { return number_; }
+  /// Gives it away: whoever takes it closes it.
+  int release() { return std::exchange(number_, -1); }
 
  private:
   int number_;
@@ -169,7 +171,7 @@ void sync_folder(const std::string& folder) {
 }
 
 MappedFile::MappedFile(const std::string& path, ExitCode code) : path_(path) {
-  const Descriptor file(open_retrying(path.c_str(), O_RDONLY));
+  Descriptor file(open_retrying(path.c_str(), O_RDONLY));
   if (file.number() < 0) fail_reading(path, errno, code);
   const struct stat status = status_of(file.number(), path, code);
   if (status.st_size == 0) return;
@@ -178,10 +180,25 @@ MappedFile::MappedFile(const std::string& path, ExitCode code) : path_(path) {
   if (mapped == MAP_FAILED) fail_reading(path, errno, code);
   data_ = mapped;
   size_ = size;
+  descriptor_ = file.release();
 }
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(data_, size_);
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool MappedFile::read_into(const void* begin, size_t bytes, void* into) const {
+  const auto map_begin = reinterpret_cast<uintptr_t>(data_), from = reinterpret_cast<uintptr_t>(begin);
+  if (from < map_begin || from - map_begin > size_ || bytes > size_ - (from - map_begin)) return false;
+  for (size_t done = 0; done < bytes;) {
+    const auto offset = static_cast<off_t>(from - map_begin + done);
+    const ssize_t count = ::pread(descriptor_, static_cast<char*>(into) + done, bytes - done, offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    done += static_cast<size_t>(count);
+  }
+  return true;
 }
 
 void MappedFile::release(const void* begin, size_t bytes) const {
@@ -196,12 +213,16 @@ void MappedFile::release(const void* begin, size_t bytes) const {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(descriptor_, other.descriptor_);
   return *this;
 }
 

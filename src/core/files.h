@@ -55,10 +55,15 @@ class MappedFile {
   /// again. What lies outside the map is left alone, so any pointer will do.
   void release(const void* begin, size_t bytes) const;
 
+  /// Copies `bytes` bytes of the map from `begin` to `into` by reading the file, which costs less than faulting its
+  /// pages in. False, with `into` in any state, when they do not lie in the map or cannot be read.
+  bool read_into(const void* begin, size_t bytes, void* into) const;
+
  private:
   std::string path_;
   void* data_ = nullptr;
   size_t size_ = 0;
+  int descriptor_ = -1;
 };
 
 }  // namespace mm

@@ -1,18 +1,20 @@
-// The terminal by plain writes, so that the status line can move out of the way; the log file by spdlog.
+// The terminal by plain writes, so that the status can move out of the way; the log file by spdlog.
 #include "core/log.h"
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/basic_file_sink.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "core/error.h"
+#include "core/terminal.h"
+#include "core/text.h"
 
 namespace mm {
 namespace {
@@ -20,9 +22,13 @@ namespace {
 struct Log {
   std::mutex mutex;
   LogLevel lowest = LogLevel::kInfo;
-  std::string status;
+  std::vector<std::string> status;
+  std::vector<size_t> drawn;  ///< of the rows on the screen, the columns of each
   std::unique_ptr<spdlog::logger> file;
 };
+
+// All that a signal handler may look at.
+volatile std::sig_atomic_t status_is_shown = 0;
 
 // Never destroyed: destructors of other statics may still log.
 Log& the_log() {
@@ -54,26 +60,41 @@ void print(std::FILE* stream, std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stream);
 }
 
-// `line` cut to one row of the terminal: a wrapped line could not be redrawn in place.
-std::string_view one_row(std::string_view line) {
-  line = line.substr(0, line.find('\n'));
-  winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 2) return line;
-  size_t columns = size.ws_col - 1u;
-  for (size_t i = 0; i < line.size(); ++i) {
-    const bool starts_character = (static_cast<unsigned char>(line[i]) & 0xc0) != 0x80;
-    if (starts_character && columns-- == 0) return line.substr(0, i);
+/// What takes the cursor to the first of the rows on the screen. They were as wide as drawn; in a terminal that has
+/// become narrower since, each of them has been broken into several.
+std::string to_first_row(const Log& log) {
+  const size_t columns = terminal_size().columns;
+  size_t above = 0;
+  for (size_t i = 0; i + 1 < log.drawn.size(); ++i) {
+    above += std::max<size_t>(1, (log.drawn[i] + columns - 1) / columns);
   }
-  return line;
+  return above > 0 ? format("\r\x1b[%zuA", above) : "\r";
 }
 
-void erase_status(const Log& log) {
-  if (!log.status.empty()) print(stdout, "\r\x1b[2K");
+void erase_status(Log& log) {
+  if (log.drawn.empty()) return;
+  print(stdout, to_first_row(log) + "\x1b[J");
+  log.drawn.clear();
 }
 
-void draw_status(const Log& log) {
-  print(stdout, one_row(log.status));
+/// In one write and over what is there, so that nothing flickers. The cursor waits at the start of the last row: the
+/// "^C" that a terminal writes there cannot break it.
+void draw_status(Log& log) {
+  const TerminalSize size = terminal_size();
+  std::string picture = log.drawn.empty() ? "" : to_first_row(log);
+  log.drawn.clear();
+  const size_t first = log.status.size() - std::min(log.status.size(), size.rows);
+  for (size_t i = first; i < log.status.size(); ++i) {
+    // A character in the last column makes some terminals go on in the next row.
+    const std::string row = cut_to_columns(log.status[i], size.columns - 1);
+    log.drawn.push_back(display_columns(row));
+    if (i > first) picture += "\x1b[K\n";
+    picture += row;
+  }
+  if (!log.drawn.empty()) picture += "\x1b[J\r";
+  print(stdout, picture);
   std::fflush(stdout);
+  status_is_shown = log.drawn.empty() ? 0 : 1;
 }
 
 // Every line gets its own time stamp, so that the file can be searched line by line.
@@ -113,19 +134,23 @@ void set_log_level(LogLevel level) {
   log.lowest = level;
 }
 
-void show_status(std::string_view line) {
+void show_status(std::string_view text) {
   if (!is_terminal()) return;
   Log& log = the_log();
   const std::lock_guard<std::mutex> lock(log.mutex);
-  erase_status(log);
-  log.status = line;
+  log.status.clear();
+  if (text.empty()) erase_status(log);
+  for (size_t start = 0; start < text.size();) {
+    const size_t end = std::min(text.find('\n', start), text.size());
+    log.status.emplace_back(text.substr(start, end - start));
+    start = end + 1;
+  }
   draw_status(log);
 }
 
-bool is_terminal() {
-  const char* kind = std::getenv("TERM");
-  const bool can_redraw = kind == nullptr || std::string_view(kind) != "dumb";
-  return can_redraw && ::isatty(STDOUT_FILENO) == 1;
+void leave_status() noexcept {
+  if (status_is_shown == 0) return;
+  [[maybe_unused]] const ssize_t written = ::write(STDOUT_FILENO, "\n", 1);
 }
 
 void open_log_file(const std::string& path) {

@@ -22,12 +22,14 @@ inline void log_warning(std::string_view message) {
 /// Messages below `level` are dropped (default: kInfo).
 void set_log_level(LogLevel level);
 
-/// Keeps `line` as the last line of the terminal, redrawn in place and moved down by messages; an empty one removes it.
-/// Does nothing when standard output is not a terminal. Never goes to the log file.
-void show_status(std::string_view line);
+/// Keeps the lines of `text` as the last rows of the terminal, redrawn in place and moved down by messages; an empty
+/// text removes them. Rows are cut to the terminal's width and may hold colour sequences (`\x1b[...m`); of more rows
+/// than the terminal has, the last ones are shown. Does nothing when standard output is not a terminal. Never goes to
+/// the log file.
+void show_status(std::string_view text);
 
-/// Whether standard output is a terminal.
-bool is_terminal();
+/// For a signal handler that is about to end the process: leaves the cursor below the status.
+void leave_status() noexcept;
 
 /// Appends all later messages to `path` as well. Throws Error(kStorage) when it cannot be opened.
 void open_log_file(const std::string& path);

@@ -4,16 +4,18 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/ones.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <thread>
 
 #include "core/error.h"
 #include "core/text.h"
-#include "ops/cpu/caching_allocator.h"
 
 namespace mm {
 namespace {
@@ -47,7 +49,6 @@ const char* type_name(at::ScalarType type) {
 }  // namespace
 
 DeviceSetup set_up_device(const RunSection& run, const std::string& precision) {
-  cpu::use_caching_allocator();
   DeviceSetup setup;
   setup.device = choose_device(run.device);
   setup.compute_type = choose_type(precision, setup.device);
@@ -91,6 +92,18 @@ double measure_gemm_rate(at::Device device, at::ScalarType type) {
     }
   }
   return rate;
+}
+
+int64_t memory_in_use(at::Device device) {
+  if (device.is_cuda()) {
+    const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+    return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].current;
+  }
+  // Pages: total, resident, ...
+  std::ifstream statm("/proc/self/statm");
+  int64_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace mm

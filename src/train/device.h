@@ -15,7 +15,7 @@ struct DeviceSetup {
   std::string description;                   ///< for the log
 };
 
-/// Chooses device and precision, sets threads and the CPU allocator. Call once, before the first tensor.
+/// Chooses device and precision, and sets threads. Call once, before the first tensor.
 /// Throws Error(kDevice) when the device asked for is not there.
 DeviceSetup set_up_device(const RunSection& run, const std::string& precision);
 
@@ -27,5 +27,8 @@ void synchronize(at::Device device);
 
 /// FLOP/s of a square matrix product in `type` on this device, the best of a few runs: what a step can reach at most.
 double measure_gemm_rate(at::Device device, at::ScalarType type);
+
+/// Bytes in use: of the device's allocator, on a CPU of the whole process. 0 where nothing tells.
+int64_t memory_in_use(at::Device device);
 
 }  // namespace mm

@@ -160,10 +160,10 @@ Measurement read_plainly(const std::string& path, bool warm) {
   });
 }
 
-/// What generate and evaluate do between their options and their first token. Memory is in use when the allocator keeps
-/// that of a model which was loaded before.
+/// What generate and evaluate do between their options and their first token: into fresh memory. Memory is in use when
+/// the caching allocator keeps that of a model which was loaded before.
 Measurement load(const std::string& path, bool warm) {
-  cpu::use_caching_allocator();
+  if (warm) cpu::use_caching_allocator();
   std::optional<Parameters> parameters;
   const auto load_once = [&] {
     const Weights weights = open_weights(path, nullptr, "load_bench");
