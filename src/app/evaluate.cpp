@@ -1,56 +1,85 @@
-// evaluate: loss, perplexity and bits per byte of a model on text, or its answers to given tokens.
+// evaluate: loss, perplexity and bits per byte of a model on text, and which expert does what; or its answers to given
+// tokens.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "app/guard.h"
 #include "app/opened_model.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "core/text.h"
-#include "data/datasets.h"
-#include "train/evaluate.h"
+#include "metrics/domain_table.h"
+#include "metrics/report/report_page.h"
+#include "train/domain_evaluation.h"
 #include "train/inspect.h"
 
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr const char* kFooter = R"(
 examples:
-  evaluate --init output/quickstart --data data/corpus/python.jsonl
+  evaluate --init output/quickstart --held-out --report
+  evaluate --init output/quickstart --data poems=data/corpus/literature_zh.jsonl code=data/corpus/python.jsonl
   evaluate --init out/pretrain_512.pth --tokenizer model/tokenizer.json --data dataset/valid.jsonl
   evaluate --init out/pretrain_512.pth --set model.num_attention_heads=4 --tokens in.json --logits out.json
 
+Files of one label are one domain. Without a name of its own a file has the label that the run's config gives it, or
+its stem. With several domains, a mixture of experts also tells which experts the tokens of each domain went to.
 in.json is {"tokens": [[ids], ...], "positions": [[row, column], ...]}; out.json gets
 {"cross_entropy": x, "aux": x, "logits": [[one row of the vocabulary], ...]} in fp32, in the order asked.)";
 
 struct EvaluateOptions {
   mm::ModelOptions model;
   std::vector<std::string> data;
+  bool held_out = false;
   std::string cache;
   int64_t sequence_length = 0;  // 0: that of the run, or 512
-  int64_t max_tokens = 0;
-  int64_t micro_batch = 8;
+  mm::DomainEvaluation evaluation;
+  std::string json;
+  bool report = false;
   std::string tokens, logits;
 };
 
 void add_options(CLI::App& app, EvaluateOptions& options) {
   mm::add_model_options(app, options.model);
-  app.add_option("--data", options.data, "JSONL files with a \"text\" in each line")->option_text("FILE ...");
+  CLI::Option* data =
+      app.add_option("--data", options.data, "JSONL files with a \"text\" in each line, each with a label")
+          ->option_text("[NAME=]FILE ...");
+  app.add_flag("--held-out", options.held_out, "What the run validates on: data.validation, or what it holds out")
+      ->excludes(data);
   app.add_option("--cache", options.cache, "Folder for the token files; default: beside the text")
       ->option_text("FOLDER");
   app.add_option("--sequence-length", options.sequence_length, "Tokens of context; default: that of the run, or 512")
       ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--max-tokens", options.max_tokens, "Tokens of each file, taken evenly from the whole; 0: all")
+  app.add_option("--max-tokens", options.evaluation.max_tokens,
+                 "Tokens of each domain, taken evenly from the whole; 0: all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--micro-batch", options.micro_batch, "Sequences in one forward pass")
+  app.add_option("--micro-batch", options.evaluation.micro_batch, "Sequences in one forward pass")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
+  app.add_option("--json", options.json, "Also writes all of it to this file")->option_text("FILE");
+  app.add_flag("--report", options.report, "Also writes all of it to domains.json of the run, and its report anew");
   CLI::Option* tokens =
       app.add_option("--tokens", options.tokens, "Token ids to run the model over")->option_text("IN");
   CLI::Option* logits =
       app.add_option("--logits", options.logits, "Where its losses and logits go")->option_text("OUT");
   tokens->needs(logits);
   logits->needs(tokens);
+}
+
+void check_options(const EvaluateOptions& options) {
+  const bool text = options.held_out || !options.data.empty();
+  if (!text && options.tokens.empty()) {
+    throw mm::Error(mm::ExitCode::kConfig,
+                    mm::got_want("evaluate", "neither --data nor --tokens nor --held-out", "one of them"));
+  }
+  if (!text && (options.report || !options.json.empty())) {
+    throw mm::Error(mm::ExitCode::kConfig,
+                    mm::got_want(options.report ? "--report" : "--json", "no text", "--data or --held-out beside it"));
+  }
 }
 
 void answer(const mm::OpenedModel& opened, const EvaluateOptions& options) {
@@ -60,39 +89,109 @@ void answer(const mm::OpenedModel& opened, const EvaluateOptions& options) {
                                           opened.weights.file.recognized.generation->shift_inside_model));
 }
 
-void evaluate_files(mm::OpenedModel& opened, const EvaluateOptions& options) {
-  const auto tokenizer = opened.open_tokenizer();
-  const int64_t trained_length = opened.weights.sequence_length > 0 ? opened.weights.sequence_length : 512;
-  mm::DataConfig data;
-  data.sequence_length = options.sequence_length > 0 ? options.sequence_length : trained_length;
-  data.cache = options.cache;
-  const at::Tensor bytes_v = mm::bytes_per_token(*tokenizer, opened.config.vocab_size, opened.setup.device);
-  mm::log_info("      loss  perplexity  bits/byte        tokens  file");
-  for (const std::string& file : options.data) {
-    data.validation = {{.path = file, .domain = {}}};
-    const auto dataset = mm::open_validation(data, *tokenizer);
-    const mm::EvaluationRecord record =
-        mm::evaluate(opened.model, *dataset, options.max_tokens, options.micro_batch, bytes_v);
-    mm::log_info(mm::format("%10.4f  %10.3f  %9.4f  %12s  %s", record.loss, record.perplexity, record.bits_per_byte,
-                            mm::with_commas(record.tokens).c_str(), file.c_str()));
+/// The folder of the run that the weights are a checkpoint of; nothing when they are not.
+std::optional<fs::path> run_folder(const mm::Weights& weights) {
+  const fs::path checkpoints = fs::absolute(weights.file.path).lexically_normal().parent_path().parent_path();
+  const fs::path folder = checkpoints.parent_path();
+  const bool inside = checkpoints.filename() == "checkpoints" && fs::exists(folder / "config.json");
+  return inside ? std::optional(folder.lexically_proximate(fs::current_path())) : std::nullopt;
+}
+
+fs::path run_folder_for(const std::string& option, const mm::Weights& weights) {
+  if (const auto folder = run_folder(weights)) return *folder;
+  throw mm::Error(mm::ExitCode::kConfig,
+                  mm::got_want(option, "weights that belong to no run (" + weights.file.path + ")",
+                               "--init with a folder such as output/quickstart"));
+}
+
+mm::RunConfig read_run_config(const fs::path& folder, mm::Problems& problems) {
+  mm::RunConfig config;
+  std::vector<std::string> notes;
+  const auto visit = [&](mm::Fields& fields) { config.visit(fields); };
+  mm::read_config((folder / "config.json").string(), {}, visit, problems, notes);
+  return config;
+}
+
+/// `poems=a.jsonl`; a word that is the name of a file is that file.
+mm::LabelledPath labelled_path(const std::string& word) {
+  const size_t sign = word.find('=');
+  if (sign == std::string::npos || fs::exists(word)) return {.path = word, .domain = {}};
+  return {.path = word.substr(sign + 1), .domain = word.substr(0, sign)};
+}
+
+/// Gives files without a label that of the same file in the run's config.
+void add_labels(const mm::DataConfig& known, std::vector<mm::LabelledPath>& files) {
+  for (mm::LabelledPath& file : files) {
+    if (!file.domain.empty()) continue;
+    for (const auto* list : {&known.train, &known.validation}) {
+      const auto same = std::find_if(list->begin(), list->end(), [&](const mm::LabelledPath& other) {
+        return fs::absolute(other.path).lexically_normal() == fs::absolute(file.path).lexically_normal();
+      });
+      if (same != list->end()) file.domain = same->domain;
+    }
   }
+}
+
+struct EvaluatedText {
+  mm::DomainFiles files;
+  mm::DataConfig settings;  // how to read them
+  std::string words;
+};
+
+EvaluatedText text_of(const mm::OpenedModel& opened, const EvaluateOptions& options) {
+  EvaluatedText text;
+  if (options.held_out) {
+    const fs::path folder = run_folder_for("--held-out", opened.weights);
+    mm::Problems problems;
+    const mm::RunConfig config = read_run_config(folder, problems);
+    problems.throw_if_any();
+    text.files = mm::validation_files(config, (folder / "config.json").string());
+    text.settings.cache = config.data.cache;
+    text.words = "the text that the run validates on";
+  } else {
+    for (const std::string& word : options.data) text.files.files.push_back(labelled_path(word));
+    mm::Problems ignored;  // a label that cannot be read is not worth a failure
+    const auto folder = run_folder(opened.weights);
+    if (folder) add_labels(read_run_config(*folder, ignored).data, text.files.files);
+    text.words = "the files named";
+  }
+  if (!options.cache.empty()) text.settings.cache = options.cache;
+  const int64_t trained_length = opened.weights.sequence_length > 0 ? opened.weights.sequence_length : 512;
+  text.settings.sequence_length = options.sequence_length > 0 ? options.sequence_length : trained_length;
+  return text;
+}
+
+void evaluate_text(mm::OpenedModel& opened, const EvaluateOptions& options) {
+  const std::string folder = options.report ? run_folder_for("--report", opened.weights).string() : "";
+  const auto tokenizer = opened.open_tokenizer();
+  const EvaluatedText text = text_of(opened, options);
+  const auto domains = mm::open_domains(text.files, text.settings, *tokenizer);
+  mm::DomainReport report = mm::evaluate_domains(opened.model, domains, *tokenizer, options.evaluation);
+  report.weights = fs::proximate(opened.weights.file.path).string();  // names the step that `best` stands for
+  report.text = text.words;
+  mm::log_info(mm::domain_loss_table(report));
+  if (report.domains.size() > 1 && !report.layers.empty()) mm::log_info("\n" + mm::domain_expert_table(report));
+
+  if (!options.json.empty()) mm::write_file_atomic(options.json, mm::domain_report_json(report));
+  if (!options.report) return;
+  mm::write_file_atomic(folder + "/domains.json", mm::domain_report_json(report));
+  mm::write_report({folder}, folder + "/report.html");
+  mm::log_info("report    " + folder + "/report.html");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Tells how well a model predicts text, whatever file its weights come in.");
+  CLI::App app("Tells how well a model predicts text, whatever file its weights come in, and which expert does what.");
   app.footer(kFooter);
   EvaluateOptions options;
   add_options(app, options);
   return mm::run_program(app, argc, argv, [&] {
-    if (options.data.empty() && options.tokens.empty()) {
-      throw mm::Error(mm::ExitCode::kConfig, mm::got_want("evaluate", "neither --data nor --tokens", "one of them"));
-    }
+    check_options(options);
     mm::OpenedModel opened(options.model);
     mm::log_info("weights   " + opened.weights.file.path + " (" + opened.weights.description + ")");
     if (!options.tokens.empty()) answer(opened, options);
-    if (!options.data.empty()) evaluate_files(opened, options);
+    if (options.held_out || !options.data.empty()) evaluate_text(opened, options);
     return mm::ExitCode::kFinished;
   });
 }

@@ -4,6 +4,7 @@
 #include "app/guard.h"
 #include "core/json_tree.h"
 #include "core/log.h"
+#include "core/terminal.h"
 #include "core/text.h"
 #include "train/bench.h"
 #include "train/forecast.h"
@@ -31,7 +32,7 @@ int main(int argc, char** argv) {
   app.footer(kFooter);
   std::string config_path, device, init;
   std::vector<std::string> overrides;
-  bool check = false, describe = false, from_scratch = false;
+  bool check = false, describe = false, from_scratch = false, watch = false;
   int64_t bench_steps = 0;
   app.add_option("--config", config_path, "JSON config; configs/ has presets")->option_text("FILE");
   app.add_option("--set", overrides, "Change one setting; may be repeated")
@@ -52,6 +53,7 @@ int main(int argc, char** argv) {
       ->option_text("[STEPS]")
       ->expected(0, 1)
       ->default_str("5");
+  app.add_flag("--watch", watch, "Draw the load of every expert on the terminal while it trains, as a live heat map");
   app.set_version_flag("--version", kVersion);
   return mm::run_program(app, argc, argv, [&]() -> mm::ExitCode {
     if (describe) {
@@ -77,6 +79,10 @@ int main(int argc, char** argv) {
       mm::log_info(mm::bench(run.config, bench_steps));
       return mm::ExitCode::kFinished;
     }
-    return mm::train_run(run.config, std::move(run.weights));
+    if (watch && !mm::is_terminal()) {
+      mm::log_warning("--watch draws on a terminal, which standard output is not: training goes on without it");
+      watch = false;
+    }
+    return mm::train_run(run.config, std::move(run.weights), watch);
   });
 }

@@ -142,7 +142,7 @@ at::Tensor features(const Classifier& model, const at::Tensor& words_nw) {
 /// Scores of the domains, [texts, domains]. Nothing leads past the experts: whatever the head sees, they have made.
 at::Tensor scores(const Classifier& model, const at::Tensor& x_nd, bool training, MoeReport& report) {
   const at::Tensor every_text_counts = at::ones({1, x_nd.size(0)});
-  const at::Tensor y_nd = moe_layer(x_nd, every_text_counts, model.moe, model.config, training, 0.0, report);
+  const at::Tensor y_nd = moe_layer(x_nd, every_text_counts, model.moe, model.config, {.training = training}, report);
   return mm::linear(y_nd, model.head_cd);
 }
 

@@ -23,6 +23,7 @@ class BatchLoader {
 
   /// These windows, whatever the order of the run; position() stays.
   Batch batch_of(std::span<const int64_t> windows) const;
+  const WindowSource& dataset() const { return dataset_; }
 
   /// Sequences consumed since step 0: all that a resumed run needs to know.
   int64_t position() const { return position_; }

@@ -21,4 +21,11 @@ Colour colour_at(double position) {
   return {mixed(&Colour::red), mixed(&Colour::green), mixed(&Colour::blue)};
 }
 
+const char* level_character(double position, bool utf8) {
+  static constexpr std::array<const char*, 9> kBlocks = {"·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  static constexpr std::array<const char*, 9> kAscii = {".", ":", "-", "=", "+", "*", "#", "%", "@"};
+  const auto level = static_cast<size_t>(std::lround(8 * std::clamp(position, 0.0, 1.0)));
+  return utf8 ? kBlocks[level] : kAscii[level];
+}
+
 }  // namespace mm

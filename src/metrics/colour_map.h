@@ -1,4 +1,5 @@
-// The colours of every heat map: a share of tokens as a colour that the colour-blind can order too.
+// The colours of every heat map: a share of tokens as a colour that the colour-blind can order too; and the characters
+// of those that have none.
 #pragma once
 
 #include <array>
@@ -28,5 +29,8 @@ double colour_position(double share, int64_t experts);
 
 /// The colour at `position`, in [0, 1] or clamped to it.
 Colour colour_at(double position);
+
+/// The same as one of nine characters: blocks of rising height in UTF-8, `.:-=+*#%@` in ASCII.
+const char* level_character(double position, bool utf8);
 
 }  // namespace mm

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <string_view>
 #include <vector>
 
 #include "core/log.h"
+#include "core/terminal.h"
 #include "core/text.h"
 #include "metrics/expert_alarms.h"
 #include "metrics/expert_table.h"
@@ -18,18 +18,6 @@ namespace {
 
 bool due(int64_t step, int64_t every) {
   return every > 0 && step % every == 0;
-}
-
-/// Whether the locale's character set is UTF-8, by the variables that C programs look at, in their order.
-bool locale_is_utf8() {
-  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const char* value = std::getenv(name);
-    if (value == nullptr || *value == '\0') continue;
-    std::string locale(value);
-    std::transform(locale.begin(), locale.end(), locale.begin(), [](unsigned char c) { return std::tolower(c); });
-    return locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
-  }
-  return false;
 }
 
 std::string losses(const StepRecord& record) {
@@ -87,7 +75,7 @@ std::string escape_controls(std::string_view text) {
 
 }  // namespace
 
-std::string step_line(const StepRecord& record, double eta_seconds) {
+std::vector<std::string> step_parts(const StepRecord& record, double eta_seconds) {
   const long long percent = record.total_steps > 0 ? 100 * record.step / record.total_steps : 0;
   std::vector<std::string> parts;
   parts.push_back(format("step %6lld/%lld %2lld%%", static_cast<long long>(record.step),
@@ -105,9 +93,13 @@ std::string step_line(const StepRecord& record, double eta_seconds) {
   parts.push_back("eta " + clock_time(eta_seconds));
   if (!record.load.empty()) {
     parts.push_back(expert_shares(record.load));
-    parts.push_back("router " + router_verdict(record.load));
   }
-  return join(parts, " | ");
+  if (!record.verdict.empty()) parts.push_back("router " + record.verdict);
+  return parts;
+}
+
+std::string step_line(const StepRecord& record, double eta_seconds) {
+  return join(step_parts(record, eta_seconds), " | ");
 }
 
 std::string evaluation_line(const EvaluationRecord& record) {
@@ -124,7 +116,10 @@ std::string sample_text(const SampleRecord& record) {
          escape_controls(record.prompt + record.text);
 }
 
-ConsoleSink::ConsoleSink(const MetricsConfig& config) : config_(config), bars_(is_terminal() && locale_is_utf8()) {}
+ConsoleSink::ConsoleSink(const MetricsConfig& config, bool watch)
+    : config_(config), bars_(is_terminal() && locale_is_utf8()) {
+  if (watch) panel_.emplace();
+}
 
 void ConsoleSink::write(const StepRecord& record) {
   // A running mean over the first twenty steps, exponential after them. The second step replaces the first one, which
@@ -134,12 +129,28 @@ void ConsoleSink::write(const StepRecord& record) {
   smoothed_seconds_ += weight * (record.seconds - smoothed_seconds_);
 
   const bool last = record.step == record.total_steps;
-  const std::string line = step_line(record, smoothed_seconds_ * static_cast<double>(record.total_steps - record.step));
-  show_status(last ? "" : line);
+  const double eta = smoothed_seconds_ * static_cast<double>(record.total_steps - record.step);
+  const std::string line = step_line(record, eta);
+  if (panel_) {
+    show_panel(record, eta);
+  } else {
+    show_status(last ? "" : line);
+  }
   if (due(record.step, config_.log_every) || steps_seen_ == 1 || last || record.skipped) log_info(line);
   if (!record.load.empty() && due(record.step, config_.experts_every)) {
     log_info(format("experts at step %lld: ", static_cast<long long>(record.step)) + expert_table(record.load, bars_));
   }
+}
+
+void ConsoleSink::show_panel(const StepRecord& record, double eta_seconds) {
+  constexpr auto kLeastTime = std::chrono::milliseconds(200);  // more often is more than an eye and an ssh can follow
+  panel_->add(record);
+  const auto now = std::chrono::steady_clock::now();
+  if (steps_seen_ > 1 && now - panel_shown_ < kLeastTime) return;
+  panel_shown_ = now;
+  std::vector<std::string> progress = step_parts(record, eta_seconds);
+  if (record.memory_bytes > 0) progress.push_back("mem " + short_bytes(static_cast<double>(record.memory_bytes)));
+  show_status(panel_->draw(progress, {terminal_size(), terminal_colours(), locale_is_utf8()}));
 }
 
 void ConsoleSink::write(const EvaluationRecord& record) {
@@ -148,6 +159,22 @@ void ConsoleSink::write(const EvaluationRecord& record) {
 
 void ConsoleSink::write(const SampleRecord& record) {
   log_info(sample_text(record));
+}
+
+void ConsoleSink::write_events(std::span<const EventRecord> events) {
+  constexpr size_t kMostAtOnce = 8;
+  for (const EventRecord& event : events.first(std::min(events.size(), kMostAtOnce))) {
+    std::string text = format("step %lld: ", static_cast<long long>(event.step)) + event.text;
+    if (!event.cause.empty() && explained_.insert(event.name).second) {
+      text += "\n  likely cause: " + event.cause + "\n  remedy: " + event.remedy;
+    }
+    if (event.type == "alarm") {
+      log_warning(text);
+    } else {
+      log_info(text);
+    }
+  }
+  if (events.size() > kMostAtOnce) log_info(format("and %zu more in metrics.jsonl", events.size() - kMostAtOnce));
 }
 
 }  // namespace mm

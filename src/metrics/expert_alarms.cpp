@@ -22,26 +22,27 @@ const char* trouble_word(ExpertTrouble trouble) {
   return "";
 }
 
-bool enough_to_judge(const ExpertLoad& load, int64_t layer) {
-  const auto first = load.tokens.begin() + layer * load.experts;
-  const int64_t total = std::accumulate(first, first + load.experts, int64_t{0});
-  return static_cast<double>(total) >= kLeastTokensToJudge * static_cast<double>(load.experts);
-}
-
 }  // namespace
 
-std::vector<ExpertAlarm> expert_alarms(const ExpertLoad& load, const LoadStatistics& statistics) {
+bool enough_to_judge(const ExpertLoad& load, int64_t layer, const LoadThresholds& thresholds) {
+  const auto first = load.tokens.begin() + layer * load.experts;
+  const int64_t total = std::accumulate(first, first + load.experts, int64_t{0});
+  return static_cast<double>(total) >= thresholds.least_tokens * static_cast<double>(load.experts);
+}
+
+std::vector<ExpertAlarm> expert_alarms(const ExpertLoad& load, const LoadStatistics& statistics,
+                                       const LoadThresholds& thresholds) {
   const double fair_share = 1.0 / static_cast<double>(load.experts);
   std::vector<ExpertAlarm> alarms;
   for (int64_t layer = 0; layer < load.layers; ++layer) {
-    if (!enough_to_judge(load, layer)) continue;
+    if (!enough_to_judge(load, layer, thresholds)) continue;
     for (int64_t expert = 0; expert < load.experts; ++expert) {
       const double share = statistics.layers[static_cast<size_t>(layer)].shares[static_cast<size_t>(expert)];
       if (share == 0) {
         alarms.push_back({ExpertTrouble::kDead, layer, expert, share});
-      } else if (share < kDyingShare * fair_share) {
+      } else if (share < thresholds.dying_share * fair_share) {
         alarms.push_back({ExpertTrouble::kDying, layer, expert, share});
-      } else if (load.experts > 2 && share > kOverSubscribedShare * fair_share) {
+      } else if (load.experts > 2 && share > thresholds.over_subscribed_share * fair_share) {
         alarms.push_back({ExpertTrouble::kOverSubscribed, layer, expert, share});
       }
     }
@@ -60,16 +61,6 @@ std::string alarm_sentence(const ExpertAlarm& alarm, int64_t experts) {
   return format("layer %lld: expert %lld gets %s, a fair share is %.3g%%: %s", static_cast<long long>(alarm.layer),
                 static_cast<long long>(alarm.expert), share.c_str(), 100.0 / static_cast<double>(experts),
                 trouble_word(alarm.trouble));
-}
-
-std::string router_verdict(const ExpertLoad& load) {
-  const std::vector<ExpertAlarm> alarms = expert_alarms(load, load_statistics(load));
-  if (alarms.empty()) return enough_to_judge(load, 0) ? "ok" : "too few tokens to judge";
-  const ExpertAlarm& worst = alarms.front();
-  std::string verdict = format("layer %lld expert %lld %s", static_cast<long long>(worst.layer),
-                               static_cast<long long>(worst.expert), trouble_word(worst.trouble));
-  if (alarms.size() > 1) verdict += format(" (and %zu more)", alarms.size() - 1);
-  return verdict;
 }
 
 }  // namespace mm

@@ -10,9 +10,11 @@
 
 namespace mm {
 
-inline constexpr double kDyingShare = 0.1;         ///< below this part of a fair share an expert is dying
-inline constexpr double kOverSubscribedShare = 2;  ///< above this many fair shares it is over-subscribed
-inline constexpr double kLeastTokensToJudge = 16;  ///< per expert in the mean: with fewer, an idle one is chance
+struct LoadThresholds {
+  double dying_share = 0.1;          ///< below this part of a fair share an expert is dying
+  double over_subscribed_share = 2;  ///< above this many fair shares it is over-subscribed
+  double least_tokens = 16;          ///< per expert in the mean: with fewer, an idle one is chance
+};
 
 enum class ExpertTrouble { kDead, kDying, kOverSubscribed };
 
@@ -25,13 +27,13 @@ struct ExpertAlarm {
 
 /// The experts in trouble, worst first: dead, then dying by rising share, then over-subscribed by falling share.
 /// Over-subscription is not judged with two experts or fewer. Layers with too few tokens to judge raise no alarm.
-std::vector<ExpertAlarm> expert_alarms(const ExpertLoad& load, const LoadStatistics& statistics);
+std::vector<ExpertAlarm> expert_alarms(const ExpertLoad& load, const LoadStatistics& statistics,
+                                       const LoadThresholds& thresholds = {});
+
+/// Whether the layer got tokens enough to judge it.
+bool enough_to_judge(const ExpertLoad& load, int64_t layer, const LoadThresholds& thresholds = {});
 
 /// `layer 3: expert 2 gets 1.1% of tokens, a fair share is 25%: dying`
 std::string alarm_sentence(const ExpertAlarm& alarm, int64_t experts);
-
-/// `ok`, `too few tokens to judge`, or the worst alarm in few words: `layer 3 expert 2 dying (and 4 more)`.
-/// Wants a load that is not empty.
-std::string router_verdict(const ExpertLoad& load);
 
 }  // namespace mm

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/text.h"
+#include "metrics/colour_map.h"
 #include "metrics/expert_alarms.h"
 #include "metrics/load_statistics.h"
 
@@ -17,9 +18,8 @@ constexpr int64_t kWidestRow = 16;   // experts that are shown one by one
 constexpr size_t kNamedExperts = 3;  // at either end, when they are not
 constexpr size_t kAlarmsInFull = 8;
 
-const char* bar(double share, double fair_share) {
-  static constexpr const char* kBlocks[] = {"·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-  return kBlocks[std::clamp(std::lround(4 * share / fair_share), 0L, 8L)];
+const char* bar(double share, size_t experts) {
+  return level_character(colour_position(share, static_cast<int64_t>(experts)), /*utf8=*/true);
 }
 
 std::string summary_header() {
@@ -40,10 +40,9 @@ std::string wide_header(int64_t experts, bool bars) {
 }
 
 std::string wide_row(const LayerLoadStatistics& layer, bool bars) {
-  const double fair_share = 1.0 / static_cast<double>(layer.shares.size());
   std::string row;
   for (const double share : layer.shares) {
-    row += format(" %5.1f%s", 100 * share, bars ? bar(share, fair_share) : "");
+    row += format(" %5.1f%s", 100 * share, bars ? bar(share, layer.shares.size()) : "");
   }
   return row + summary(layer);
 }

@@ -17,19 +17,35 @@ std::string to_line(const Json& record) {
   return record.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-void add_experts(Json& line, const ExpertLoad& load) {
+/// [layers][width] of `values`, row-major.
+template <class T>
+Json rows(const std::vector<T>& values, int64_t layers) {
+  Json result = Json::array();
+  const auto width = static_cast<int64_t>(values.size()) / std::max<int64_t>(layers, 1);
+  for (auto row = values.begin(); row != values.end(); row += width) result.push_back(std::vector<T>(row, row + width));
+  return result;
+}
+
+void add_router(Json& line, const StepRecord& record) {
+  const RouterNumbers& router = record.router;
+  if (!router.token_entropy.empty()) line["token_entropy"] = router.token_entropy;
+  if (!router.logit_size.empty()) line["logit_size"] = router.logit_size;
+  if (!router.bias.empty()) line["router_bias"] = rows(router.bias, record.load.layers);
+}
+
+void add_experts(Json& line, const StepRecord& record) {
+  const ExpertLoad& load = record.load;
   const LoadStatistics statistics = load_statistics(load);
-  Json tokens = Json::array(), max_over_mean = Json::array(), cv = Json::array(), entropy = Json::array();
-  for (int64_t layer = 0; layer < load.layers; ++layer) {
-    Json row = Json::array();
-    for (int64_t expert = 0; expert < load.experts; ++expert) row.push_back(load.at(layer, expert));
-    tokens.push_back(std::move(row));
-    const LayerLoadStatistics& layer_statistics = statistics.layers[static_cast<size_t>(layer)];
+  int64_t pairs = 0;
+  for (const int64_t tokens : load.tokens) pairs += tokens;
+  Json max_over_mean = Json::array(), cv = Json::array(), entropy = Json::array();
+  for (const LayerLoadStatistics& layer_statistics : statistics.layers) {
     max_over_mean.push_back(layer_statistics.max_over_mean);
     cv.push_back(layer_statistics.coefficient_of_variation);
     entropy.push_back(layer_statistics.entropy);
   }
-  line["expert_tokens"] = std::move(tokens);
+  line["expert_tokens"] = rows(load.tokens, load.layers);
+  line["dropped"] = pairs > 0 ? static_cast<double>(record.dropped_tokens) / static_cast<double>(pairs) : 0.0;
   line["dead"] = statistics.dead;
   line["max_over_mean"] = std::move(max_over_mean);
   line["cv"] = std::move(cv);
@@ -58,7 +74,14 @@ void JsonlSink::write(const StepRecord& record) {
                {"learning_rate", record.learning_rate},
                {"loss_scale", record.loss_scale},
                {"skipped", record.skipped}};
-  if (!record.load.empty()) add_experts(line, record.load);
+  if (record.aux_loss_floor > 0) {
+    line["aux_loss_unscaled"] = record.aux_loss_unscaled;
+    line["aux_loss_floor"] = record.aux_loss_floor;
+  }
+  if (!record.load.empty()) {
+    add_experts(line, record);
+    add_router(line, record);
+  }
   metrics_.append(to_line(line));
 
   const double rate = record.seconds > 0 ? static_cast<double>(record.tokens) / record.seconds : 0;
@@ -66,7 +89,8 @@ void JsonlSink::write(const StepRecord& record) {
                           {"step", record.step},
                           {"seconds", record.seconds},
                           {"tokens_per_second", rate},
-                          {"mfu", record.mfu}}));
+                          {"mfu", record.mfu},
+                          {"memory_bytes", record.memory_bytes}}));
 }
 
 void JsonlSink::write(const EvaluationRecord& record) {
@@ -83,6 +107,39 @@ void JsonlSink::write(const EvaluationRecord& record) {
 void JsonlSink::write(const SampleRecord& record) {
   metrics_.append(
       to_line({{"type", "sample"}, {"step", record.step}, {"prompt", record.prompt}, {"text", record.text}}));
+}
+
+void JsonlSink::write_router(const RouterRecord& record) {
+  Json line = {{"type", "router"},
+               {"step", record.step},
+               {"tokens", record.tokens},
+               {"gate_gradient_lm", record.gate_gradient_lm},
+               {"gate_gradient_aux", record.gate_gradient_aux},
+               {"gate_gradient_relative", record.gate_gradient_relative}};
+  if (!record.churn.empty()) line["churn"] = record.churn;
+  line["expert_cosine"] = record.expert_cosine;
+  line["closest_cosine"] = record.closest_cosine;
+  line["closest_experts"] = rows(record.closest_experts, record.layers);
+  line["output_rms"] = rows(record.output_rms, record.layers);
+  line["update_ratio"] = rows(record.update_ratio, record.layers);
+  metrics_.append(to_line(line));
+}
+
+void JsonlSink::write_events(std::span<const EventRecord> events) {
+  for (const EventRecord& event : events) {
+    Json line = {{"type", event.type},
+                 {"step", event.step},
+                 {"name", event.name},
+                 {"state", event.state},
+                 {"layer", event.layer}};
+    if (event.expert) line["expert"] = *event.expert;
+    line["value"] = event.value;
+    line["threshold"] = event.threshold;
+    line["text"] = event.text;
+    if (!event.cause.empty()) line["cause"] = event.cause;
+    if (!event.remedy.empty()) line["remedy"] = event.remedy;
+    metrics_.append(to_line(line));
+  }
 }
 
 }  // namespace mm

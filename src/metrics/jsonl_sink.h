@@ -9,7 +9,7 @@
 
 namespace mm {
 
-/// One line a record, each with `type` ("step", "evaluation", "sample") and `step`.
+/// One line a record, each with `type` ("step", "router", "alarm", "event", "evaluation", "sample") and `step`.
 ///
 /// `metrics.jsonl` says nothing of time, so that a resumed run and an uninterrupted one write the same bytes. A step
 /// of a MoE model adds `expert_tokens` (one array a layer), `dead` (all layers), and one number a layer in
@@ -24,6 +24,8 @@ class JsonlSink : public MetricSink {
   void write(const StepRecord& record) override;
   void write(const EvaluationRecord& record) override;
   void write(const SampleRecord& record) override;
+  void write_router(const RouterRecord& record) override;
+  void write_events(std::span<const EventRecord> events) override;
 
  private:
   RecordFile metrics_;

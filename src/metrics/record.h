@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,20 @@ struct ExpertLoad {
 
   bool empty() const { return layers == 0; }
   int64_t at(int64_t layer, int64_t expert) const { return tokens[static_cast<size_t>(layer * experts + expert)]; }
+};
+
+/// What a router has to say of one optimizer step besides the load, a number for each MoE layer. Empty for a dense
+/// model.
+struct RouterNumbers {
+  std::vector<double> token_entropy;  ///< mean over the tokens of the entropy of their router probabilities, in nats
+  std::vector<double> logit_size;     ///< mean over tokens and experts of |logit|
+  std::vector<double> bias;           ///< [layers * experts] behind the step's update; empty without a router bias
+};
+
+/// Where a step that was not finite went wrong first.
+struct NonFinite {
+  int64_t layer = 0;
+  std::optional<int64_t> expert;  ///< whose output it was; none: the router's logits
 };
 
 /// One micro-batch of a replayed run, as MiniMind's trainer logs it. Losses are in nats, before any division.
@@ -33,21 +49,58 @@ struct MicroStepRecord {
 struct StepRecord {
   int64_t step = 0;  ///< 1-based: the number of the update this record is of
   int64_t total_steps = 0;
-  int64_t tokens = 0;        ///< trained tokens (targets) of this step
-  int64_t tokens_total = 0;  ///< since the start of the run
-  double loss = 0;           ///< language-model cross entropy alone
-  double aux_loss = 0;       ///< scaled load-balancing loss, summed over layers
-  double z_loss = 0;         ///< scaled router z-loss, summed over layers
-  double grad_norm = 0;      ///< before clipping
+  int64_t tokens = 0;            ///< trained tokens (targets) of this step
+  int64_t tokens_total = 0;      ///< since the start of the run
+  double loss = 0;               ///< language-model cross entropy alone
+  double aux_loss = 0;           ///< scaled load-balancing loss, summed over layers
+  double aux_loss_unscaled = 0;  ///< the same before its coefficient, mean over layers; 0 without one
+  double aux_loss_floor = 0;     ///< what aux_loss is when every load is even
+  double z_loss = 0;             ///< scaled router z-loss, summed over layers
+  double grad_norm = 0;          ///< before clipping
   double learning_rate = 0;
-  double loss_scale = 1;  ///< fp16 only
-  bool skipped = false;   ///< not finite: nothing was changed
-  double seconds = 0;     ///< wall time of this step
-  double mfu = 0;         ///< model FLOP/s over the GEMM rate measured at the start of the run, 0 when unknown
+  double loss_scale = 1;     ///< fp16 only
+  bool skipped = false;      ///< not finite: nothing was changed
+  double seconds = 0;        ///< wall time of this step
+  double mfu = 0;            ///< model FLOP/s over the GEMM rate measured at the start of the run, 0 when unknown
+  int64_t memory_bytes = 0;  ///< held as the step ended: of the device's allocator, on a CPU of the process; 0 unknown
   ExpertLoad load;
-  int64_t dropped_tokens = 0;  ///< of `load`, over all layers: those beyond the capacity of their expert
+  RouterNumbers router;
+  std::optional<NonFinite> non_finite;       ///< of a skipped step, where the forward pass shows it
+  std::string verdict;                       ///< of the alarms that stand, in few words: `ok`; empty for a dense model
+  int64_t dropped_tokens = 0;                ///< of `load`, over all layers: those beyond the capacity of their expert
   std::vector<MicroStepRecord> micro_steps;  ///< of a replay: those of this step, behind the last step those then lost
   int64_t micro_batches = 0;                 ///< of a replay: how many of `micro_steps` the step accumulated
+};
+
+/// What costs more than a step may: measured every `metrics.router_every` steps, behind the update, on the same few
+/// sequences of the training data every time. Vectors have a number for each MoE layer where nothing else is said.
+struct RouterRecord {
+  int64_t step = 0;
+  int64_t tokens = 0;                          ///< of those sequences
+  int64_t layers = 0, experts = 0;             ///< MoE layers, routed experts
+  std::vector<double> gate_gradient_lm;        ///< L2 norm of the gate's gradient from the language-model loss alone
+  std::vector<double> gate_gradient_aux;       ///< and from the auxiliary losses, scaled as they are trained with
+  std::vector<double> gate_gradient_relative;  ///< root mean square of the first over that of all parameters' gradient
+  std::vector<double> churn;           ///< share of (token, slot) pairs whose expert is new; empty at the first measure
+  std::vector<double> expert_cosine;   ///< mean over pairs of experts of the cosine between their weights
+  std::vector<double> closest_cosine;  ///< the highest of them
+  std::vector<int64_t> closest_experts;  ///< [layers * 2]: the two that it is of
+  std::vector<double> output_rms;        ///< [layers * experts]: root mean square of what each gives; 0 without a token
+  std::vector<double> update_ratio;      ///< [layers * experts]: L2 norm of the step's update of each over its weights'
+};
+
+/// Something that happened to the routers.
+struct EventRecord {
+  int64_t step = 0;
+  std::string type;   ///< `alarm` when one is raised; `event` otherwise
+  std::string name;   ///< of the alarm (`dead`) or of what was done (`revival`)
+  std::string state;  ///< `raised`, `cleared` or `done`
+  int64_t layer = 0;
+  std::optional<int64_t> expert;
+  double value = 0;           ///< that was judged
+  double threshold = 0;       ///< that it was judged by
+  std::string text;           ///< the sentence
+  std::string cause, remedy;  ///< of a raised alarm
 };
 
 struct EvaluationRecord {
@@ -73,6 +126,9 @@ class MetricSink {
   virtual void write(const StepRecord& record) = 0;
   virtual void write(const EvaluationRecord& record) = 0;
   virtual void write(const SampleRecord& record) = 0;
+  virtual void write_router(const RouterRecord&) {}
+  /// Of one moment; not empty.
+  virtual void write_events(std::span<const EventRecord>) {}
 };
 
 }  // namespace mm

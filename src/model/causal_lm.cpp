@@ -41,7 +41,7 @@ CausalLm::CausalLm(const ModelConfig& config, const Parameters& parameters)
       device_(parameters.device()),
       weights_(bind_weights(config, parameters)) {}
 
-HiddenStates CausalLm::forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt) {
+HiddenStates CausalLm::forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt, bool inspect) {
   const int64_t batch = tokens_bt.size(0), time = tokens_bt.size(1);
   const double dropout = training ? config_.dropout : 0.0;
   const double ffn_dropout = config_.ffn_dropout ? dropout : 0.0;
@@ -53,7 +53,7 @@ HiddenStates CausalLm::forward(const at::Tensor& tokens_bt, bool training, const
   extend_rope_table(time);
 
   HiddenStates states;
-  std::vector<at::Tensor> expert_tokens, dropped_tokens, margins;
+  std::vector<at::Tensor> expert_tokens, dropped_tokens, margins, router_sums, output_squares;
   at::Tensor x_nd = at::embedding(weights_.embedding, tokens_bt.flatten()).to(at::kFloat);
   if (dropout > 0) x_nd = at::dropout(x_nd, dropout, true);
   for (const BlockWeights& block : weights_.blocks) {
@@ -63,17 +63,23 @@ HiddenStates CausalLm::forward(const at::Tensor& tokens_bt, bool training, const
       x_nd = x_nd + feed_forward(normed_nd, block.feed_forward, ffn_dropout);
       continue;
     }
+    const MoeMode mode{.training = training, .dropout = ffn_dropout, .inspect = inspect};
     MoeReport report;
-    x_nd = x_nd + moe_layer(normed_nd, counted, block.moe, config_, training, ffn_dropout, report);
+    x_nd = x_nd + moe_layer(normed_nd, counted, block.moe, config_, mode, report);
     add_to(states.reports.balance_loss, report.balance_loss);
     add_to(states.reports.z_loss, report.z_loss);
     expert_tokens.push_back(report.expert_tokens_e);
     if (report.dropped_tokens_e.defined()) dropped_tokens.push_back(report.dropped_tokens_e);
     if (report.margins_em.defined()) margins.push_back(report.margins_em);
+    if (report.router_sums_qe.defined()) router_sums.push_back(report.router_sums_qe);
+    if (report.output_squares_e.defined()) output_squares.push_back(report.output_squares_e);
+    states.reports.experts_ns.push_back(report.experts_ns);
   }
   if (!expert_tokens.empty()) states.reports.expert_tokens_le = at::stack(expert_tokens);
   if (!dropped_tokens.empty()) states.reports.dropped_tokens_le = at::stack(dropped_tokens);
   if (!margins.empty()) states.reports.margins_lem = at::stack(margins);
+  if (!router_sums.empty()) states.reports.router_sums_lqe = at::stack(router_sums);
+  if (!output_squares.empty()) states.reports.output_squares_le = at::stack(output_squares);
   states.hidden_nd = norm(x_nd, weights_.norm);
   return states;
 }

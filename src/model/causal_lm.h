@@ -12,11 +12,14 @@ namespace mm {
 
 /// Scalars and counts that the blocks leave behind, summed over layers, on the model's device.
 struct LayerReports {
-  at::Tensor balance_loss;       ///< scalar fp32, scaled; undefined when no layer has one
-  at::Tensor z_loss;             ///< scalar fp32, scaled; undefined when no layer has one
-  at::Tensor expert_tokens_le;   ///< [layers, experts] int64; undefined for a dense model
-  at::Tensor dropped_tokens_le;  ///< [layers, experts] int64: those beyond the capacity; undefined without one
-  at::Tensor margins_lem;        ///< [layers, experts, bins] int32: margin_counts(); undefined unless "quantile"
+  at::Tensor balance_loss;             ///< scalar fp32, scaled; undefined when no layer has one
+  at::Tensor z_loss;                   ///< scalar fp32, scaled; undefined when no layer has one
+  at::Tensor expert_tokens_le;         ///< [layers, experts] int64; undefined for a dense model
+  at::Tensor dropped_tokens_le;        ///< [layers, experts] int64: those beyond the capacity; undefined without one
+  at::Tensor margins_lem;              ///< [layers, experts, bins] int32: margin_counts(); undefined unless "quantile"
+  at::Tensor router_sums_lqe;          ///< [layers, 2, experts] fp32: router_sums(); undefined unless training
+  at::Tensor output_squares_le;        ///< [layers, experts] fp32: output_squares(); undefined unless inspected
+  std::vector<at::Tensor> experts_ns;  ///< of each MoE layer, [batch * time, slots] int64: where each token went
 };
 
 struct HiddenStates {
@@ -36,8 +39,10 @@ class CausalLm {
   ///   tokens_bt   [batch, time] int64 on the model's device
   ///   training    dropout, jitter, capacity and balancing losses
   ///   counted_bt  [batch, time] bool: tokens that count in balancing losses and expert loads; undefined: all do
+  ///   inspect     whether the reports are to say how large the output of each expert is
   /// The residual stream is fp32; norms, products and attention give the compute type.
-  HiddenStates forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt = {});
+  HiddenStates forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt = {},
+                       bool inspect = false);
 
   /// Logits of chosen rows: [rows, hidden_size] -> [rows, vocab_size], in the compute type.
   at::Tensor logits(const at::Tensor& hidden_nd) const;

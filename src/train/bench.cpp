@@ -14,6 +14,7 @@
 #include "model/causal_lm.h"
 #include "model/count.h"
 #include "model/init.h"
+#include "ops/cpu/caching_allocator.h"
 #include "ops/cross_entropy.h"
 #include "ops/flat_norm.h"
 #include "optim/adamw.h"
@@ -44,6 +45,10 @@ class PhaseClock {
   std::chrono::steady_clock::time_point last_;
 };
 
+void add_to(at::Tensor& sum, const at::Tensor& term) {
+  if (term.defined()) sum = sum.defined() ? sum + term : term;
+}
+
 struct Phases {
   double forward = 0, backward = 0, update = 0;
   double total() const { return forward + backward + update; }
@@ -52,6 +57,7 @@ struct Phases {
 }  // namespace
 
 std::string bench(const RunConfig& config, int64_t steps) {
+  cpu::use_caching_allocator();
   const DeviceSetup setup = set_up_device(config.run, config.train.precision);
   Parameters parameters(config.model, setup.device, setup.compute_type);
   initialize(parameters, config.model, static_cast<uint64_t>(config.run.seed));
@@ -71,6 +77,7 @@ std::string bench(const RunConfig& config, int64_t steps) {
     Phases phases;
     PhaseClock clock(setup.device);
     parameters.gradient().zero_();
+    RouterCounts counts;
     for (int64_t micro_step = 0; micro_step < config.train.accumulation; ++micro_step) {
       const HiddenStates states = model.forward(inputs_bt, /*training=*/true);
       at::Tensor loss = cross_entropy(model.logits(states.hidden_nd), targets_n).mean();
@@ -79,10 +86,13 @@ std::string bench(const RunConfig& config, int64_t steps) {
       phases.forward += clock.lap();
       loss.backward();
       phases.backward += clock.lap();
+      add_to(counts.expert_tokens_le, states.reports.expert_tokens_le);
+      add_to(counts.margins_lem, states.reports.margins_lem);
     }
     flat_norm(parameters.gradient());
     optimizer.step(config.optim.learning_rate, divisor, skip);
     parameters.refresh_shadow();
+    update_router_state(parameters.router_state(), counts, skip, config.model.moe);
     phases.update = clock.lap();
     return phases;
   };

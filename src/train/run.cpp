@@ -17,6 +17,7 @@
 #include "metrics/tensorboard/tensorboard_sink.h"
 #include "model/count.h"
 #include "model/init.h"
+#include "ops/cpu/caching_allocator.h"
 #include "train/replay.h"
 #include "train/resume_policy.h"
 #include "train/run_data.h"
@@ -129,7 +130,7 @@ ExitCode finished_already(int64_t step, const char* key) {
 
 }  // namespace
 
-ExitCode train_run(const RunConfig& config, std::optional<Weights> weights) {
+ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool watch) {
   check_files(config);
   // A run that has begun no longer needs them.
   if (!config.init.from.empty() && !weights && !fs::exists(config.folder() + "/checkpoints")) {
@@ -149,6 +150,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights) {
     return finished_already(loaded->step, "train.steps");
   }
 
+  cpu::use_caching_allocator();
   const DeviceSetup setup = set_up_device(config.run, config.train.precision);
   const std::unique_ptr<Tokenizer> tokenizer =
       open_tokenizer(config.tokenizer, config.data, config.tokenizer.vocab_size.value_or(config.model.vocab_size));
@@ -184,7 +186,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights) {
   if (config.metrics.report_every > 0) {
     sinks.push_back(std::make_unique<ReportSink>(config.metrics, config.folder()));
   }
-  sinks.push_back(std::make_unique<ConsoleSink>(config.metrics));
+  sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, watch));
   install_stop_handlers();
   Trainer trainer(
       {config, setup, *tokenizer, data.validation, store, sinks, pth_export(config), replay ? &*replay : nullptr},

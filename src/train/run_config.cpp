@@ -49,6 +49,13 @@ void check_pth(const RunConfig& config, const std::string& where, Problems& prob
   }
 }
 
+void check_revival(const RunConfig& config, const std::string& where, Problems& problems) {
+  if (config.revival.method == "bias" && config.model.is_moe() && config.model.moe.balance != "bias") {
+    problems.add(where + ":revival.method", "bias with model.balance " + config.model.moe.balance, "model.balance bias",
+                 "only that keeps a bias that is raised; gate and reseed need none");
+  }
+}
+
 /// MiniMind-3's router as shipped: worth a word wherever it is used.
 void note_dead_router(const RunConfig& config, std::vector<std::string>& notes) {
   const MoeConfig& moe = config.model.moe;
@@ -88,6 +95,8 @@ void RunConfig::visit(Fields& fields) {
   fields.section("evaluation", evaluation, "validation loss while training");
   fields.section("sample", sample, "text samples while training");
   fields.section("metrics", metrics, "what is shown");
+  fields.section("alarms", alarms, "when a router or an expert is worth a warning");
+  fields.section("revival", revival, "what is done for experts without tokens");
   fields.section("checkpoint", checkpoint, "what is kept");
   fields.section("init", init, "first weights");
   fields.section("compat", compat, "replaying MiniMind's own trainer");
@@ -113,6 +122,7 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
   check_vocabulary(config, where, problems);
   check_schedule(config, where, problems);
   check_pth(config, where, problems);
+  check_revival(config, where, problems);
   resolve_compat(config.compat, config.optim, config.data, where, problems, notes);
   note_dead_router(config, notes);
   problems.throw_if_any();

@@ -8,11 +8,13 @@
 #include "core/config.h"
 #include "data/data_config.h"
 #include "interchange/file_model.h"
+#include "metrics/alarms/alarm_config.h"
 #include "metrics/metrics_config.h"
 #include "model/model_config.h"
 #include "optim/optim_config.h"
 #include "tokenizer/tokenizer_config.h"
 #include "train/compat_config.h"
+#include "train/revival_config.h"
 #include "train/train_config.h"
 
 namespace mm {
@@ -28,6 +30,8 @@ struct RunConfig {
   EvaluationConfig evaluation;
   SampleConfig sample;
   MetricsConfig metrics;
+  AlarmConfig alarms;
+  RevivalConfig revival;
   CheckpointConfig checkpoint;
   InitConfig init;
   CompatConfig compat;

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "core/error.h"
+#include "core/log.h"
 
 namespace mm {
 namespace {
@@ -14,7 +15,9 @@ volatile std::sig_atomic_t requests = 0;
 
 void on_stop(int) {
   requests = requests + 1;
-  if (requests > 1) _exit(static_cast<int>(ExitCode::kSecondInterrupt));
+  if (requests < 2) return;
+  leave_status();
+  _exit(static_cast<int>(ExitCode::kSecondInterrupt));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "core/hash.h"
 #include "interchange/model_settings.h"
 #include "interchange/rope_rows.h"
+#include "train/router_probe.h"
 
 namespace mm {
 namespace {
@@ -19,13 +20,17 @@ void append(NamedTensors& to, const std::string& prefix, const NamedTensors& ten
   for (const auto& [name, tensor] : tensors) to.emplace_back(prefix + name, tensor);
 }
 
-NamedTensors optimizer_tensors(const Parameters& parameters, const AdamW& optimizer, const LossScaler& scaler) {
+NamedTensors optimizer_tensors(const TrainState& state) {
+  const Parameters& parameters = state.parameters;
+  const AdamW& optimizer = state.optimizer;
+  const LossScaler& scaler = state.scaler;
   NamedTensors tensors;
   append(tensors, "exp_avg.", parameters.named(optimizer.first_moment()));
   append(tensors, "exp_avg_sq.", parameters.named(optimizer.second_moment()));
   tensors.emplace_back("updates", optimizer.updates());
   const at::Tensor& router_load = parameters.router_state().load_le;
   if (router_load.defined()) tensors.emplace_back("router_load", router_load);
+  if (state.probe_experts_lns.defined()) tensors.emplace_back("probe_experts", state.probe_experts_lns);
   if (scaler.enabled()) {
     tensors.emplace_back("loss_scale", scaler.scale());
     tensors.emplace_back("loss_scale_finite_steps", scaler.finite_steps());
@@ -33,11 +38,13 @@ NamedTensors optimizer_tensors(const Parameters& parameters, const AdamW& optimi
   return tensors;
 }
 
-/// Precision and balancing loss may change under a run: a loss scale goes only from fp16 to fp16, the load of the last
-/// step only from aux_loss "step" to "step".
+/// Precision, balancing loss and micro-batch may change under a run: a loss scale goes only from fp16 to fp16, the load
+/// of the last step only from aux_loss "step" to "step", the probe only to one of its size.
 void keep_in_both_or_neither(std::string_view prefix, NamedTensors& saved, NamedTensors& own) {
   const auto is_one = [&](const auto& entry) { return entry.first.starts_with(prefix); };
-  if (std::any_of(saved.begin(), saved.end(), is_one) && std::any_of(own.begin(), own.end(), is_one)) return;
+  const auto in_saved = std::find_if(saved.begin(), saved.end(), is_one),
+             in_own = std::find_if(own.begin(), own.end(), is_one);
+  if (in_saved != saved.end() && in_own != own.end() && in_saved->second.sizes() == in_own->second.sizes()) return;
   std::erase_if(saved, is_one);
   std::erase_if(own, is_one);
 }
@@ -67,7 +74,9 @@ TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, const 
       optimizer(parameters.master(), parameters.gradient(), parameters.layout().decayed_end, config.optim),
       scaler(setup.compute_type == at::kHalf, setup.device),
       loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device),
-      data_fingerprint(data.fingerprint()) {
+      data_fingerprint(data.fingerprint()),
+      alarms(config.alarms, config.model.moe.num_experts_per_tok),
+      probe_experts_lns(unknown_probe_experts(config, data.sequence_length(), setup.device)) {
   if (config.compat.enabled()) replay_start.emplace();
 }
 
@@ -105,19 +114,23 @@ Checkpoint TrainState::checkpoint() const {
   state["data_position"] = loader.position();
   if (replay_start) state["replay_start"] = {{"epoch", replay_start->epoch}, {"step", replay_start->step}};
   state["data_fingerprint"] = hex64(data_fingerprint);
+  state["alarms"] = nlohmann::ordered_json::parse(alarms.state());
+  state["revived"] = nlohmann::json::array();
+  for (const auto& [expert, when] : revived) state["revived"].push_back({expert.first, expert.second, when});
   state["best_loss"] = loss_to_json(best_loss);
   state["best_saved_loss"] = loss_to_json(best_saved_loss);
   return {parameters.tensors(),
-          optimizer_tensors(parameters, optimizer, scaler),
+          optimizer_tensors(*this),
           state.dump(2) + "\n",
           {{kModelMetadata, section_of(model.config())}}};
 }
 
 void TrainState::restore(const LoadedCheckpoint& loaded) {
   copy_named(loaded.checkpoint.model, parameters.tensors(), loaded.folder + "/model.safetensors");
-  NamedTensors saved = loaded.checkpoint.optimizer, own = optimizer_tensors(parameters, optimizer, scaler);
+  NamedTensors saved = loaded.checkpoint.optimizer, own = optimizer_tensors(*this);
   keep_in_both_or_neither("loss_scale", saved, own);
   keep_in_both_or_neither("router_load", saved, own);
+  keep_in_both_or_neither("probe_experts", saved, own);
   copy_named(saved, own, loaded.folder + "/optimizer.safetensors");
   parameters.refresh_shadow();
   try {
@@ -129,6 +142,13 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
     if (replay_start) {
       const auto& start = state.at("replay_start");
       replay_start = {.epoch = start.at("epoch").get<int64_t>(), .step = start.at("step").get<int64_t>()};
+    }
+    // Checkpoints from before there were alarms have none.
+    if (state.contains("alarms")) alarms.restore(state["alarms"].dump());
+    if (state.contains("revived")) {
+      for (const auto& row : state["revived"]) {
+        revived[{row.at(0).get<int64_t>(), row.at(1).get<int64_t>()}] = row.at(2).get<int64_t>();
+      }
     }
     best_loss = loss_from_json(state.at("best_loss"));
     best_saved_loss = loss_from_json(state.at("best_saved_loss"));

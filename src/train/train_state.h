@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "checkpoint/checkpoint_store.h"
 #include "data/batch_loader.h"
 #include "interchange/weights.h"
+#include "metrics/alarms/alarm_watch.h"
 #include "model/causal_lm.h"
 #include "model/parameters.h"
 #include "optim/adamw.h"
@@ -31,7 +34,12 @@ struct TrainState {
   int64_t tokens_total = 0;                 ///< targets trained on
   std::optional<ReplayPoint> replay_start;  ///< of a replay: where it began
   uint64_t data_fingerprint;                ///< of the training data, which the order of the samples depends on
-  double best_loss = std::numeric_limits<double>::infinity();        ///< lowest validation loss so far
+  AlarmWatch alarms;
+  /// [layers, tokens, slots] int64: where the tokens of the router probe went last; -1 before the first measure.
+  /// Undefined for a dense model.
+  at::Tensor probe_experts_lns;
+  std::map<std::pair<int64_t, int64_t>, int64_t> revived;      ///< (layer, expert): the step it was last revived at
+  double best_loss = std::numeric_limits<double>::infinity();  ///< lowest validation loss so far
   double best_saved_loss = std::numeric_limits<double>::infinity();  ///< of the checkpoint that `best` points at
 
   /// First weights from elsewhere; with `init.optimizer` also AdamW's moments and the place in the run. Throws

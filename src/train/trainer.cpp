@@ -9,12 +9,14 @@
 #include "core/text.h"
 #include "interchange/state_dict.h"
 #include "model/count.h"
+#include "model/moe/balance.h"
 #include "ops/cross_entropy.h"
 #include "ops/flat_norm.h"
 #include "optim/clip_norm.h"
 #include "optim/schedule.h"
 #include "train/evaluate.h"
 #include "train/generate.h"
+#include "train/revival.h"
 #include "train/stop_signal.h"
 
 namespace mm {
@@ -44,13 +46,16 @@ Trainer::Trainer(const TrainerParts& parts, TrainState& state)
       replay_(parts.replay),
       bytes_per_token_v_(bytes_per_token(parts.tokenizer, config_.model.vocab_size, parts.setup.device)),
       flops_per_token_(flops_per_token(config_.model, config_.data.sequence_length)),
-      gemm_rate_(measure_gemm_rate(parts.setup.device, parts.setup.compute_type)) {}
+      gemm_rate_(measure_gemm_rate(parts.setup.device, parts.setup.compute_type)) {
+  if (config_.model.is_moe() && config_.metrics.router_every > 0) probe_.emplace(config_, state_);
+}
 
 ExitCode Trainer::run() {
   while (state_.step < total_steps() && !asked_to_stop()) {
-    const StepRecord record = step();
-    write(record);
+    StepRecord record = step();
+    tell(record);
     watch_divergence(record);
+    if (router_due(state_.step) && !record.skipped) measure_router();
     if (due(config_.evaluation.every)) evaluate_now();
     if (due(config_.sample.every)) sample_now();
     if (due(config_.checkpoint.every)) save();
@@ -64,11 +69,13 @@ StepRecord Trainer::step() {
   const StepPlan plan = plan_step();
   // 1-3: the micro-batches, forward and backward of each, the norm. A step that is not finite changes nothing below.
   StepResult result = compute_gradients(plan.micro_batches);
+  if (router_due(state_.step + 1)) probe_->keep_weights();
   // 4: clip, optimizer, balance
   state_.optimizer.step(plan.learning_rate, gradient_divisor(result), result.skipped);
   state_.parameters.refresh_shadow();
   update_router_state(state_.parameters.router_state(), {result.expert_tokens_le, result.margins_lem}, result.skipped,
                       config_.model.moe);
+  result.router_bias_le = state_.parameters.router_state().bias_le;
   state_.scaler.update(result.skipped);
   state_.step += 1;
   state_.tokens_total += result.targets;
@@ -91,6 +98,7 @@ StepResult Trainer::compute_gradients(int64_t micro_batches) {
   StepResult result;
   result.weight = static_cast<double>(micro_batches) / accumulation;
   result.loss_scale = state_.scaler.scale().clone();
+  result.slots = config_.model.moe.num_experts_per_tok;
   state_.parameters.gradient().zero_();
   for (int64_t micro_batch = 0; micro_batch < micro_batches; ++micro_batch) {
     seed_dropout(micro_batch);
@@ -107,7 +115,9 @@ StepResult Trainer::compute_gradients(int64_t micro_batches) {
     add_to(result.z_loss, detached(divided(reports.z_loss, accumulation)));
     add_to(result.expert_tokens_le, reports.expert_tokens_le);
     add_to(result.margins_lem, reports.margins_lem);
+    add_to(result.router_sums_lqe, reports.router_sums_lqe);
     if (reports.dropped_tokens_le.defined()) add_to(result.dropped_tokens, reports.dropped_tokens_le.sum());
+    last_batch_ = batch;
     result.targets += batch.targets;
     result.positions += batch.tokens_bt.numel();
     if (replay_) result.micro_steps.push_back({loss_sum.detach(), detached(reports.balance_loss), batch.targets});
@@ -159,6 +169,13 @@ StepRecord Trainer::record_of(const StepResult& result, double learning_rate, Cl
   record.tokens_total = state_.tokens_total;
   record.learning_rate = learning_rate;
   result.read_into(record);
+  record.memory_bytes = memory_in_use(parts_.setup.device);
+  const MoeConfig& moe = config_.model.moe;
+  if (config_.model.is_moe() && moe.router_aux_loss_coef > 0) {
+    const auto layers = static_cast<double>(config_.model.num_hidden_layers);
+    record.aux_loss_floor = balance_loss_floor(moe) * layers;
+    record.aux_loss_unscaled = record.aux_loss / moe.router_aux_loss_coef / layers;
+  }
   if (replay_) replay_->describe(record);
   record.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   const double flops = flops_per_token_ * static_cast<double>(result.positions);
@@ -175,6 +192,30 @@ void Trainer::seed_dropout(int64_t micro_step) const {
   if (!config_.model.is_random_in_training()) return;
   const auto index = static_cast<uint64_t>(state_.step * config_.train.accumulation + micro_step);
   seed_device(parts_.setup.device, derive_seed(static_cast<uint64_t>(config_.run.seed), "dropout", index));
+}
+
+void Trainer::tell(StepRecord& record) {
+  if (record.skipped && config_.model.is_moe()) record.non_finite = find_non_finite(state_, last_batch_);
+  const std::vector<EventRecord> alarms = state_.alarms.observe(record);
+  if (config_.model.is_moe()) record.verdict = state_.alarms.verdict();
+  write(record);
+  write_events(alarms);
+  write_events(revive_experts(state_.alarms.standing(), record, config_, state_));
+}
+
+void Trainer::measure_router() {
+  const RouterRecord record = probe_->measure();
+  for (const std::unique_ptr<MetricSink>& sink : parts_.sinks) sink->write_router(record);
+  write_events(state_.alarms.observe(record));
+}
+
+bool Trainer::router_due(int64_t step) const {
+  return probe_ && (step == 1 || step % config_.metrics.router_every == 0);
+}
+
+void Trainer::write_events(const std::vector<EventRecord>& events) {
+  if (events.empty()) return;
+  for (const std::unique_ptr<MetricSink>& sink : parts_.sinks) sink->write_events(events);
 }
 
 void Trainer::watch_divergence(const StepRecord& record) {

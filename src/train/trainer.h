@@ -12,6 +12,7 @@
 #include "metrics/record.h"
 #include "train/device.h"
 #include "train/replay.h"
+#include "train/router_probe.h"
 #include "train/run_config.h"
 #include "train/step_result.h"
 #include "train/train_state.h"
@@ -66,6 +67,11 @@ class Trainer {
   StepResult compute_gradients(int64_t micro_batches);
   Batch next_batch(int64_t micro_batch);
   Losses forward(const Batch& batch);
+  /// Judges a step, tells of it, and revives what died.
+  void tell(StepRecord& record);
+  void measure_router();
+  /// Whether the routers are to be measured behind the update that makes it step `step`.
+  bool router_due(int64_t step) const;
   /// Adds what a replayed trainer computes behind its last update, without gradients: they are lost.
   void add_lost_micro_steps(StepResult& result);
   /// Of the flat buffer, loss scale included; a replay's is rounded as PyTorch's.
@@ -84,6 +90,7 @@ class Trainer {
   /// Whether what happens every `every` steps (0: never) and at the last step is due.
   bool due(int64_t every) const;
   bool asked_to_stop() const;
+  void write_events(const std::vector<EventRecord>& events);
   template <class Record>
   void write(const Record& record);
 
@@ -96,6 +103,8 @@ class Trainer {
   const RunConfig& config_;
   TrainState& state_;
   Replay* replay_;
+  std::optional<RouterProbe> probe_;  ///< of a MoE model
+  Batch last_batch_;                  ///< what a step that is not finite is looked into with
   at::Tensor bytes_per_token_v_;
   double flops_per_token_;
   double gemm_rate_;  ///< FLOP/s, the denominator of MFU

@@ -48,7 +48,9 @@ Axis value_axis(const LineChart& chart) {
     high = std::max(high, highest);
   }
   if (chart.from_zero) low = std::min(low, 0.0);
-  const double span = high - low > 0 ? high - low : std::max(std::fabs(high), 1.0) * 0.1;
+  // What differs by rounding alone is flat: ticks that close could not be counted in doubles.
+  const double size = std::max(std::fabs(low), std::fabs(high));
+  const double span = high - low > 1e-9 * size ? high - low : std::max(size, 1.0) * 0.1;
   const double padding = 0.05 * span;
   return {chart.from_zero && low == 0 ? 0 : low - padding, high + padding, kHeight - kBottom, kTop};
 }

@@ -40,6 +40,7 @@ figcaption { display: flex; flex-wrap: wrap; gap: 0 .6rem; font-size: .87rem; }
 figcaption output { flex-basis: 100%; min-height: 1.5em; color: var(--soft); font-variant-numeric: tabular-nums; }
 svg { display: block; width: 100%; height: auto; touch-action: pan-y; }
 svg text { font-size: 11px; fill: var(--soft); } text.y { text-anchor: end; } text.x { text-anchor: middle; }
+@media (max-width: 40rem) { .chart svg text { font-size: 14px; } }
 .axis line { stroke: var(--rule); }
 .line { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linejoin: round; }
 .band { fill: currentColor; opacity: .16; } circle { fill: currentColor; } .dashed { stroke-dasharray: 5 3; }
@@ -61,6 +62,10 @@ canvas { display: block; width: 100%; image-rendering: pixelated; cursor: crossh
 .shares td { min-width: 1rem; height: 1.5rem; } .shares th:first-child { padding-left: 0; text-align: left; }
 .scale { display: flex; align-items: center; gap: .5rem; font-size: .8rem; color: var(--soft); }
 .scale span:nth-child(2) { width: 9rem; height: .7rem; border-radius: 3px; }
+.bar { fill: currentColor; } .chance { stroke: currentColor; stroke-width: 2; }
+svg .on-dark { fill: #fff; } svg .on-light { fill: #10131a; }
+.token { display: inline-block; margin-right: .6rem; }
+code { padding: .1rem .3rem; background: var(--rule); border-radius: 4px; white-space: pre-wrap; }
 pre { margin: .3rem 0; padding: .75rem; background: var(--panel); border-radius: 8px; overflow-x: auto;
   white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }
 summary { cursor: pointer; } details { margin: .4rem 0; } pre b { color: var(--c0); font-weight: 600; }

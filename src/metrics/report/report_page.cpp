@@ -92,6 +92,8 @@ std::string Page::charts() const {
                 {"", nullptr}, true);
   html += chart("MFU", "model FLOP/s over the GEMM rate of the device",
                 {"", [](Run run) -> const Series& { return run.mfu; }}, {"", nullptr}, true);
+  html += chart("Memory", "GiB in use behind each step", {"", [](Run run) -> const Series& { return run.memory_gib; }},
+                {"", nullptr}, true);
   const bool routed = std::any_of(runs_.begin(), runs_.end(), [](Run run) { return !run.load.last().empty(); });
   if (routed) {
     html += chart("Balance losses", "nats, as they enter the gradient",
@@ -99,6 +101,13 @@ std::string Page::charts() const {
                   {"z", [](Run run) -> const Series& { return run.z_loss; }}, true);
     html += chart("Busiest expert of the worst layer", "fair shares",
                   {"", [](Run run) -> const Series& { return run.load.max_over_mean; }});
+    html += chart("Gate gradient of the language-model loss", "relative to all parameters, per weight",
+                  {"least layer", [](Run run) -> const Series& { return run.gate_gradient; }},
+                  {"most", [](Run run) -> const Series& { return run.gate_gradient_most; }}, true);
+    html += chart("Token entropy", "nats, mean over layers: high is undecided",
+                  {"", [](Run run) -> const Series& { return run.token_entropy; }}, {"", nullptr}, true);
+    html += chart("Churn", "share of the probe's pairs with another expert",
+                  {"", [](Run run) -> const Series& { return run.churn; }}, {"", nullptr}, true);
   }
   return html + "</div>\n";
 }
@@ -112,6 +121,9 @@ std::string Page::row_of(size_t index) const {
     mfu_sum += bucket.sum;
     mfu_count += static_cast<double>(bucket.count);
   }
+  const std::vector<Bucket> memory = run.memory_gib.buckets();
+  const auto most_memory =
+      std::max_element(memory.begin(), memory.end(), [](const Bucket& a, const Bucket& b) { return a.max < b.max; });
   std::vector<std::string> cells;
   cells.push_back(with_commas(run.steps));
   cells.push_back(short_count(static_cast<double>(run.tokens)));
@@ -122,6 +134,7 @@ std::string Page::row_of(size_t index) const {
   const auto per_second = [&] { return short_count(static_cast<double>(run.tokens) / run.seconds); };
   cells.push_back(run.seconds > 0 ? per_second() : "-");
   cells.push_back(mfu_count > 0 ? format("%.0f %%", 100 * mfu_sum / mfu_count) : "-");
+  cells.push_back(memory.empty() ? "-" : format("%.2f GiB", most_memory->max));
   cells.push_back(run.seconds > 0 ? clock_time(run.seconds) : "-");
   cells.push_back(run.load.last().empty() ? "-" : std::to_string(load_statistics(run.load.last()).dead));
   cells.push_back(std::to_string(run.skipped_steps));
@@ -133,7 +146,8 @@ std::string Page::row_of(size_t index) const {
 std::string Page::numbers() const {
   std::string html =
       "<div class=\"scroll\"><table><tr><th>run</th><th>steps</th><th>tokens</th><th>training loss now</th>"
-      "<th>best validation loss</th><th>bits/byte there</th><th>tokens/s</th><th>MFU</th><th>time in steps</th>"
+      "<th>best validation loss</th><th>bits/byte there</th><th>tokens/s</th><th>MFU</th><th>most memory</th><th>time "
+      "in steps</th>"
       "<th>dead experts now</th><th>skipped steps</th><th>resumes</th></tr>\n";
   for (size_t run = 0; run < runs_.size(); ++run) html += row_of(run);
   return html + "</table></div>\n";
@@ -208,9 +222,10 @@ HistoryLimits limits_for(size_t runs) {
   const auto share = [&](int64_t all, int64_t least, int64_t most) {
     return std::clamp(all / static_cast<int64_t>(runs), least, most);
   };
-  return {.buckets = share(2000, 30, 500),
+  return {.buckets = share(1700, 30, 500),
           .load_cells = share(240000, 2000, 240000),
-          .text_bytes = static_cast<size_t>(share(200000, 4000, 100000))};
+          .text_bytes = static_cast<size_t>(share(200000, 4000, 100000)),
+          .domain_items = static_cast<size_t>(share(2400, 100, 2400))};
 }
 
 std::string report_page(const Runs& runs) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <numeric>
 #include <string_view>
 
 #include "core/error.h"
@@ -39,6 +40,24 @@ std::string_view text(element record, std::string_view key) {
 bool is_true(element record, std::string_view key) {
   bool value = false;
   return record[key].get(value) == simdjson::SUCCESS && value;
+}
+
+/// Empty unless it is a list of numbers.
+std::vector<double> numbers(element record, std::string_view key) {
+  std::vector<double> values;
+  simdjson::dom::array list;
+  if (record[key].get(list) != simdjson::SUCCESS) return {};
+  for (const element each : list) {
+    double value = 0;
+    if (each.get(value) != simdjson::SUCCESS) return {};
+    values.push_back(value);
+  }
+  return values;
+}
+
+void add_mean(Series& series, int64_t step, const std::vector<double>& values) {
+  if (values.empty()) return;
+  series.add(step, std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()));
 }
 
 /// Empty unless it is a table of counts.
@@ -103,6 +122,15 @@ void add_step(RunHistory& run, int64_t step, element record) {
   run.learning_rate.add(step, number(record, "learning_rate"));
   const ExpertLoad load = expert_load(record);
   if (!load.empty()) run.load.add(step, load);
+  add_mean(run.token_entropy, step, numbers(record, "token_entropy"));
+}
+
+void add_router(RunHistory& run, int64_t step, element record) {
+  add_mean(run.churn, step, numbers(record, "churn"));
+  const std::vector<double> gradients = numbers(record, "gate_gradient_relative");
+  if (gradients.empty()) return;
+  run.gate_gradient.add(step, *std::min_element(gradients.begin(), gradients.end()));
+  run.gate_gradient_most.add(step, *std::max_element(gradients.begin(), gradients.end()));
 }
 
 void add_evaluation(RunHistory& run, int64_t step, element record) {
@@ -128,6 +156,7 @@ void read_metrics(RunHistory& run) {
   for_each_record(run.folder + "/metrics.jsonl", run.unreadable_lines, [&](int64_t step, element record) {
     const std::string_view type = text(record, "type");
     if (type == "step") add_step(run, step, record);
+    if (type == "router") add_router(run, step, record);
     if (type == "evaluation") add_evaluation(run, step, record);
     if (type == "sample") {
       run.samples.push_back({step, std::string(text(record, "prompt")), std::string(text(record, "text"))});
@@ -137,12 +166,14 @@ void read_metrics(RunHistory& run) {
 }
 
 void read_timing(RunHistory& run) {
+  constexpr double kGib = 1 << 30;
   for_each_record(run.folder + "/timing.jsonl", run.unreadable_lines, [&](int64_t step, element record) {
     if (text(record, "type") != "step") return;
     const double seconds = number(record, "seconds"), mfu = number(record, "mfu");
     if (seconds > 0) run.seconds += seconds;
     run.tokens_per_second.add(step, number(record, "tokens_per_second"));
     if (mfu > 0) run.mfu.add(step, mfu);
+    if (const double bytes = number(record, "memory_bytes"); bytes > 0) run.memory_gib.add(step, bytes / kGib);
   });
 }
 
@@ -179,6 +210,46 @@ void thin_samples(std::vector<SampleRecord>& samples, size_t most_bytes) {
   }
 }
 
+/// Cuts a text to what a page has room for.
+void cut(std::string& text, size_t most_bytes = 48) {
+  if (text.size() > most_bytes) text.resize(most_bytes);
+}
+
+/// Leaves the cells and tokens of as many layers as the limit allows.
+void thin_domains(DomainReport& report, const std::string& path, size_t most_items) {
+  size_t items = report.domains.size() + report.layers.size();
+  if (items > most_items / 4) {
+    throw Error(ExitCode::kData, got_want(path, std::to_string(items) + " domains and layers",
+                                          "at most " + std::to_string(most_items / 4) + " on one page"));
+  }
+  cut(report.text);
+  cut(report.weights, 400);
+  for (DomainLoss& domain : report.domains) cut(domain.name);
+  for (LayerDomains& layer : report.layers) {
+    items += layer.expert_tokens.counts.size();
+    for (std::vector<TypicalToken>& tokens : layer.typical) {
+      items += 1 + tokens.size();
+      for (TypicalToken& token : tokens) cut(token.text);
+    }
+    if (items <= most_items) continue;
+    layer.expert_tokens.counts.clear();
+    layer.typical.clear();
+  }
+}
+
+/// A damaged file must not cost the rest of the report.
+void read_domains(RunHistory& run, const HistoryLimits& limits) {
+  const std::string path = run.folder + "/domains.json";
+  if (!fs::is_regular_file(path)) return;
+  try {
+    DomainReport report = read_domain_report(path);
+    thin_domains(report, path, limits.domain_items);
+    run.domains = std::move(report);
+  } catch (const Error& error) {
+    run.domains_problem = error.what();
+  }
+}
+
 }  // namespace
 
 RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits)
@@ -191,6 +262,11 @@ RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits)
       validation(limits.buckets),
       tokens_per_second(limits.buckets),
       mfu(limits.buckets),
+      memory_gib(limits.buckets),
+      token_entropy(limits.buckets),
+      churn(limits.buckets),
+      gate_gradient(limits.buckets),
+      gate_gradient_most(limits.buckets),
       load(limits.load_cells, limits.buckets) {}
 
 RunHistory read_run_history(const std::string& folder, const HistoryLimits& limits) {
@@ -201,6 +277,7 @@ RunHistory read_run_history(const std::string& folder, const HistoryLimits& limi
   read_metrics(run);
   read_timing(run);
   read_log(run);
+  read_domains(run, limits);
   thin_samples(run.samples, limits.text_bytes);
   const std::string config = folder + "/config.json";
   if (fs::is_regular_file(config)) run.config = read_file(config, ExitCode::kData).substr(0, limits.text_bytes);

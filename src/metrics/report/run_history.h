@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "metrics/domain_report.h"
 #include "metrics/record.h"
 #include "metrics/report/load_history.h"
 #include "metrics/report/series.h"
@@ -17,6 +18,7 @@ struct HistoryLimits {
   int64_t buckets = 500;        ///< of each curve
   int64_t load_cells = 240000;  ///< of the heat maps
   size_t text_bytes = 100000;   ///< of all samples, and of the config
+  size_t domain_items = 2400;   ///< names, cells and tokens of domains.json
 };
 
 /// Something that happened at a step, in words.
@@ -33,7 +35,9 @@ struct RunHistory {
   std::string config;  ///< config.json as it stands there
 
   Series loss, aux_loss, z_loss, grad_norm, learning_rate, validation;
-  Series tokens_per_second, mfu;
+  Series tokens_per_second, mfu, memory_gib;
+  Series token_entropy, churn;               ///< mean over layers
+  Series gate_gradient, gate_gradient_most;  ///< relative, from the language-model loss: the least layer, the most
   LoadHistory load;
 
   int64_t steps = 0;  ///< the last one
@@ -45,11 +49,14 @@ struct RunHistory {
   std::vector<int64_t> resumes;      ///< the steps that the run was taken up at
   std::vector<HistoryEvent> events;  ///< records of type `alarm` or `event`
   int64_t unreadable_lines = 0;      ///< a torn last one is not counted
+
+  std::optional<DomainReport> domains;  ///< domains.json; layers beyond the limit have their numbers alone
+  std::string domains_problem;          ///< why it is not there although the file is
 };
 
-/// Reads metrics.jsonl, timing.jsonl, config.json and train.log of `folder`; what is missing there is missing in the
-/// result, and lines that are no record are counted and left out. The run may be writing them.
-/// Throws Error(kData) when there is no such folder, or a file of it cannot be read.
+/// Reads metrics.jsonl, timing.jsonl, config.json, train.log and domains.json of `folder`; what is missing there is
+/// missing in the result, and lines that are no record are counted and left out. The run may be writing them. Throws
+/// Error(kData) when there is no such folder, or a file of it cannot be read.
 RunHistory read_run_history(const std::string& folder, const HistoryLimits& limits = {});
 
 }  // namespace mm

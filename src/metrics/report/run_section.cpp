@@ -6,6 +6,7 @@
 
 #include "core/text.h"
 #include "metrics/load_statistics.h"
+#include "metrics/report/domain_section.h"
 #include "metrics/report/html.h"
 #include "metrics/report/line_chart.h"
 
@@ -126,7 +127,7 @@ std::string config(const RunHistory& run) {
 }  // namespace
 
 std::string run_section(const RunHistory& run) {
-  return load_maps(run) + troubles(run) + events(run) + samples(run) + config(run);
+  return load_maps(run) + troubles(run) + domain_section(run) + events(run) + samples(run) + config(run);
 }
 
 }  // namespace mm

@@ -1,4 +1,4 @@
-// The part of a report about one run alone: experts, troubles, events, samples, config.
+// The part of a report about one run alone: experts, troubles, domains, events, samples, config.
 #pragma once
 
 #include <string>

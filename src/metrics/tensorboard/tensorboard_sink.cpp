@@ -68,9 +68,13 @@ void TensorboardSink::write(const StepRecord& record) {
     summary.scalar("speed/tokens_per_second", static_cast<double>(record.tokens) / record.seconds);
   }
   if (record.mfu > 0) summary.scalar("speed/mfu", record.mfu);
+  if (record.memory_bytes > 0) summary.scalar("memory/bytes", static_cast<double>(record.memory_bytes));
   if (!record.load.empty()) {
     const LoadStatistics statistics = load_statistics(record.load);
     add_evenness(summary, statistics);
+    for (size_t layer = 0; layer < record.router.token_entropy.size(); ++layer) {
+      summary.scalar(format("router/layer_%zu/token_entropy", layer), record.router.token_entropy[layer]);
+    }
     if (experts_every_ > 0 && record.step % experts_every_ == 0) add_shares(summary, record.load, statistics);
   }
   file_.append(summary_event(wall_time(), record.step, summary));
@@ -88,6 +92,25 @@ void TensorboardSink::write(const SampleRecord& record) {
   Summary summary;
   summary.text("samples/" + lossy_utf8(record.prompt), lossy_utf8(as_code(record.prompt + record.text)));
   file_.append(summary_event(wall_time(), record.step, summary));
+}
+
+void TensorboardSink::write_router(const RouterRecord& record) {
+  Summary summary;
+  for (size_t layer = 0; layer < record.gate_gradient_lm.size(); ++layer) {
+    summary.scalar(format("router/layer_%zu/gate_gradient_lm", layer), record.gate_gradient_lm[layer]);
+    summary.scalar(format("router/layer_%zu/gate_gradient_aux", layer), record.gate_gradient_aux[layer]);
+    summary.scalar(format("router/layer_%zu/closest_cosine", layer), record.closest_cosine[layer]);
+    if (!record.churn.empty()) summary.scalar(format("router/layer_%zu/churn", layer), record.churn[layer]);
+  }
+  file_.append(summary_event(wall_time(), record.step, summary));
+}
+
+void TensorboardSink::write_events(std::span<const EventRecord> events) {
+  Summary summary;
+  std::string lines;
+  for (const EventRecord& event : events) lines += (lines.empty() ? "" : "\n") + event.text;
+  summary.text("router/events", as_code(lines));
+  file_.append(summary_event(wall_time(), events.front().step, summary));
 }
 
 }  // namespace mm

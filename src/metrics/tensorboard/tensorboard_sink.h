@@ -21,6 +21,8 @@ class TensorboardSink : public MetricSink {
   void write(const StepRecord& record) override;
   void write(const EvaluationRecord& record) override;
   void write(const SampleRecord& record) override;
+  void write_router(const RouterRecord& record) override;
+  void write_events(std::span<const EventRecord> events) override;
 
  private:
   int64_t experts_every_;

@@ -19,6 +19,12 @@ at::Tensor scaled_balance_loss(const BalanceInput& input, const MoeConfig& confi
   return token_balance_loss(input) * factor;
 }
 
+double balance_loss_floor(const MoeConfig& config) {
+  if (config.aux_loss == "none") return 0;
+  const double slots = config.aux_loss == "token_sum" ? static_cast<double>(config.num_experts_per_tok) : 1.0;
+  return config.router_aux_loss_coef * slots;
+}
+
 at::Tensor scaled_z_loss(const BalanceInput& input, const MoeConfig& config) {
   if (config.router_z_loss_coef == 0) return {};
   return router_z_loss(input) * config.router_z_loss_coef;

@@ -43,6 +43,9 @@ at::Tensor router_z_loss(const BalanceInput& input);
 /// `token_sum` is the token loss summed over the top-k slots (k at perfect balance), as MiniMind G4 has it.
 at::Tensor scaled_balance_loss(const BalanceInput& input, const MoeConfig& config);
 
+/// What scaled_balance_loss() is when the load is even; 0 when there is none.
+double balance_loss_floor(const MoeConfig& config);
+
 /// router_z_loss times router_z_loss_coef; undefined when the factor is 0.
 at::Tensor scaled_z_loss(const BalanceInput& input, const MoeConfig& config);
 

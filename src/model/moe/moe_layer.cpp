@@ -9,6 +9,7 @@
 #include "model/moe/capacity.h"
 #include "model/moe/router.h"
 #include "model/moe/router_bias.h"
+#include "model/moe/statistics.h"
 #include "ops/dispatch.h"
 #include "ops/linear.h"
 #include "ops/swiglu.h"
@@ -33,14 +34,16 @@ at::Tensor shared_experts(const at::Tensor& x_nd, const MoeWeights& weights, dou
 }  // namespace
 
 at::Tensor moe_layer(const at::Tensor& x_nd, const at::Tensor& counted_bt, const MoeWeights& weights,
-                     const ModelConfig& config, bool training, double dropout, MoeReport& report) {
+                     const ModelConfig& config, const MoeMode& mode, MoeReport& report) {
   const MoeConfig& moe = config.moe;
-  const Routing routing = route(x_nd, weights.router, moe, training);
+  const Routing routing = route(x_nd, weights.router, moe, mode.training);
   const int64_t batch = counted_bt.size(0), slots = moe.num_experts_per_tok;
   const at::Tensor counted_bts = counted_bt.unsqueeze(-1).expand({-1, -1, slots}).reshape({batch, -1});
   const at::Tensor load_be = count_by_expert(routing.experts_ns, counted_bts, moe.num_experts);
+  report.experts_ns = routing.experts_ns;
   report.expert_tokens_e = load_be.sum(0).to(at::kLong);
-  if (training) {
+  if (mode.training) {
+    report.router_sums_qe = router_sums(routing, counted_bt.flatten());
     const BalanceInput input{routing, counted_bt, load_be, weights.router.step_load_e};
     report.balance_loss = scaled_balance_loss(input, moe);
     report.z_loss = scaled_z_loss(input, moe);
@@ -51,7 +54,7 @@ at::Tensor moe_layer(const at::Tensor& x_nd, const at::Tensor& counted_bt, const
 
   const DispatchPlan plan = plan_dispatch(routing.experts_ns, moe.num_experts);
   at::Tensor weights_ns = routing.weights_ns;
-  if (training && moe.capacity_factor > 0) {
+  if (mode.training && moe.capacity_factor > 0) {
     const at::Tensor kept_ns = kept_slots(routing.experts_ns, plan, counted_bt.flatten(), moe.capacity_factor);
     const at::Tensor dropped = counted_bts * (1 - kept_ns.view_as(counted_bts));
     report.dropped_tokens_e = count_by_expert(routing.experts_ns, dropped, moe.num_experts).sum(0).to(at::kLong);
@@ -60,10 +63,11 @@ at::Tensor moe_layer(const at::Tensor& x_nd, const at::Tensor& counted_bt, const
   const at::Tensor rows_rd = dispatch(x_nd, plan);
   const at::Tensor hidden_ri = swiglu(grouped_linear(rows_rd, weights.experts_gate_up, plan.ends_e));
   at::Tensor out_rd = grouped_linear(hidden_ri, weights.experts_down, plan.ends_e);
-  if (training && moe.fp16_expert_output) out_rd = out_rd.to(at::kHalf).to(out_rd.scalar_type());
-  if (dropout > 0) out_rd = at::dropout(out_rd, dropout, true);
+  if (mode.training && moe.fp16_expert_output) out_rd = out_rd.to(at::kHalf).to(out_rd.scalar_type());
+  if (mode.inspect) report.output_squares_e = output_squares(out_rd.detach(), plan.ends_e);
+  if (mode.dropout > 0) out_rd = at::dropout(out_rd, mode.dropout, true);
   at::Tensor out_nd = combine(out_rd, weights_ns, plan);
-  if (weights.shared.gate_up.defined()) out_nd = out_nd + shared_experts(x_nd, weights, dropout);
+  if (weights.shared.gate_up.defined()) out_nd = out_nd + shared_experts(x_nd, weights, mode.dropout);
   return out_nd;
 }
 

@@ -8,6 +8,13 @@
 
 namespace mm {
 
+/// How an MoE layer is run.
+struct MoeMode {
+  bool training = false;  ///< balancing losses, router sums, jitter and capacity
+  double dropout = 0.0;   ///< on the output of each expert
+  bool inspect = false;   ///< report how large the output of each expert is
+};
+
 /// What an MoE layer gives besides its output. Losses are scaled by their coefficients and undefined when switched off.
 struct MoeReport {
   at::Tensor balance_loss;      ///< scalar fp32
@@ -15,15 +22,16 @@ struct MoeReport {
   at::Tensor expert_tokens_e;   ///< [experts] int64: (token, slot) pairs, padding excluded, without gradient
   at::Tensor dropped_tokens_e;  ///< [experts] int64: those of them beyond the capacity; undefined without one
   at::Tensor margins_em;        ///< [experts, bins] int32: margin_counts(); undefined unless balance is "quantile"
+  at::Tensor experts_ns;        ///< [tokens, slots] int64: where each token went, padding included
+  at::Tensor router_sums_qe;    ///< [2, experts] fp32: router_sums(); undefined unless training
+  at::Tensor output_squares_e;  ///< [experts] fp32: output_squares(); undefined unless inspected
 };
 
 /// sum over the top-k of weight * expert(x), plus every shared expert(x), times sigmoid(x w^T) where they are gated.
 /// Dropless unless training with a capacity: a dropped pair then adds nothing, and the other weights stay as they are.
 ///   x_nd        [batch * time, d]
 ///   counted_bt  [batch, time] fp32: 1 where a token counts in the losses and the report, 0 on padding
-///   training    whether balancing losses are wanted; jitter and capacity
-///   dropout     on the output of each expert
 at::Tensor moe_layer(const at::Tensor& x_nd, const at::Tensor& counted_bt, const MoeWeights& weights,
-                     const ModelConfig& config, bool training, double dropout, MoeReport& report);
+                     const ModelConfig& config, const MoeMode& mode, MoeReport& report);
 
 }  // namespace mm

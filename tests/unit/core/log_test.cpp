@@ -1,77 +1,27 @@
 // What reaches the terminal, the pipe and the log file.
 #include "core/log.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <regex>
 #include <sstream>
 
 #include "core/files.h"
 #include "temp_folder.h"
+#include "tests/support/captured_output.h"
+#include "tests/support/screen.h"
 #include "thrown.h"
 
 namespace {
 
-// Runs `body` in a child whose standard output and error are `descriptor`.
-template <class Body>
-pid_t start_writing_to(int descriptor, Body body) {
-  std::fflush(nullptr);  // what is still buffered must not come out of both processes
-  const pid_t child = ::fork();
-  if (child != 0) return child;
-  ::dup2(descriptor, STDOUT_FILENO);
-  ::dup2(descriptor, STDERR_FILENO);
-  body();
-  ::_exit(0);
-}
+using Rows = std::vector<std::string>;
 
-std::string read_to_end(int descriptor) {
-  std::string text;
-  char buffer[4096];
-  for (ssize_t count; (count = ::read(descriptor, buffer, sizeof buffer)) > 0;) {
-    text.append(buffer, static_cast<size_t>(count));
-  }
-  return text;
-}
-
-template <class Body>
-std::string output_to_pipe(Body body) {
-  int ends[2];
-  EXPECT_EQ(::pipe(ends), 0);
-  const pid_t child = start_writing_to(ends[1], body);
-  ::close(ends[1]);
-  const std::string text = read_to_end(ends[0]);
-  ::close(ends[0]);
-  ::waitpid(child, nullptr, 0);
-  return text;
-}
-
-template <class Body>
-std::string output_to_terminal(unsigned short columns, Body body) {
-  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
-  EXPECT_GE(terminal, 0);
-  EXPECT_EQ(::grantpt(terminal), 0);
-  EXPECT_EQ(::unlockpt(terminal), 0);
-  const int user_side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY);
-  winsize size{};
-  size.ws_row = 24;
-  size.ws_col = columns;
-  ::ioctl(user_side, TIOCSWINSZ, &size);
-  const pid_t child = start_writing_to(user_side, [&] {
-    ::setenv("TERM", "xterm", 1);
-    body();
-  });
-  ::close(user_side);
-  // The terminal reports an error, not an end, once the child has gone.
-  const std::string text = read_to_end(terminal);
-  ::close(terminal);
-  ::waitpid(child, nullptr, 0);
-  return text;
+Rows screen_after(size_t columns, const std::string& output) {
+  Screen screen(columns);
+  screen.write(output);
+  EXPECT_FALSE(screen.has_wrapped()) << output;
+  return screen.rows();
 }
 
 TEST(Log, MessagesArePlainWithAWordForTheBadOnes) {
@@ -103,21 +53,62 @@ TEST(Log, PipesSeeNoStatus) {
 }
 
 TEST(Log, StatusMovesBelowMessages) {
-  EXPECT_EQ(output_to_terminal(80,
-                               [] {
-                                 mm::show_status("step 1/10");
-                                 mm::show_status("step 2/10");
-                                 mm::log_info("saved");
-                                 mm::show_status("");
-                               }),
-            "step 1/10"
-            "\r\x1b[2Kstep 2/10"
-            "\r\x1b[2Ksaved\r\nstep 2/10"
-            "\r\x1b[2K");
+  const std::string output = output_to_terminal(80, [] {
+    mm::show_status("first\nstep 1/10");
+    mm::show_status("second\nstep 2/10");
+    mm::log_info("saved");
+  });
+  EXPECT_EQ(screen_after(80, output), Rows({"saved", "second", "step 2/10"}));
 }
 
-TEST(Log, StatusIsCutToOneRow) {
-  EXPECT_EQ(output_to_terminal(10, [] { mm::show_status("春眠不觉晓 0123456789"); }), "春眠不觉晓 012");
+TEST(Log, StatusIsRedrawnOverItselfAndLeavesNothingBehind) {
+  const std::string output = output_to_terminal(80, [] {
+    mm::show_status("a long first row\nsecond\nthird");
+    mm::show_status("short\nsecond");
+  });
+  EXPECT_EQ(screen_after(80, output), Rows({"short", "second"}));
+  EXPECT_EQ(output,
+            "a long first row\x1b[K\r\nsecond\x1b[K\r\nthird\x1b[J\r"
+            "\r\x1b[2Ashort\x1b[K\r\nsecond\x1b[J\r");
+}
+
+TEST(Log, AnEmptyStatusGivesTheTerminalBack) {
+  const std::string output = output_to_terminal(80, [] {
+    mm::show_status("first\nstep 1/10");
+    mm::show_status("");
+    mm::log_info("finished");
+  });
+  EXPECT_EQ(screen_after(80, output), Rows({"finished"}));
+}
+
+TEST(Log, TheEndOfTheProcessLeavesTheCursorBelowTheStatus) {
+  const std::string output = output_to_terminal(80, [] {
+    mm::leave_status();
+    mm::show_status("step 1/10");
+    mm::leave_status();
+    std::printf("$ ");
+    std::fflush(stdout);
+  });
+  EXPECT_EQ(screen_after(80, output), Rows({"step 1/10", "$"}));
+}
+
+TEST(Log, StatusIsCutToTheTerminal) {
+  EXPECT_EQ(output_to_terminal(10, [] { mm::show_status("春眠 0123456789"); }), "春眠 0123\x1b[J\r");
+  EXPECT_EQ(output_to_terminal(80,
+                               [] {
+                                 resize_terminal(2, 5);
+                                 mm::show_status("one\n\x1b[7mtwo and more\nthree");
+                               }),
+            "\x1b[7mtwo \x1b[0m\x1b[K\r\nthre\x1b[J\r");
+}
+
+TEST(Log, StatusOfANarrowerTerminalIsErasedWithTheRowsThatItWasBrokenInto) {
+  const std::string output = output_to_terminal(80, [] {
+    mm::show_status("0123456789\n01234\nlast row");
+    resize_terminal(24, 5);
+    mm::show_status("");
+  });
+  EXPECT_TRUE(output.ends_with("\r\x1b[3A\x1b[J")) << output;
 }
 
 TEST(Log, FileGetsEveryLineWithATimeStamp) {

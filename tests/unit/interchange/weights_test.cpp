@@ -12,6 +12,7 @@
 #include "checkpoint/pth_writer.h"
 #include "checkpoint/safetensors.h"
 #include "interchange/export.h"
+#include "tests/support/nan_memory.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"
 
@@ -76,6 +77,24 @@ TEST(Weights, StackedExpertsAreTheSameModel) {
   write_safetensors(folder / "stacked.safetensors", stacked, {});
   const Weights read = open_weights(folder / "stacked.safetensors", nullptr, "--init");
   EXPECT_TRUE(same(read.tensors, split.tensors));
+}
+
+TEST(Weights, LoadingWritesEveryParameter) {
+  for (const char* file : {"g1_dense_mask_keys_fp32.pth", "g4b_dense_dict_fp16.pth", "g4b_moe_dict_fp16.pth"}) {
+    const Weights weights = golden(file);
+    const ModelConfig model = model_with_flags(weights.file, {});
+    const NanInFreshMemory nan;
+    Parameters parameters(model, at::kCPU, at::kBFloat16, /*trainable=*/false);
+    EXPECT_TRUE(parameters.master().isnan().any().item<bool>());
+    copy_weights(weights, model, parameters);
+    EXPECT_FALSE(parameters.master().isnan().any().item<bool>()) << file;
+    NamedTensors want = checked_tensors(weights, model);
+    for (auto& [name, tensor] : want) tensor = tensor.to(at::kFloat);
+    EXPECT_TRUE(same(parameters.named(parameters.master()), want)) << file;
+    for (const StoredTensor& stored : parameters.layout().stored) {
+      EXPECT_FALSE(parameters.leaf(stored.name).isnan().any().item<bool>()) << file << " " << stored.name;
+    }
+  }
 }
 
 TEST(Weights, RouterBiasesComeWithTheModelAndAreZeroWhereTheFileHasNone) {

@@ -49,10 +49,10 @@ TEST(JsonlSink, AStepIsOneLineWithNothingOfTime) {
   EXPECT_EQ(text_of(folder + "/metrics.jsonl"),
             R"({"type":"step","step":4,"tokens":100,"tokens_total":400,"loss":0.25,"aux_loss":0.0,"z_loss":0.0,)"
             R"("grad_norm":0.0,"learning_rate":0.0,"loss_scale":1.0,"skipped":false,"expert_tokens":[[50,50],[100,0]],)"
-            R"("dead":1,"max_over_mean":[1.0,2.0],"cv":[0.0,1.0],"entropy":[0.6931471805599453,0.0]})"
+            R"("dropped":0.0,"dead":1,"max_over_mean":[1.0,2.0],"cv":[0.0,1.0],"entropy":[0.6931471805599453,0.0]})"
             "\n");
   EXPECT_EQ(text_of(folder + "/timing.jsonl"),
-            R"({"type":"step","step":4,"seconds":0.25,"tokens_per_second":400.0,"mfu":0.0})"
+            R"({"type":"step","step":4,"seconds":0.25,"tokens_per_second":400.0,"mfu":0.0,"memory_bytes":0})"
             "\n");
 }
 

@@ -85,13 +85,6 @@ TEST(ExpertAlarms, TwoExpertsCannotBeOverSubscribed) {
 
 TEST(ExpertAlarms, FewTokensRaiseNoAlarm) {
   EXPECT_TRUE(alarms_of({1, 4, {0, 10, 20, 30}}).empty());
-  EXPECT_EQ(router_verdict({1, 4, {0, 10, 20, 30}}), "too few tokens to judge");
-}
-
-TEST(RouterVerdict, IsOkOrTheWorstAlarm) {
-  EXPECT_EQ(router_verdict({1, 4, {250, 250, 250, 250}}), "ok");
-  EXPECT_EQ(router_verdict({2, 4, {250, 250, 250, 250, 350, 0, 330, 320}}), "layer 1 expert 1 dead");
-  EXPECT_EQ(router_verdict({1, 4, {0, 500, 499, 1}}), "layer 0 expert 0 dead (and 1 more)");
 }
 
 }  // namespace

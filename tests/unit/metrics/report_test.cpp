@@ -55,9 +55,10 @@ TEST(RunHistory, ReadsEveryFileOfARun) {
                         "\n"
                         R"({"type":"alarm","step":2,"message":"expert 1 is dead"})"
                         "\n");
-  write_file_atomic(folder / "timing.jsonl",
-                    R"({"type":"step","step":1,"seconds":0.5,"tokens_per_second":128,"mfu":0.25})"
-                    "\n");
+  write_file_atomic(
+      folder / "timing.jsonl",
+      R"({"type":"step","step":1,"seconds":0.5,"tokens_per_second":128,"mfu":0.25,"memory_bytes":1610612736})"
+      "\n");
   write_file_atomic(folder / "train.log",
                     "2026-01-01 00:00:00.000 info model     moe, 5 parameters\n"
                     "2026-01-01 00:00:00.000 info resumed   from output/x/checkpoints/step_00000001 (verified), 64\n");
@@ -66,6 +67,7 @@ TEST(RunHistory, ReadsEveryFileOfARun) {
   EXPECT_EQ(run.tokens, 128);
   EXPECT_EQ(run.skipped_steps, 1);
   EXPECT_EQ(run.seconds, 0.5);
+  EXPECT_EQ(run.memory_gib.buckets().at(0).max, 1.5);
   EXPECT_EQ(run.model, "moe, 5 parameters");
   EXPECT_EQ(run.resumes, std::vector<int64_t>{1});
   ASSERT_TRUE(run.best);
@@ -173,6 +175,16 @@ TEST(Report, ADenseRunAndAnEmptyFolderHaveNoExperts) {
   EXPECT_TRUE(contains(page, "<polyline"));
   EXPECT_FALSE(contains(page, "<div class=\"load\">"));
   EXPECT_FALSE(contains(page, "nan"));
+}
+
+TEST(Report, ACurveThatIsFlatButForRoundingHasAnAxisLikeAFlatOne) {
+  const TempFolder folder;
+  std::string lines;
+  for (const char* norm : {"1.9844961240310077", "1.9844961240310079"}) {
+    lines += format("{\"type\":\"step\",\"step\":%zu,\"grad_norm\":%s}\n", lines.size(), norm);
+  }
+  write_file_atomic(folder / "metrics.jsonl", lines);
+  EXPECT_LT(page_of(folder.path()).size(), 100000u);
 }
 
 TEST(Report, SharesArePackedAsTwoBytesAndADeadExpertIsExactlyZero) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "small_model.h"
+#include "tests/support/nan_memory.h"
 
 namespace mm {
 namespace {
@@ -107,6 +108,24 @@ TEST(Initialize, GivesTheSameBytesForTheSameSeedAlone) {
   };
   EXPECT_TRUE(at::equal(drawn(1), drawn(1)));
   EXPECT_FALSE(at::equal(drawn(1), drawn(2)));
+}
+
+TEST(Initialize, LeavesNothingOfWhatTheMemoryHeld) {
+  for (const char* model_type : {"dense", "moe"}) {
+    const ModelConfig config = resolved(small_config(model_type));
+    const auto drawn = [&](at::ScalarType compute_type) {
+      Parameters parameters(config, at::kCPU, compute_type);
+      initialize(parameters, config, 1);
+      return parameters;
+    };
+    const at::Tensor want = drawn(at::kFloat).master();
+    const NanInFreshMemory nan;
+    EXPECT_TRUE(at::equal(drawn(at::kFloat).master(), want)) << model_type;
+    const Parameters rounded = drawn(at::kBFloat16);
+    for (const StoredTensor& stored : rounded.layout().stored) {
+      EXPECT_FALSE(rounded.leaf(stored.name).isnan().any().item<bool>()) << stored.name;
+    }
+  }
 }
 
 TEST(Initialize, DrawsEveryTensorAnew) {

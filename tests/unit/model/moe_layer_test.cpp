@@ -63,7 +63,7 @@ TEST(MoeLayer, IsTheWeightedSumOfTheExpertsWrittenOut) {
   const at::NoGradGuard no_grad;
   const at::Tensor x = random_tensor({14, 32}, 3);
   MoeReport report;
-  const at::Tensor out = moe_layer(x, at::ones({2, 7}), weights, small.config, false, 0.0, report);
+  const at::Tensor out = moe_layer(x, at::ones({2, 7}), weights, small.config, {}, report);
 
   const auto named = small.weights();
   const auto expert = [&](const std::string& name, const at::Tensor& input) {
@@ -97,7 +97,7 @@ TEST(MoeLayer, SharedExpertsHaveTheirOwnWidthAndASigmoidGate) {
   const at::Tensor x = random_tensor({14, 32}, 3), counted = at::ones({2, 7});
   const auto layer = [&](const MoeWeights& some) {
     MoeReport report;
-    return moe_layer(x, counted, some, small.config, false, 0.0, report);
+    return moe_layer(x, counted, some, small.config, {}, report);
   };
   MoeWeights ungated = weights, alone = weights;
   ungated.shared_gate = at::Tensor();
@@ -120,7 +120,7 @@ struct Favourites {
   at::Tensor run(double capacity_factor, const at::Tensor& counted_bt, bool training = true) {
     config.moe.capacity_factor = capacity_factor;
     report = {};
-    return moe_layer(x_nd, counted_bt, weights, config, training, 0.0, report);
+    return moe_layer(x_nd, counted_bt, weights, config, {.training = training}, report);
   }
 
   ModelConfig config;
@@ -162,7 +162,7 @@ TEST(MoeLayer, ADroppedPairAddsNothingAndLeavesTheOtherWeightAsItIs) {
   const at::NoGradGuard no_grad;
   const at::Tensor x = random_tensor({16, 32}, 3);
   MoeReport report;
-  const at::Tensor out = moe_layer(x, at::ones({1, 16}), weights, small.config, true, 0.0, report);
+  const at::Tensor out = moe_layer(x, at::ones({1, 16}), weights, small.config, {.training = true}, report);
 
   const Routing routing = route(x, weights.router, small.config.moe, true);
   at::Tensor expected = at::zeros_like(out);

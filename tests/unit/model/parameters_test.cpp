@@ -3,6 +3,7 @@
 
 #include "ops/flat_norm.h"
 #include "small_model.h"
+#include "tests/support/nan_memory.h"
 
 namespace mm {
 namespace {
@@ -28,6 +29,22 @@ TEST(Parameters, WithoutTrainingHaveNoGradients) {
   const Parameters parameters(resolved(small_config("dense")), at::kCPU, at::kFloat, /*trainable=*/false);
   EXPECT_FALSE(parameters.gradient().defined());
   EXPECT_FALSE(parameters.leaf("model.norm.weight").requires_grad());
+}
+
+TEST(Parameters, LieBesideGapsThatAreZeroWhateverTheMemoryHeld) {
+  const NanInFreshMemory nan;
+  for (const char* model_type : {"dense", "moe"}) {
+    ModelConfig config = small_config(model_type);
+    config.hidden_size = 24;  // no multiple of 16: a gap behind most norms
+    config.moe.n_shared_experts = 2;
+    const Parameters parameters(resolved(config), at::kCPU, at::kFloat, /*trainable=*/false);
+    const at::Tensor before = parameters.master().clone();
+    EXPECT_GT(before.eq(0).sum().item<int64_t>(), 0);
+    for (const auto& [name, tensor] : parameters.named(parameters.master())) tensor.fill_(1);
+    // Names cover the buffer but for its gaps, and no gap is left as it was.
+    EXPECT_TRUE(parameters.master().eq(1).logical_or(before.eq(0)).all().item<bool>()) << model_type;
+    EXPECT_TRUE(parameters.master().eq(1).logical_xor(before.eq(0)).all().item<bool>()) << model_type;
+  }
 }
 
 TEST(Parameters, NamedTensorsWriteThroughToWhatTheModelReads) {

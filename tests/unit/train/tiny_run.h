@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,10 +62,25 @@ struct RecordingSink : MetricSink {
   std::vector<StepRecord> steps;
   std::vector<EvaluationRecord> evaluations;
   std::vector<SampleRecord> samples;
+  std::vector<RouterRecord> routers;
+  std::vector<EventRecord> events;
 
   void write(const StepRecord& record) override { steps.push_back(record); }
   void write(const EvaluationRecord& record) override { evaluations.push_back(record); }
   void write(const SampleRecord& record) override { samples.push_back(record); }
+  void write_router(const RouterRecord& record) override { routers.push_back(record); }
+  void write_events(std::span<const EventRecord> some) override {
+    events.insert(events.end(), some.begin(), some.end());
+  }
+
+  /// The names of the alarms that were raised, each once.
+  std::set<std::string> alarms() const {
+    std::set<std::string> names;
+    for (const EventRecord& event : events) {
+      if (event.type == "alarm") names.insert(event.name);
+    }
+    return names;
+  }
 };
 
 inline Datasets open_texts(DataConfig config, const std::string& folder, const std::vector<std::string>& texts) {
@@ -122,6 +138,8 @@ inline std::vector<std::string> bytes_of(const TrainState& state) {
           bytes_of(state.optimizer.updates()),
           bytes_of(state.scaler.scale()),
           bytes_of(state.scaler.finite_steps()),
+          bytes_of(state.probe_experts_lns.defined() ? state.probe_experts_lns : at::zeros({0})),
+          state.alarms.state(),
           std::to_string(state.step),
           std::to_string(state.tokens_total),
           std::to_string(state.loader.position()),

@@ -93,6 +93,12 @@ TEST(TrainState, ALossThatWasNeverMeasuredIsNullInTheFile) {
             "  \"data_fingerprint\": \"" +
                 hex64(run.data.train.fingerprint()) +
                 "\",\n"
+                "  \"alarms\": {\n"
+                "    \"streaks\": [],\n"
+                "    \"last_bias\": [],\n"
+                "    \"enough_tokens\": true\n"
+                "  },\n"
+                "  \"revived\": [],\n"
                 "  \"best_loss\": null,\n"
                 "  \"best_saved_loss\": null\n"
                 "}\n");

@@ -1,0 +1,119 @@
+// One table of names and words; the sentences with their numbers.
+#include "metrics/alarms/alarm.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/text.h"
+
+namespace mm {
+namespace {
+
+struct AlarmWords {
+  AlarmKind kind;
+  std::string_view name;
+  std::string_view in_short;
+  std::string_view cause;
+  std::string_view remedy;
+};
+
+constexpr std::array kWords = {
+    AlarmWords{
+        AlarmKind::kNonFinite, "non_finite", "not finite",
+        "weights that are not finite (a damaged checkpoint, a learning rate far too high), or a value beyond the "
+        "range of fp16",
+        "nothing was changed by the step: resume from an older checkpoint, lower optim.learning_rate, or train "
+        "in bf16"},
+    AlarmWords{AlarmKind::kNoLmGradient, "no_lm_gradient", "no LM gradient into the gate",
+               "the weights of the chosen experts do not depend on the router: a top-1 weight divided by itself is "
+               "always 1 (model.norm_top1_prob, MiniMind-3), or experts are chosen in turn (force_uniform_routing)",
+               "set model.norm_top1_prob to false, or model.num_experts_per_tok to 2 or more"},
+    AlarmWords{AlarmKind::kCollapse, "collapse", "collapsed",
+               "the balancing is weaker than the advantage of the experts that were chosen first",
+               "set model.balance to \"bias\", raise model.router_aux_loss_coef, or set revival.method"},
+    AlarmWords{AlarmKind::kBiasFrozen, "bias_frozen", "bias frozen",
+               "the router bias does not move although the load is uneven: model.router_bias_update_rate is 0 or far "
+               "below the scores' own size",
+               "set model.router_bias_update_rate to 0.001, or model.balance to \"quantile\""},
+    AlarmWords{AlarmKind::kDead, "dead", "dead",
+               "its gate row scores below the others for every token, so nothing trains it",
+               "set revival.method, or model.balance to \"bias\""},
+    AlarmWords{AlarmKind::kDying, "dying", "dying", "the router prefers experts that learned earlier",
+               "raise model.router_aux_loss_coef, or set model.balance to \"bias\""},
+    AlarmWords{AlarmKind::kOverSubscribed, "over_subscribed", "over-subscribed",
+               "the balancing is weaker than the advantage of this expert, or much of the text is of one kind",
+               "raise model.router_aux_loss_coef, or set model.balance to \"bias\""},
+    AlarmWords{AlarmKind::kCopies, "copies", "copies of each other",
+               "the experts began as copies (upcycling) and get the same tokens with the same weights",
+               "upcycle with noise (convert --upcycle ... noise), or set revival.method to \"reseed\" with more noise"},
+};
+
+const AlarmWords& words(AlarmKind kind) {
+  return *std::find_if(kWords.begin(), kWords.end(), [&](const AlarmWords& each) { return each.kind == kind; });
+}
+
+std::string share_of_tokens(double share) {
+  return share == 0 ? "no token" : format("%.3g%% of the tokens", 100 * share);
+}
+
+}  // namespace
+
+std::string_view alarm_name(AlarmKind kind) {
+  return words(kind).name;
+}
+
+std::optional<AlarmKind> alarm_kind(std::string_view name) {
+  for (const AlarmWords& each : kWords) {
+    if (each.name == name) return each.kind;
+  }
+  return {};
+}
+
+std::string alarm_sentence(const AlarmSubject& subject, double value, int64_t patience, int64_t experts) {
+  const auto layer = static_cast<long long>(subject.layer), steps = static_cast<long long>(patience);
+  const auto expert = static_cast<long long>(subject.expert.value_or(0));
+  const double fair_percent = 100.0 / static_cast<double>(experts);
+  const std::string prefix = format("layer %lld: ", layer);
+  switch (subject.kind) {
+    case AlarmKind::kNonFinite:
+      return prefix + (subject.expert ? format("the output of expert %lld is not finite", expert)
+                                      : "the router's logits are not finite");
+    case AlarmKind::kNoLmGradient:
+      return prefix +
+             format("no LM gradient into the gate: %.2g of the model's, per weight, for %lld measures", value, steps);
+    case AlarmKind::kCollapse:
+      return prefix + format("%.3g of %lld experts do all the work for %lld steps: collapse", value,
+                             static_cast<long long>(experts), steps);
+    case AlarmKind::kBiasFrozen:
+      return prefix + format(
+                          "the router bias did not move for %lld steps while the busiest expert had %.3g fair "
+                          "shares: frozen",
+                          steps, value);
+    case AlarmKind::kDead:
+    case AlarmKind::kDying:
+    case AlarmKind::kOverSubscribed:
+      return prefix + format("expert %lld got %s, a fair share is %.3g%%, for %lld steps: %s", expert,
+                             share_of_tokens(value).c_str(), fair_percent, steps,
+                             std::string(words(subject.kind).in_short).c_str());
+    case AlarmKind::kCopies:
+      return prefix + format("experts %lld and %lld stay copies of each other: cosine %.4f for %lld measures", expert,
+                             static_cast<long long>(subject.other.value_or(0)), value, steps);
+  }
+  return prefix;
+}
+
+std::string alarm_in_short(const AlarmSubject& subject) {
+  std::string text = format("layer %lld ", static_cast<long long>(subject.layer));
+  if (subject.expert) text += format("expert %lld ", static_cast<long long>(*subject.expert));
+  return text.append(words(subject.kind).in_short);
+}
+
+std::string_view alarm_cause(AlarmKind kind) {
+  return words(kind).cause;
+}
+
+std::string_view alarm_remedy(AlarmKind kind) {
+  return words(kind).remedy;
+}
+
+}  // namespace mm

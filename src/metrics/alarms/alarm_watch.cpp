@@ -1,0 +1,251 @@
+// Conditions, patience, and memory.
+#include "metrics/alarms/alarm_watch.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/text.h"
+#include "metrics/load_statistics.h"
+
+namespace mm {
+namespace {
+
+/// Loads further from even than this are a reason for the bias to move, whatever the rounding of its steps.
+constexpr double kUneven = 1.1;
+
+/// In the order of AlarmKind.
+constexpr std::array kLoadKinds = {AlarmKind::kCollapse, AlarmKind::kBiasFrozen, AlarmKind::kDead, AlarmKind::kDying,
+                                   AlarmKind::kOverSubscribed};
+constexpr std::array kProbeKinds = {AlarmKind::kNoLmGradient, AlarmKind::kCopies};
+constexpr std::array kFiniteKinds = {AlarmKind::kNonFinite};
+
+bool is_of_load(AlarmKind kind) {
+  return std::find(kLoadKinds.begin(), kLoadKinds.end(), kind) != kLoadKinds.end();
+}
+
+AlarmKind kind_of(ExpertTrouble trouble) {
+  switch (trouble) {
+    case ExpertTrouble::kDead:
+      return AlarmKind::kDead;
+    case ExpertTrouble::kDying:
+      return AlarmKind::kDying;
+    case ExpertTrouble::kOverSubscribed:
+      return AlarmKind::kOverSubscribed;
+  }
+  return AlarmKind::kDead;
+}
+
+nlohmann::json optional_to_json(const std::optional<int64_t>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+}
+
+std::optional<int64_t> optional_from_json(const nlohmann::json& value) {
+  return value.is_null() ? std::nullopt : std::optional(value.get<int64_t>());
+}
+
+}  // namespace
+
+std::vector<EventRecord> AlarmWatch::observe(const StepRecord& record) {
+  if (record.load.empty()) return {};
+  Holding broken;
+  if (record.non_finite) broken[{AlarmKind::kNonFinite, record.non_finite->layer, record.non_finite->expert, {}}] = 0;
+  std::vector<EventRecord> events = settle(record.step, record.load.experts, kFiniteKinds, broken);
+  if (record.skipped) return events;
+
+  const std::vector<EventRecord> of_load = settle(record.step, record.load.experts, kLoadKinds, judge_load(record));
+  events.insert(events.end(), of_load.begin(), of_load.end());
+  last_bias_ = record.router.bias;
+  return events;
+}
+
+std::vector<EventRecord> AlarmWatch::observe(const RouterRecord& record) {
+  Holding holding;
+  for (int64_t layer = 0; layer < record.layers; ++layer) {
+    const auto i = static_cast<size_t>(layer);
+    if (record.gate_gradient_relative[i] < config_.gate_gradient) {
+      holding[{AlarmKind::kNoLmGradient, layer, {}, {}}] = record.gate_gradient_relative[i];
+    }
+    if (record.experts > 1 && record.closest_cosine[i] > config_.copies_cosine) {
+      holding[{AlarmKind::kCopies, layer, record.closest_experts[2 * i], record.closest_experts[2 * i + 1]}] =
+          record.closest_cosine[i];
+    }
+  }
+  return settle(record.step, record.experts, kProbeKinds, holding);
+}
+
+AlarmWatch::Holding AlarmWatch::judge_load(const StepRecord& record) {
+  const ExpertLoad& load = record.load;
+  const LoadStatistics statistics = load_statistics(load);
+  enough_tokens_ = enough_to_judge(load, 0, config_.load);
+
+  Holding holding;
+  for (int64_t layer = 0; layer < load.layers; ++layer) {
+    if (!enough_to_judge(load, layer, config_.load)) continue;
+    const LayerLoadStatistics& of_layer = statistics.layers[static_cast<size_t>(layer)];
+    const double effective = std::exp(of_layer.entropy);
+    if (effective < threshold(AlarmKind::kCollapse, load.experts)) {
+      holding[{AlarmKind::kCollapse, layer, {}, {}}] = effective;
+    }
+    if (of_layer.max_over_mean > kUneven && bias_stood_still(record, layer)) {
+      holding[{AlarmKind::kBiasFrozen, layer, {}, {}}] = of_layer.max_over_mean;
+    }
+  }
+  for (const ExpertAlarm& alarm : expert_alarms(load, statistics, config_.load)) {
+    holding[{kind_of(alarm.trouble), alarm.layer, alarm.expert, {}}] = alarm.share;
+    // A step without a token does not end the dying of an expert that gets a few.
+    if (alarm.trouble == ExpertTrouble::kDead) holding[{AlarmKind::kDying, alarm.layer, alarm.expert, {}}] = 0;
+  }
+  return holding;
+}
+
+bool AlarmWatch::bias_stood_still(const StepRecord& record, int64_t layer) const {
+  const std::vector<double>& bias = record.router.bias;
+  if (bias.empty() || bias.size() != last_bias_.size()) return false;
+  const int64_t experts = record.load.experts;
+  return std::equal(bias.begin() + layer * experts, bias.begin() + (layer + 1) * experts,
+                    last_bias_.begin() + layer * experts);
+}
+
+std::vector<EventRecord> AlarmWatch::settle(int64_t step, int64_t experts, std::span<const AlarmKind> kinds,
+                                            const Holding& holding) {
+  std::vector<EventRecord> events;
+  const auto tell = [&](const AlarmSubject& subject, double value, bool raised) {
+    EventRecord& event = events.emplace_back();
+    event.step = step;
+    event.type = raised ? "alarm" : "event";
+    event.name = alarm_name(subject.kind);
+    event.state = raised ? "raised" : "cleared";
+    event.layer = subject.layer;
+    event.expert = subject.expert;
+    event.value = value;
+    event.threshold = threshold(subject.kind, experts);
+    if (raised) {
+      event.text = alarm_sentence(subject, value, patience(subject.kind), experts);
+      event.cause = alarm_cause(subject.kind);
+      event.remedy = alarm_remedy(subject.kind);
+    } else {
+      event.text = alarm_in_short(subject) + ": no longer";
+    }
+  };
+
+  for (const auto& [subject, value] : holding) {
+    Streak& streak = streaks_[subject];
+    streak.good = 0;
+    ++streak.bad;
+    if (streak.raised || streak.bad < patience(subject.kind) || explained(subject, holding)) continue;
+    streak.raised = true;
+    tell(subject, value, true);
+  }
+  for (auto entry = streaks_.begin(); entry != streaks_.end();) {
+    auto& [subject, streak] = *entry;
+    const bool judged = std::find(kinds.begin(), kinds.end(), subject.kind) != kinds.end();
+    if (!judged || holding.contains(subject)) {
+      ++entry;
+      continue;
+    }
+    streak.bad = 0;
+    if (streak.raised && ++streak.good >= patience(subject.kind)) {
+      tell(subject, 0, false);
+      streak.raised = false;
+    }
+    entry = streak.raised ? std::next(entry) : streaks_.erase(entry);
+  }
+  return events;
+}
+
+bool AlarmWatch::explained(const AlarmSubject& subject, const Holding& holding) const {
+  const auto explains = [&](const AlarmSubject& other) {
+    if (other.layer != subject.layer) return false;
+    // A router that is certain of one expert is saturated: its probabilities hardly move with its logits.
+    if (subject.kind == AlarmKind::kNoLmGradient) return other.kind == AlarmKind::kCollapse;
+    return is_of_load(subject.kind) && is_of_load(other.kind) && other.kind < subject.kind;
+  };
+  return std::any_of(holding.begin(), holding.end(), [&](const auto& entry) { return explains(entry.first); }) ||
+         std::any_of(streaks_.begin(), streaks_.end(),
+                     [&](const auto& entry) { return entry.second.raised && explains(entry.first); });
+}
+
+int64_t AlarmWatch::patience(AlarmKind kind) const {
+  switch (kind) {
+    case AlarmKind::kNonFinite:
+      return 1;
+    case AlarmKind::kNoLmGradient:
+      return config_.gate_patience;
+    case AlarmKind::kCopies:
+      return config_.copies_patience;
+    case AlarmKind::kCollapse:
+    case AlarmKind::kBiasFrozen:
+    case AlarmKind::kDead:
+    case AlarmKind::kDying:
+    case AlarmKind::kOverSubscribed:
+      break;
+  }
+  return config_.patience;
+}
+
+double AlarmWatch::threshold(AlarmKind kind, int64_t experts) const {
+  const double fair_share = 1.0 / static_cast<double>(experts);
+  switch (kind) {
+    case AlarmKind::kNoLmGradient:
+      return config_.gate_gradient;
+    case AlarmKind::kCollapse: {
+      const double least = config_.collapse_experts * static_cast<double>(top_k_);
+      return least < static_cast<double>(experts) ? least : 0;
+    }
+    case AlarmKind::kBiasFrozen:
+      return kUneven;
+    case AlarmKind::kDying:
+      return config_.load.dying_share * fair_share;
+    case AlarmKind::kOverSubscribed:
+      return config_.load.over_subscribed_share * fair_share;
+    case AlarmKind::kCopies:
+      return config_.copies_cosine;
+    case AlarmKind::kNonFinite:
+    case AlarmKind::kDead:
+      break;
+  }
+  return 0;
+}
+
+std::vector<AlarmSubject> AlarmWatch::standing() const {
+  std::vector<AlarmSubject> subjects;
+  for (const auto& [subject, streak] : streaks_) {
+    if (streak.raised) subjects.push_back(subject);
+  }
+  return subjects;
+}
+
+std::string AlarmWatch::verdict() const {
+  const std::vector<AlarmSubject> alarms = standing();
+  if (alarms.empty()) return enough_tokens_ ? "ok" : "too few tokens to judge";
+  return alarm_in_short(alarms.front()) + (alarms.size() > 1 ? format(" (and %zu more)", alarms.size() - 1) : "");
+}
+
+std::string AlarmWatch::state() const {
+  nlohmann::ordered_json streaks = nlohmann::json::array();
+  for (const auto& [subject, streak] : streaks_) {
+    streaks.push_back({alarm_name(subject.kind), subject.layer, optional_to_json(subject.expert),
+                       optional_to_json(subject.other), streak.bad, streak.good, streak.raised});
+  }
+  return nlohmann::ordered_json{{"streaks", streaks}, {"last_bias", last_bias_}, {"enough_tokens", enough_tokens_}}
+      .dump();
+}
+
+void AlarmWatch::restore(const std::string& state) {
+  const auto saved = nlohmann::json::parse(state);
+  std::map<AlarmSubject, Streak> streaks;
+  for (const auto& row : saved.at("streaks")) {
+    const std::optional<AlarmKind> kind = alarm_kind(row.at(0).get<std::string>());
+    if (!kind) continue;
+    const AlarmSubject subject{*kind, row.at(1).get<int64_t>(), optional_from_json(row.at(2)),
+                               optional_from_json(row.at(3))};
+    streaks[subject] = {row.at(4).get<int64_t>(), row.at(5).get<int64_t>(), row.at(6).get<bool>()};
+  }
+  last_bias_ = saved.at("last_bias").get<std::vector<double>>();
+  enough_tokens_ = saved.at("enough_tokens").get<bool>();
+  streaks_ = std::move(streaks);
+}
+
+}  // namespace mm

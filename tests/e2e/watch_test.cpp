@@ -1,0 +1,67 @@
+// `pretrain --watch`, on a terminal and without one.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "tests/support/captured_output.h"
+#include "tests/support/screen.h"
+#include "workplace.h"
+
+namespace {
+
+constexpr unsigned short kColumns = 200;  // messages of that length are not broken
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// What a terminal gets of a run that is watched, with `variable` set to `value`.
+std::string watched_run(const Workplace& workplace, const char* variable, const char* value) {
+  return output_to_terminal(kColumns, [&] {
+    ::setenv("LC_ALL", "C.UTF-8", 1);
+    ::setenv("OMP_NUM_THREADS", "1", 1);
+    ::unsetenv("NO_COLOR");
+    ::setenv(variable, value, 1);
+    std::filesystem::current_path(workplace.folder());
+    ::execl(MM_PRETRAIN, MM_PRETRAIN, "--config", "moe.json", "--set", "run.name=run", "--watch", nullptr);
+  });
+}
+
+TEST(Watch, DrawsEveryLayerInColoursAndLeavesTheTerminalClean) {
+  const Workplace workplace;
+  const std::string output = watched_run(workplace, "COLORTERM", "truecolor");
+  EXPECT_TRUE(contains(output, "\x1b[48;2;")) << output;
+  EXPECT_TRUE(contains(output, "\n 0 \x1b[")) << output;
+  EXPECT_TRUE(contains(output, "\n 1 \x1b[")) << output;
+
+  Screen screen(kColumns);
+  screen.write(output);
+  EXPECT_FALSE(screen.has_wrapped());
+  const std::vector<std::string> rows = screen.rows();
+  EXPECT_TRUE(rows.back().starts_with("finished  at step 20")) << rows.back();
+  for (const std::string& row : rows) EXPECT_FALSE(contains(row, "no token")) << row;
+  EXPECT_FALSE(contains(workplace.read("output/run/train.log"), "\x1b"));
+}
+
+TEST(Watch, NoColorLeavesNumbersAndCharacters) {
+  const Workplace workplace;
+  const std::string output = watched_run(workplace, "NO_COLOR", "1");
+  EXPECT_TRUE(contains(output, "share of tokens: 0% ·▁▁▂▂▃▃▄▄ fair 25%")) << output;
+  EXPECT_FALSE(contains(output, "\x1b[48;"));
+  EXPECT_FALSE(contains(output, "\x1b[0m"));
+}
+
+TEST(Watch, WithoutATerminalOneLineSaysSoAndTrainingGoesOn) {
+  const Workplace workplace;
+  Words arguments = train("moe", "run");
+  arguments.push_back("--watch");
+  const Finished program = workplace.pretrain(arguments);
+  EXPECT_EQ(program.exit_code, 0);
+  EXPECT_EQ(program.err,
+            "warning: --watch draws on a terminal, which standard output is not: training goes on without it\n");
+  EXPECT_FALSE(contains(program.out, "\x1b"));
+}
+
+}  // namespace
