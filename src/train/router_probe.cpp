@@ -86,6 +86,7 @@ RouterProbe::RouterProbe(const RunConfig& config, TrainState& state) : config_(c
 }
 
 void RouterProbe::keep_weights() {
+  kept_.clear();  // those of a step that was skipped
   for (int64_t layer = 0; layer < config_.model.num_hidden_layers; ++layer) {
     const MoeViews weights = moe_views(config_.model, state_.parameters.layout(), state_.parameters.master(), layer);
     kept_.push_back(weights.experts_gate_up.clone());

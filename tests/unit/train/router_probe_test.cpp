@@ -133,6 +133,16 @@ TEST(RouterProbe, TheUpdateOfAnExpertIsMeasuredOverItsWeights) {
   EXPECT_NEAR(run->records->routers.at(0).update_ratio[2], 0.01 / rms, 0.2 * 0.01 / rms);
 }
 
+TEST(RouterProbe, WeightsKeptForASkippedStepAreForgotten) {
+  const TempFolder folder;
+  const auto run = one_step(folder.path(), {});
+  RouterProbe probe(run->config, run->state);
+  probe.keep_weights();
+  weights_of(*run, 0).experts_down.mul_(2);
+  probe.keep_weights();
+  EXPECT_EQ(probe.measure().update_ratio, std::vector<double>(8, 0.0));
+}
+
 TEST(RouterProbe, AnExpertWithoutTokensGivesNothing) {
   const TempFolder folder;
   const auto run = one_step(folder.path(), {"model.balance=bias"});
