@@ -116,8 +116,8 @@ std::string sample_text(const SampleRecord& record) {
          escape_controls(record.prompt + record.text);
 }
 
-ConsoleSink::ConsoleSink(const MetricsConfig& config, bool watch)
-    : config_(config), bars_(is_terminal() && locale_is_utf8()) {
+ConsoleSink::ConsoleSink(const MetricsConfig& config, const LoadThresholds& thresholds, bool watch)
+    : config_(config), thresholds_(thresholds), bars_(is_terminal() && locale_is_utf8()) {
   if (watch) panel_.emplace();
 }
 
@@ -138,7 +138,8 @@ void ConsoleSink::write(const StepRecord& record) {
   }
   if (due(record.step, config_.log_every) || steps_seen_ == 1 || last || record.skipped) log_info(line);
   if (!record.load.empty() && due(record.step, config_.experts_every)) {
-    log_info(format("experts at step %lld: ", static_cast<long long>(record.step)) + expert_table(record.load, bars_));
+    log_info(format("experts at step %lld: ", static_cast<long long>(record.step)) +
+             expert_table(record.load, thresholds_, bars_));
   }
 }
 

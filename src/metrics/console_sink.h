@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "metrics/expert_alarms.h"
 #include "metrics/expert_panel.h"
 #include "metrics/metrics_config.h"
 #include "metrics/record.h"
@@ -33,7 +34,8 @@ std::string sample_text(const SampleRecord& record);
 /// it draws the expert panel in place of the live line, at most five times a second.
 class ConsoleSink : public MetricSink {
  public:
-  explicit ConsoleSink(const MetricsConfig& config, bool watch = false);
+  /// `thresholds` are those that the expert table judges by.
+  explicit ConsoleSink(const MetricsConfig& config, const LoadThresholds& thresholds = {}, bool watch = false);
 
   void write(const StepRecord& record) override;
   void write(const EvaluationRecord& record) override;
@@ -45,6 +47,7 @@ class ConsoleSink : public MetricSink {
   void show_panel(const StepRecord& record, double eta_seconds);
 
   MetricsConfig config_;
+  LoadThresholds thresholds_;
   bool bars_;
   int64_t steps_seen_ = 0;
   double smoothed_seconds_ = 0;

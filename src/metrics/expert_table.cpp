@@ -72,7 +72,7 @@ std::string short_row(const LayerLoadStatistics& layer) {
 
 }  // namespace
 
-std::string expert_table(const ExpertLoad& load, bool bars) {
+std::string expert_table(const ExpertLoad& load, const LoadThresholds& thresholds, bool bars) {
   const LoadStatistics statistics = load_statistics(load);
   const bool wide = load.experts <= kWidestRow;
   std::string table = format("share of tokens per expert in %%, a fair share is %.3g", 100.0 / load.experts);
@@ -82,7 +82,7 @@ std::string expert_table(const ExpertLoad& load, bool bars) {
     const LayerLoadStatistics& layer = statistics.layers[i];
     table += format("\n%5zu |", i) + (wide ? wide_row(layer, bars) : short_row(layer));
   }
-  const std::vector<ExpertAlarm> alarms = expert_alarms(load, statistics);
+  const std::vector<ExpertAlarm> alarms = expert_alarms(load, statistics, thresholds);
   for (size_t i = 0; i < std::min(alarms.size(), kAlarmsInFull); ++i) {
     table += '\n';
     table += alarm_sentence(alarms[i], load.experts);

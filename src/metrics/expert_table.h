@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "metrics/expert_alarms.h"
 #include "metrics/record.h"
 
 namespace mm {
@@ -11,8 +12,9 @@ namespace mm {
 /// normalised entropy and dead experts (load_statistics.h). With more experts the row names the lowest, the median and
 /// the highest share and the three experts at either end. Below the rows stand the alarms, worst first.
 ///   load  of a MoE model, not empty
+///   thresholds  that the alarms are judged by
 ///   bars  adds a block character to every share: half height is a fair share, full height twice of it (UTF-8)
 /// Lines are separated by newlines; there is none at the end.
-std::string expert_table(const ExpertLoad& load, bool bars);
+std::string expert_table(const ExpertLoad& load, const LoadThresholds& thresholds, bool bars);
 
 }  // namespace mm

@@ -186,7 +186,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   if (config.metrics.report_every > 0) {
     sinks.push_back(std::make_unique<ReportSink>(config.metrics, config.folder()));
   }
-  sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, watch));
+  sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, config.alarms.load, watch));
   install_stop_handlers();
   Trainer trainer(
       {config, setup, *tokenizer, data.validation, store, sinks, pth_export(config), replay ? &*replay : nullptr},

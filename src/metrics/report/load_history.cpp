@@ -47,7 +47,7 @@ void LoadHistory::add_troubles(int64_t step, const ExpertLoad& load) {
   max_over_mean.add(step, worst_layer);
 
   int64_t counts[3] = {};
-  for (const ExpertAlarm& alarm : expert_alarms(load, statistics)) {
+  for (const ExpertAlarm& alarm : expert_alarms(load, statistics, thresholds_)) {
     ++counts[static_cast<int>(alarm.trouble)];
     ExpertTroubles& known = troubles_[{alarm.layer, alarm.expert, alarm.trouble}];
     if (known.steps == 0) known.first_step = step;

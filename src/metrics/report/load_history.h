@@ -28,13 +28,15 @@ struct ExpertTroubles {
 
 class LoadHistory {
  public:
-  /// Columns are as many as keep all their cells (layer x expert) within `most_cells`, at most 400.
-  LoadHistory(int64_t most_cells, int64_t most_buckets)
+  /// Columns are as many as keep all their cells (layer x expert) within `most_cells`, at most 400. `thresholds` say
+  /// when an expert is in trouble.
+  LoadHistory(int64_t most_cells, int64_t most_buckets, const LoadThresholds& thresholds = {})
       : max_over_mean(most_buckets),
         dead(most_buckets),
         dying(most_buckets),
         over_subscribed(most_buckets),
-        most_cells_(most_cells) {}
+        most_cells_(most_cells),
+        thresholds_(thresholds) {}
 
   /// A load of another shape than the first one is left out. `step` is from 0.
   void add(int64_t step, const ExpertLoad& load);
@@ -54,6 +56,7 @@ class LoadHistory {
   void merge_pairs();
 
   int64_t most_cells_;
+  LoadThresholds thresholds_;
   int64_t steps_per_column_ = 1;
   std::vector<LoadColumn> columns_;
   ExpertLoad last_;

@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -53,6 +54,21 @@ std::vector<double> numbers(element record, std::string_view key) {
     values.push_back(value);
   }
   return values;
+}
+
+/// Those of the section `alarms`; what is not there has its default.
+LoadThresholds load_thresholds(const std::string& config) {
+  LoadThresholds thresholds;
+  simdjson::dom::parser parser;
+  element root, alarms;
+  if (parser.parse(config).get(root) != simdjson::SUCCESS || root["alarms"].get(alarms) != simdjson::SUCCESS) return {};
+  const auto read = [&](std::string_view key, double& value) {
+    if (const double there = number(alarms, key); std::isfinite(there)) value = there;
+  };
+  read("dying_share", thresholds.dying_share);
+  read("over_subscribed_share", thresholds.over_subscribed_share);
+  read("least_tokens", thresholds.least_tokens);
+  return thresholds;
 }
 
 void add_mean(Series& series, int64_t step, const std::vector<double>& values) {
@@ -252,7 +268,7 @@ void read_domains(RunHistory& run, const HistoryLimits& limits) {
 
 }  // namespace
 
-RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits)
+RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits, const LoadThresholds& thresholds)
     : folder(std::move(run_folder)),
       loss(limits.buckets),
       aux_loss(limits.buckets),
@@ -267,20 +283,21 @@ RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits)
       churn(limits.buckets),
       gate_gradient(limits.buckets),
       gate_gradient_most(limits.buckets),
-      load(limits.load_cells, limits.buckets) {}
+      load(limits.load_cells, limits.buckets, thresholds) {}
 
 RunHistory read_run_history(const std::string& folder, const HistoryLimits& limits) {
   if (!fs::is_directory(folder)) {
     throw Error(ExitCode::kData, got_want(folder, "no folder there", "the folder of a run, such as output/quickstart"));
   }
-  RunHistory run(folder, limits);
+  const std::string config_path = folder + "/config.json";
+  const std::string config = fs::is_regular_file(config_path) ? read_file(config_path, ExitCode::kData) : "";
+  RunHistory run(folder, limits, load_thresholds(config));
   read_metrics(run);
   read_timing(run);
   read_log(run);
   read_domains(run, limits);
   thin_samples(run.samples, limits.text_bytes);
-  const std::string config = folder + "/config.json";
-  if (fs::is_regular_file(config)) run.config = read_file(config, ExitCode::kData).substr(0, limits.text_bytes);
+  run.config = config.substr(0, limits.text_bytes);
   return run;
 }
 

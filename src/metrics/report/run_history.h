@@ -28,7 +28,7 @@ struct HistoryEvent {
 };
 
 struct RunHistory {
-  RunHistory(std::string run_folder, const HistoryLimits& limits);
+  RunHistory(std::string run_folder, const HistoryLimits& limits, const LoadThresholds& thresholds);
 
   std::string folder;
   std::string model;   ///< the line about it in train.log; empty when unknown

@@ -7,7 +7,7 @@ namespace mm {
 namespace {
 
 TEST(ExpertTable, ShowsEachShareAndTheAlarmsBelow) {
-  EXPECT_EQ(expert_table({2, 4, {250, 250, 250, 250, 400, 300, 11, 289}}, false),
+  EXPECT_EQ(expert_table({2, 4, {250, 250, 250, 250, 400, 300, 11, 289}}, {}, false),
             "share of tokens per expert in %, a fair share is 25\n"
             "layer |     0     1     2     3 | max/mean    cv  entropy  dead\n"
             "    0 |  25.0  25.0  25.0  25.0 |     1.00  0.00    1.000     0\n"
@@ -16,7 +16,7 @@ TEST(ExpertTable, ShowsEachShareAndTheAlarmsBelow) {
 }
 
 TEST(ExpertTable, BarsReachHalfHeightAtAFairShareAndFullHeightAtTwice) {
-  const std::string table = expert_table({1, 4, {500, 250, 0, 250}}, true);
+  const std::string table = expert_table({1, 4, {500, 250, 0, 250}}, {}, true);
   EXPECT_NE(table.find("  50.0█  25.0▄   0.0·  25.0▄"), std::string::npos) << table;
 }
 
@@ -25,17 +25,28 @@ TEST(ExpertTable, ManyExpertsAreSummedUpWithTheExtremesNamed) {
   load.tokens[7] = 100;
   load.tokens[3] = 1900;
   EXPECT_EQ(
-      expert_table(load, false),
+      expert_table(load, {}, false),
       "share of tokens per expert in %, a fair share is 5\n"
       "layer |   min  median   max | max/mean    cv  entropy  dead | lowest, highest as expert:share\n"
       "    0 |  0.50    5.00  9.50 |     1.90  0.28    0.983     0 | 7:0.50 0:5.00 1:5.00 .. 18:5.00 19:5.00 3:9.50\n"
       "layer 0: expert 7 gets 0.5% of tokens, a fair share is 5%: dying");
 }
 
+TEST(ExpertTable, JudgesByTheThresholdsOfTheRun) {
+  const ExpertLoad load{1, 4, {400, 300, 11, 289}};
+  const auto says = [&](const LoadThresholds& thresholds, const char* word) {
+    return expert_table(load, thresholds, false).find(word) != std::string::npos;
+  };
+  EXPECT_TRUE(says({}, "dying"));
+  EXPECT_FALSE(says({.dying_share = 0.04}, "dying"));
+  EXPECT_TRUE(says({.over_subscribed_share = 1.5}, "over-subscribed"));
+  EXPECT_FALSE(says({.least_tokens = 1000}, "dying"));
+}
+
 TEST(ExpertTable, ManyAlarmsEndInACount) {
   ExpertLoad load{1, 16, std::vector<int64_t>(16, 0)};
   load.tokens[0] = 10000;
-  const std::string table = expert_table(load, false);
+  const std::string table = expert_table(load, {}, false);
   EXPECT_NE(table.find("layer 0: expert 8 gets no tokens"), std::string::npos) << table;
   EXPECT_EQ(table.find("layer 0: expert 9 gets"), std::string::npos) << table;
   EXPECT_TRUE(table.ends_with("\nand 8 more experts in trouble")) << table;

@@ -80,6 +80,16 @@ TEST(RunHistory, ReadsEveryFileOfARun) {
   EXPECT_EQ(run.unreadable_lines, 0);
 }
 
+TEST(RunHistory, ExpertsAreInTroubleByTheAlarmsOfTheRunsConfig) {
+  const TempFolder folder;
+  write_file_atomic(folder / "metrics.jsonl", step_line(1, R"(,"expert_tokens":[[100,10,100,100]])"));
+  EXPECT_TRUE(read_run_history(folder.path()).load.troubles().empty());
+  write_file_atomic(folder / "config.json", R"({"alarms": {"dying_share": 0.2}})");
+  EXPECT_EQ(read_run_history(folder.path()).load.troubles().size(), 1u);
+  write_file_atomic(folder / "config.json", R"({"alarms": {"dying_share": 0.2, "least_tokens": 100}})");
+  EXPECT_TRUE(read_run_history(folder.path()).load.troubles().empty());
+}
+
 TEST(RunHistory, BrokenLinesAreCountedAndATornLastOneIsNot) {
   const TempFolder folder;
   write_file_atomic(folder / "metrics.jsonl", step_line(1) + "nonsense\n[1]\n{\"step\":-1}\n{\"step\":\"2\"}\n" +
