@@ -10,6 +10,7 @@
 
 #include "model/feed_forward.h"
 #include "model/moe/moe_layer.h"
+#include "ops/add_to.h"
 #include "ops/attention.h"
 #include "ops/linear.h"
 #include "ops/rms_norm.h"
@@ -27,10 +28,6 @@ HeadOptions head_options(const ModelConfig& config) {
           .head_dim = *config.head_dim,
           .norm_eps = config.rms_norm_eps,
           .layout = config.rope_layout == "interleaved" ? RopeLayout::kInterleaved : RopeLayout::kHalfSplit};
-}
-
-void add_to(at::Tensor& sum, const at::Tensor& term) {
-  if (term.defined()) sum = sum.defined() ? sum + term : term;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "model/causal_lm.h"
 #include "model/count.h"
 #include "model/init.h"
+#include "ops/add_to.h"
 #include "ops/cpu/caching_allocator.h"
 #include "ops/cross_entropy.h"
 #include "ops/flat_norm.h"
@@ -44,10 +45,6 @@ class PhaseClock {
   at::Device device_;
   std::chrono::steady_clock::time_point last_;
 };
-
-void add_to(at::Tensor& sum, const at::Tensor& term) {
-  if (term.defined()) sum = sum.defined() ? sum + term : term;
-}
 
 struct Phases {
   double forward = 0, backward = 0, update = 0;

@@ -12,6 +12,7 @@
 #include <numeric>
 
 #include "model/moe/moe_views.h"
+#include "ops/add_to.h"
 #include "ops/cross_entropy.h"
 #include "ops/flat_norm.h"
 
@@ -157,7 +158,7 @@ at::Tensor RouterProbe::gate_norms() const {
     at::Tensor squares;
     for (const at::Tensor& gate :
          moe_views(config_.model, state_.parameters.layout(), state_.parameters.gradient(), layer).gate) {
-      squares = squares.defined() ? squares + gate.square().sum() : gate.square().sum();
+      add_to(squares, gate.square().sum());
     }
     norms.push_back(squares.sqrt());
   }

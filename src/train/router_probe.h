@@ -17,12 +17,13 @@ class RouterProbe {
 
   /// Keeps the weights of the experts as they are before an update: one copy of them, until measure().
   void keep_weights();
-  /// Of the update since keep_weights(). Leaves where the tokens went in state.probe_experts, for the next measure.
+  /// Of the update since keep_weights(). Leaves where the tokens went in state.probe_experts_lns, for the next measure.
   RouterRecord measure();
 
  private:
-  /// Norms of the gradients of `loss` in the gates, and, relative to the whole model's, their root mean squares.
+  /// Leaves the gradients of `loss` in the gradient buffer. `keep_graph` when another loss of the same pass follows.
   void backward(const at::Tensor& loss, bool keep_graph);
+  /// [layers] fp32: the norm of each gate's gradient in that buffer.
   at::Tensor gate_norms() const;
 
   const RunConfig& config_;

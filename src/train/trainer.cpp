@@ -10,6 +10,7 @@
 #include "interchange/state_dict.h"
 #include "model/count.h"
 #include "model/moe/balance.h"
+#include "ops/add_to.h"
 #include "ops/cross_entropy.h"
 #include "ops/flat_norm.h"
 #include "optim/clip_norm.h"
@@ -24,10 +25,6 @@ namespace {
 
 /// In fp16 a few steps are skipped while the loss scale settles; a model that skips this many in a row is lost.
 constexpr int64_t kMaxSkippedInARow = 20;
-
-void add_to(at::Tensor& sum, const at::Tensor& term) {
-  if (term.defined()) sum = sum.defined() ? sum + term : term;
-}
 
 at::Tensor divided(const at::Tensor& loss, double by) {
   return loss.defined() ? loss / by : loss;
