@@ -31,10 +31,15 @@ const DtypeRow& dtype_row(StorageDtype dtype) {
   return *std::find_if(std::begin(kDtypes), std::end(kDtypes), [&](const DtypeRow& row) { return row.dtype == dtype; });
 }
 
+std::string step_of_index(int64_t index) {
+  return format("[%lld]", static_cast<long long>(index));
+}
+
 std::string step_of_key(const PickleTree& tree, uint32_t key) {
   const PickleValue value(tree, key);
-  if (value.is(PickleKind::kInteger)) return "[" + std::to_string(value.integer()) + "]";
-  return "." + show_key(value.string());
+  if (value.is(PickleKind::kInteger)) return step_of_index(value.integer());
+  std::string step = ".";
+  return step += show_key(value.string());
 }
 
 /// Finds the way from `from` to `to` and writes its steps to `path`. Nesting is bounded by read_pickle().
@@ -47,7 +52,7 @@ bool find_path(const PickleTree& tree, uint32_t from, uint32_t to, std::string& 
   const size_t length = path.size();
   for (size_t i = 0; i < items.size(); i += is_dict ? 2 : 1) {
     if (!find_path(tree, items[is_dict ? i + 1 : i], to, path)) continue;
-    path.insert(length, is_dict ? step_of_key(tree, items[i]) : "[" + std::to_string(i) + "]");
+    path.insert(length, is_dict ? step_of_key(tree, items[i]) : step_of_index(static_cast<int64_t>(i)));
     return true;
   }
   return false;

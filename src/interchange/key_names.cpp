@@ -38,7 +38,8 @@ void replace_piece(std::string& name, std::string_view from, std::string_view to
 }
 
 std::string bounded(std::string_view name) {
-  return "." + std::string(name) + ".";
+  std::string text = ".";
+  return text.append(name) += '.';
 }
 
 std::string unbounded(const std::string& name) {

@@ -107,7 +107,7 @@ void drop_tied_head(NamedTensors& tensors, const std::vector<std::shared_ptr<con
   }
   if (!tied) return;
   tensors.erase(head);
-  notes.push_back("the head is the embedding");
+  notes.emplace_back("the head is the embedding");
 }
 
 std::string description_of(const Weights& weights, const std::string& format_name,
