@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <random>
 
 #include "model/moe/moe_views.h"
 #include "tests/unit/train/tiny_run.h"
@@ -154,9 +155,45 @@ double loss_left_behind(const std::string& method) {
   return mean_loss_of_last(*fallen, 20) - mean_loss_of_last(*well, 20);
 }
 
-TEST(Revival, BringsTheLossBack) {
+TEST(Revival, ByGateRowsBringsTheLossBack) {
   EXPECT_LT(loss_left_behind("reseed"), 0.01);
   EXPECT_LT(loss_left_behind("gate"), 0.01);
+}
+
+/// Random letters: to be learned by heart, which takes the weights of all experts.
+std::vector<std::string> random_texts(size_t count) {
+  std::mt19937 random(7);
+  std::vector<std::string> texts(count, std::string(31, ' '));
+  for (std::string& text : texts) {
+    for (char& letter : text) letter = static_cast<char>('a' + random() % 26);
+  }
+  return texts;
+}
+
+/// The last loss of a run that learns random texts by heart. It may fall at step 50: from then on the router bias sends
+/// every token to two of eight experts.
+double loss_by_heart(const std::string& method, bool falls) {
+  const RunConfig config = tiny_config(
+      faulty({"train.steps=700", "train.stop_after=50", "train.micro_batch=31", "schedule.type=cosine",
+              "optim.learning_rate=0.006", "metrics.router_every=0", "model.num_hidden_layers=1", "model.num_experts=8",
+              "model.n_shared_experts=0", "model.moe_intermediate_size=8", "model.router_hidden_size=0",
+              "model.router_aux_loss_coef=0", "model.balance=bias", "revival.boost=2", "revival.method=" + method}));
+  const TempFolder folder;
+  TinyRun run(folder.path(), config, random_texts(31));
+  run.train();
+  if (falls) {
+    const at::NoGradGuard no_gradients;
+    run.state.parameters.router_state().bias_le.slice(1, 3, 5).add_(2);
+  }
+  run.config.train.stop_after = 0;
+  run.train();
+  return mean_loss_of_last(run, 20);
+}
+
+TEST(Revival, BringsBackALossThatStaysBehindWithoutIt) {
+  const double well = loss_by_heart("none", /*falls=*/false);
+  EXPECT_GT(loss_by_heart("none", /*falls=*/true), well + 0.05);
+  EXPECT_LT(loss_by_heart("bias", /*falls=*/true), well + 0.01);
 }
 
 TEST(Revival, GivesADeadExpertTokensAgain) {
