@@ -25,13 +25,7 @@ int main(int argc, char** argv) {
   app.add_option("run", runs, "Folders of runs")->option_text("RUN ...")->required();
   app.add_option("--out", out, "Where the page goes; default: report.html in the folder of the first run")
       ->option_text("FILE");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(mm::ExitCode::kConfig);
-  }
-
-  return mm::guarded([&] {
+  return mm::run_program(app, argc, argv, [&] {
     if (out.empty()) out = runs.front() + "/report.html";
     mm::write_report(runs, out);
     mm::log_info("report    " + out);

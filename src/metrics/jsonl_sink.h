@@ -11,10 +11,9 @@ namespace mm {
 
 /// One line a record, each with `type` ("step", "router", "alarm", "event", "evaluation", "sample") and `step`.
 ///
-/// `metrics.jsonl` says nothing of time, so that a resumed run and an uninterrupted one write the same bytes. A step
-/// of a MoE model adds `expert_tokens` (one array a layer), `dead` (all layers), and one number a layer in
-/// `max_over_mean`, `cv` and `entropy` (nats), as load_statistics.h defines them. Numbers read back to the same
-/// double; NaN and infinities, which JSON lacks, are null.
+/// `metrics.jsonl` says nothing of time, so that a resumed run and an uninterrupted one write the same bytes.
+/// docs/metrics.md defines every key. Numbers read back to the same double; NaN and infinities, which JSON lacks, are
+/// null.
 class JsonlSink : public MetricSink {
  public:
   /// Continues both files of `run_folder` (which exists) after the records of `resume_step`; 0 starts them anew.

@@ -12,6 +12,7 @@
 
 #include "data/batch_loader.h"
 #include "ops/cross_entropy.h"
+#include "train/host_values.h"
 
 namespace mm {
 
@@ -40,8 +41,7 @@ void LossSums::add(const LossSums& other) {
 }
 
 EvaluationRecord LossSums::record() const {
-  const at::Tensor host = sums_.cpu();
-  const double* values = host.const_data_ptr<double>();
+  const std::vector<double> values = host_values(sums_);
   EvaluationRecord record;
   record.tokens = static_cast<int64_t>(values[1]);
   record.loss = values[0] / values[1];

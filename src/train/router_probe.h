@@ -1,7 +1,7 @@
 // Measures of the routers that cost more than a step may: on the same few sequences every time, behind the update.
 #pragma once
 
-#include <optional>
+#include <vector>
 
 #include "data/batch.h"
 #include "metrics/record.h"
@@ -21,24 +21,27 @@ class RouterProbe {
   RouterRecord measure();
 
  private:
+  /// What an update of an expert is measured by.
+  struct ExpertWeights {
+    at::Tensor gate_up_ep, down_ep;
+  };
+
+  /// One forward pass, and the gate gradients of each loss alone.
+  LayerReports measure_gradients(RouterRecord& record);
+  /// Likeness of the experts, and how far the update moved each.
+  void measure_weights(RouterRecord& record);
+  /// Size of the experts' outputs, and the tokens that changed their expert.
+  void measure_tokens(const LayerReports& reports, RouterRecord& record);
+
   /// Leaves the gradients of `loss` in the gradient buffer. `keep_graph` when another loss of the same pass follows.
   void backward(const at::Tensor& loss, bool keep_graph);
-  /// [layers] fp32: the norm of each gate's gradient in that buffer.
-  at::Tensor gate_norms() const;
+  /// Of each layer: the norm of the gate's gradient in that buffer, without loss scale.
+  std::vector<double> gate_norms() const;
 
   const RunConfig& config_;
   TrainState& state_;
   Batch batch_;
-  std::vector<at::Tensor> kept_;  ///< of each layer: gate_up, down
+  std::vector<ExpertWeights> kept_;  ///< of each layer
 };
-
-/// How many sequences are probed.
-int64_t probe_sequences(const RunConfig& config);
-
-/// TrainState::probe_experts_lns before the first measure; undefined for a dense model.
-at::Tensor unknown_probe_experts(const RunConfig& config, int64_t sequence_length, at::Device device);
-
-/// Where a forward pass over `batch` first gives what is not finite; nothing when all of it is.
-std::optional<NonFinite> find_non_finite(TrainState& state, const Batch& batch);
 
 }  // namespace mm

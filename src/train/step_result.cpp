@@ -9,6 +9,8 @@
 #include <numeric>
 #include <span>
 
+#include "train/host_values.h"
+
 namespace mm {
 namespace {
 
@@ -44,8 +46,8 @@ void StepResult::read_into(StepRecord& record) const {
   for (const at::Tensor& part : {expert_tokens_le, dropped_tokens, router_sums_lqe, router_bias_le}) {
     if (part.defined()) parts.push_back(part.flatten().to(at::kDouble));
   }
-  const at::Tensor host = at::cat(parts).cpu();
-  const double* values = host.const_data_ptr<double>();
+  const std::vector<double> host = host_values(at::cat(parts));
+  const double* values = host.data();
 
   record.tokens = targets;
   record.loss = values[0] / weight;

@@ -11,7 +11,7 @@
 #include "core/hash.h"
 #include "interchange/model_settings.h"
 #include "interchange/rope_rows.h"
-#include "train/router_probe.h"
+#include "train/probe_batch.h"
 
 namespace mm {
 namespace {

@@ -17,6 +17,7 @@
 #include "optim/schedule.h"
 #include "train/evaluate.h"
 #include "train/generate.h"
+#include "train/non_finite.h"
 #include "train/revival.h"
 #include "train/stop_signal.h"
 
@@ -192,7 +193,7 @@ void Trainer::seed_dropout(int64_t micro_step) const {
 }
 
 void Trainer::tell(StepRecord& record) {
-  if (record.skipped && config_.model.is_moe()) record.non_finite = find_non_finite(state_, last_batch_);
+  if (record.skipped && config_.model.is_moe()) record.non_finite = find_non_finite(state_.model, last_batch_);
   const std::vector<EventRecord> alarms = state_.alarms.observe(record);
   if (config_.model.is_moe()) record.verdict = state_.alarms.verdict();
   write(record);

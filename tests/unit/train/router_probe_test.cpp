@@ -8,6 +8,8 @@
 #include "model/moe/moe_views.h"
 #include "ops/cross_entropy.h"
 #include "tests/unit/train/tiny_run.h"
+#include "train/non_finite.h"
+#include "train/probe_batch.h"
 
 namespace mm {
 namespace {
@@ -55,11 +57,7 @@ TEST(RouterProbe, GateGradientsAreThoseOfEachLossAlone) {
   const auto run = one_step(folder.path(), {"model.router_z_loss_coef=0.1", "model.router_aux_loss_coef=1"});
   const RouterRecord& record = run->records->routers.at(0);
 
-  std::vector<int64_t> windows;
-  for (int64_t i = 0; i < probe_sequences(run->config); ++i) {
-    windows.push_back(i * run->data.train.windows() / probe_sequences(run->config));
-  }
-  const Batch batch = run->state.loader.batch_of(windows);
+  const Batch batch = run->state.loader.batch_of(probe_windows(run->config, run->data.train.windows()));
   const HiddenStates states = run->state.model.forward(batch.tokens_bt, true);
   const at::Tensor loss = cross_entropy(run->state.model.logits(states.hidden_nd), batch.targets_bt.flatten()).mean();
   const std::vector<double> of_lm = gate_norms(*run, loss),
@@ -166,14 +164,14 @@ TEST(FindNonFinite, NamesTheFirstLayerAndTheExpert) {
   const TempFolder folder;
   const auto run = one_step(folder.path(), {});
   const Batch batch = run->state.loader.batch_of(std::vector<int64_t>{0, 1});
-  EXPECT_FALSE(find_non_finite(run->state, batch).has_value());
+  EXPECT_FALSE(find_non_finite(run->state.model, batch).has_value());
   weights_of(*run, 1).experts_down[2][7] = std::nanf("");
-  std::optional<NonFinite> found = find_non_finite(run->state, batch);
+  std::optional<NonFinite> found = find_non_finite(run->state.model, batch);
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->layer, 1);
   EXPECT_EQ(found->expert, 2);
   weights_of(*run, 0).gate_rows()[3][0] = std::nanf("");
-  found = find_non_finite(run->state, batch);
+  found = find_non_finite(run->state.model, batch);
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->layer, 0);
   EXPECT_FALSE(found->expert.has_value());

@@ -1,0 +1,15 @@
+// Where a step that was not finite went wrong.
+#pragma once
+
+#include <optional>
+
+#include "data/batch.h"
+#include "metrics/record.h"
+#include "model/causal_lm.h"
+
+namespace mm {
+
+/// Where a forward pass of a MoE model over `batch` first gives what is not finite; nothing when all of it is.
+std::optional<NonFinite> find_non_finite(CausalLm& model, const Batch& batch);
+
+}  // namespace mm
