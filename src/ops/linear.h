@@ -1,4 +1,4 @@
-// Matrix products with a weight. Axes: n rows, i input features, o output features, e experts.
+// Matrix products with a weight. Axes: n rows, i input features, o output features.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,15 +11,7 @@ namespace mm {
 /// temporary of the weight's size); otherwise the gradient is returned to autograd.
 at::Tensor linear(const at::Tensor& x_ni, const at::Tensor& weight_oi);
 
-/// Rows of expert e are rows [ends[e-1], ends[e]) of x and are multiplied with weight e: y[r] = x[r] W[e(r)]^T.
-///   x_ri [rows, in] sorted by expert, weight_eoi [experts, out, in], ends_e [experts] int32 on x's device, the last
-///   one equal to rows; returns [rows, out].
-/// An expert without rows gets a gradient of exactly zero. Gradients go where `linear` puts them.
-at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e);
-
-namespace reference {
-/// The definition: one product per expert on slices of plain ATen tensors.
-at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e);
-}  // namespace reference
+/// grad += dy^T x, in place: the gradient of such a weight. `grad_oi` may have another dtype than the other two.
+void add_weight_gradient(at::Tensor& grad_oi, const at::Tensor& dy_no, const at::Tensor& x_ni);
 
 }  // namespace mm

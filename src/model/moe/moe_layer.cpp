@@ -11,6 +11,7 @@
 #include "model/moe/router_bias.h"
 #include "model/moe/statistics.h"
 #include "ops/dispatch.h"
+#include "ops/grouped_linear.h"
 #include "ops/linear.h"
 #include "ops/swiglu.h"
 

@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <exception>
 
 namespace mm::cpu {
 
@@ -15,6 +16,20 @@ void parallel_ranges(int64_t count, int64_t ranges, const std::function<void(int
     const int64_t part = omp_get_thread_num();
     if (part < parts) body(count * part / parts, count * (part + 1) / parts);
   }
+}
+
+void parallel_tasks(int64_t count, const std::function<void(int64_t)>& body) {
+  std::exception_ptr failure;
+#pragma omp parallel for schedule(dynamic, 1)
+  for (int64_t task = 0; task < count; ++task) {
+    try {
+      body(task);
+    } catch (...) {
+#pragma omp critical
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace mm::cpu

@@ -6,6 +6,7 @@
 #include "ops/cross_entropy.h"
 #include "ops/dispatch.h"
 #include "ops/flat_norm.h"
+#include "ops/grouped_linear.h"
 #include "ops/linear.h"
 #include "ops/rms_norm.h"
 #include "ops/rotary.h"

@@ -36,47 +36,6 @@ TEST(Linear, WithoutAWeightGradientStillSendsTheInputItsOwn) {
   expect_close({x.grad()}, {weight.sum(0).expand({9, 6})}, kTolerance);
 }
 
-/// Rows of four experts; the second and the last have none.
-const at::Tensor& ends_with_idle_experts() {
-  static const at::Tensor ends = at::tensor({3, 3, 24, 24}, at::kInt);
-  return ends;
-}
-
-TEST(GroupedLinear, EqualsItsDefinitionWithIdleExperts) {
-  const at::Tensor& ends = ends_with_idle_experts();
-  expect_equals_definition([&](const Tensors& x) { return Tensors{grouped_linear(x[0], x[1], ends)}; },
-                           [&](const Tensors& x) { return Tensors{reference::grouped_linear(x[0], x[1], ends)}; },
-                           {random_tensor({24, 17}, 7), random_tensor({4, 11, 17}, 8)}, kTolerance);
-}
-
-TEST(GroupedLinear, TakesBatchesWithoutAnyRow) {
-  const at::Tensor ends = at::zeros({2}, at::kInt);
-  const Tensors results =
-      forward_and_backward([&](const Tensors& x) { return Tensors{grouped_linear(x[0], x[1], ends)}; },
-                           {at::zeros({0, 8}), random_tensor({2, 5, 8}, 9)});
-  EXPECT_EQ(results[0].sizes(), at::IntArrayRef({0, 5}));
-  EXPECT_EQ(results[2].abs().max().item<float>(), 0.0f);
-}
-
-TEST(GroupedLinear, AddsInPlaceAndLeavesTheGradientOfAnIdleExpertUntouched) {
-  at::Tensor weight = random_tensor({4, 5, 8}, 10).set_requires_grad(true);
-  at::Tensor gradient = at::zeros({4, 5, 8});
-  weight.mutable_grad() = gradient;
-  grouped_linear(random_tensor({24, 8}, 11), weight, ends_with_idle_experts()).square().sum().backward();
-  EXPECT_EQ(weight.grad().data_ptr(), gradient.data_ptr());
-  for (int64_t expert = 0; expert < 4; ++expert) {
-    const bool idle = expert % 2 == 1;
-    EXPECT_EQ(gradient[expert].abs().max().item<float>() == 0.0f, idle) << expert;
-  }
-}
-
-TEST(GroupedLinear, HandsAnIdleExpertAGradientOfExactlyZero) {
-  at::Tensor weight = random_tensor({4, 5, 8}, 12).set_requires_grad(true);
-  grouped_linear(random_tensor({24, 8}, 13), weight, ends_with_idle_experts()).sum().backward();
-  EXPECT_EQ(weight.grad()[1].abs().max().item<float>(), 0.0f);
-  EXPECT_EQ(weight.grad()[3].abs().max().item<float>(), 0.0f);
-}
-
 TEST(Linear, OfSixteenBitWeightsAddsToAnFp32Gradient) {
   const at::Tensor x = random_tensor({16, 8}, 14).to(at::kBFloat16);
   at::Tensor weight = random_tensor({4, 8}, 15).to(at::kBFloat16).set_requires_grad(true);

@@ -2,8 +2,11 @@
 #include "ops/cpu/rows.h"
 
 #include <atomic>
+#include <chrono>
+#include <map>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <thread>
 
 #include "compare.h"
@@ -60,6 +63,38 @@ TEST_F(Rows, AreSummedInOneOrderWhateverTheThreads) {
   at::set_num_threads(1);
   EXPECT_TRUE(at::equal(with_two, column_sums()));
   expect_close({with_two}, {x.to(at::kDouble).sum(0).to(at::kFloat)}, 1e-6);
+}
+
+TEST_F(Rows, OfUnevenTasksAreTakenByTheThreadThatIsFree) {
+  std::mutex mutex;
+  std::map<std::thread::id, std::vector<int64_t>> taken;
+  std::atomic<int64_t> done = 0;
+  using clock = std::chrono::steady_clock;
+  const clock::time_point deadline = clock::now() + std::chrono::seconds(20);
+  parallel_tasks(9, [&](int64_t task) {
+    {
+      const std::lock_guard lock(mutex);
+      taken[std::this_thread::get_id()].push_back(task);
+    }
+    // The first task ends when all others have, so one thread must take those.
+    while (task == 0 && done < 8 && clock::now() < deadline) std::this_thread::yield();
+    ++done;
+  });
+  EXPECT_EQ(done, 9);
+  ASSERT_EQ(taken.size(), 2u);
+  for (const auto& [thread, tasks] : taken) EXPECT_TRUE(tasks.size() == 1 || tasks.size() == 8);
+}
+
+TEST_F(Rows, WhoseTaskFailsTellItWhenAllHaveEnded) {
+  std::atomic<int> ended = 0;
+  const auto run = [&] {
+    parallel_tasks(5, [&](int64_t task) {
+      ++ended;
+      if (task == 1) throw std::runtime_error("task 1");
+    });
+  };
+  EXPECT_THROW(run(), std::runtime_error);
+  EXPECT_EQ(ended, 5);
 }
 
 }  // namespace

@@ -1,0 +1,144 @@
+// One product per expert. On the CPU threads share the experts' rows: a single expert's product is too small to be cut
+// by MKL without loss, and every cut makes all threads wait for each other.
+#include "ops/grouped_linear.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_grouped_mm.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "ops/cpu/parallel.h"
+#include "ops/linear.h"
+
+namespace mm {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// What a thread multiplies at a time: rows, and output features of a weight whose gradient it adds to. Large enough
+/// for the product to run at full speed, small enough for all threads to end together.
+constexpr int64_t kBlockRows = 256, kBlockFeatures = 128;
+
+/// Rows of one expert.
+struct RowBlock {
+  int64_t expert, begin, rows;
+  at::Tensor of(const at::Tensor& x_ri) const { return x_ri.narrow(0, begin, rows); }
+};
+
+/// All rows, at most `most_rows` in a block.
+std::vector<RowBlock> row_blocks(const at::Tensor& ends_e, int64_t most_rows) {
+  std::vector<RowBlock> blocks;
+  const int32_t* ends = ends_e.const_data_ptr<int32_t>();
+  int64_t begin = 0;
+  for (int64_t expert = 0; expert < ends_e.size(0); ++expert) {
+    for (; begin < ends[expert]; begin += blocks.back().rows) {
+      blocks.push_back({expert, begin, std::min<int64_t>(ends[expert] - begin, most_rows)});
+    }
+  }
+  return blocks;
+}
+
+/// All rows, a block for each expert that has some.
+std::vector<RowBlock> expert_rows(const at::Tensor& ends_e) {
+  return row_blocks(ends_e, std::numeric_limits<int64_t>::max());
+}
+
+/// Calls product(task) for every task: one alone has all threads to itself, of several each has one.
+template <class Product>
+void for_products(int64_t tasks, const Product& product) {
+  if (tasks == 1) return product(0);
+  cpu::parallel_tasks(tasks, [&](int64_t task) {
+    const at::NoGradGuard no_gradients;  // a setting of each thread
+    product(task);
+  });
+}
+
+/// Calls multiply(block) for all rows.
+template <class Multiply>
+void for_row_blocks(const at::Tensor& ends_e, const Multiply& multiply) {
+  std::vector<RowBlock> blocks = expert_rows(ends_e);
+  if (blocks.size() > 1) blocks = row_blocks(ends_e, kBlockRows);
+  for_products(std::ssize(blocks), [&](int64_t task) { multiply(blocks[static_cast<size_t>(task)]); });
+}
+
+void add_weight_gradients(const at::Tensor& grad_eoi, const at::Tensor& dy_ro, const at::Tensor& x_ri,
+                          const at::Tensor& ends_e) {
+  const std::vector<RowBlock> experts = expert_rows(ends_e);
+  const int64_t features = grad_eoi.size(1);
+  const int64_t parts = experts.size() == 1 ? 1 : (features + kBlockFeatures - 1) / kBlockFeatures;
+  for_products(std::ssize(experts) * parts, [&](int64_t task) {
+    const RowBlock& rows = experts[static_cast<size_t>(task / parts)];
+    const int64_t part = task % parts, begin = features * part / parts, end = features * (part + 1) / parts;
+    at::Tensor grad_oi = grad_eoi.select(0, rows.expert).slice(0, begin, end);
+    add_weight_gradient(grad_oi, rows.of(dy_ro).slice(1, begin, end), rows.of(x_ri));
+  });
+}
+
+/// Works on slices: no copy of rows or weights. Reads `ends_e` on the host.
+struct GroupedLinearCpu : torch::autograd::Function<GroupedLinearCpu> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_ri, const at::Tensor& weight_eoi,
+                            const at::Tensor& ends_e) {
+    context->save_for_backward({x_ri, weight_eoi, ends_e});
+    const at::Tensor y_ro = at::empty({x_ri.size(0), weight_eoi.size(1)}, x_ri.options());
+    for_row_blocks(ends_e, [&](const RowBlock& block) {
+      at::Tensor out = block.of(y_ro);
+      at::mm_out(out, block.of(x_ri), weight_eoi.select(0, block.expert).t());
+    });
+    return y_ro;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor& x_ri = saved[0];
+    const at::Tensor& weight_eoi = saved[1];
+    const at::Tensor& ends_e = saved[2];
+    const at::Tensor dy_ro = gradients[0].contiguous();
+    at::Tensor dx_ri, dw_eoi;
+    if (context->needs_input_grad(0)) {
+      dx_ri = at::empty_like(x_ri);
+      for_row_blocks(ends_e, [&](const RowBlock& block) {
+        at::Tensor out = block.of(dx_ri);
+        at::mm_out(out, block.of(dy_ro), weight_eoi.select(0, block.expert));
+      });
+    }
+    if (context->needs_input_grad(1)) {
+      if (!weight_eoi.grad().defined()) dw_eoi = at::zeros_like(weight_eoi);
+      add_weight_gradients(dw_eoi.defined() ? dw_eoi : weight_eoi.grad(), dy_ro, x_ri, ends_e);
+    }
+    return {dx_ri, dw_eoi, at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
+  if (x_ri.is_cpu()) return GroupedLinearCpu::apply(x_ri, weight_eoi, ends_e);
+  return at::_grouped_mm(x_ri, weight_eoi.transpose(1, 2), ends_e);
+}
+
+namespace reference {
+
+at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
+  const at::Tensor host_ends = ends_e.cpu();
+  std::vector<at::Tensor> outputs;
+  int64_t begin = 0;
+  for (int64_t expert = 0; expert < weight_eoi.size(0); ++expert) {
+    const int64_t end = host_ends.const_data_ptr<int32_t>()[expert];
+    outputs.push_back(at::linear(x_ri.slice(0, begin, end), weight_eoi.select(0, expert)));
+    begin = end;
+  }
+  return at::cat(outputs);
+}
+
+}  // namespace reference
+}  // namespace mm

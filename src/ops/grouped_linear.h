@@ -1,0 +1,20 @@
+// Matrix products of rows with the weight of their expert. Axes: r rows, i input features, o output features, e
+// experts.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace mm {
+
+/// Rows of expert e are rows [ends[e-1], ends[e]) of x and are multiplied with weight e: y[r] = x[r] W[e(r)]^T.
+///   x_ri [rows, in] sorted by expert, weight_eoi [experts, out, in], ends_e [experts] int32 on x's device, the last
+///   one equal to rows; returns [rows, out].
+/// An expert without rows gets a gradient of exactly zero. Gradients go where `linear` puts them.
+at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e);
+
+namespace reference {
+/// The definition: one product per expert on slices of plain ATen tensors.
+at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e);
+}  // namespace reference
+
+}  // namespace mm
