@@ -1,8 +1,8 @@
 // convert: weights from any format that we read to any that can hold them.
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <filesystem>
 
+#include "app/command_line.h"
 #include "app/guard.h"
 #include "app/opened_model.h"
 #include "core/log.h"
@@ -33,22 +33,19 @@ struct ConvertOptions {
   std::vector<std::string> upcycle;  // "experts=4", ...
 };
 
-void add_options(CLI::App& app, ConvertOptions& options) {
-  app.add_option("input", options.input.from, "What --init of the other programs takes")->required();
-  app.add_option("output", options.output, "A .pth, a .safetensors, or a folder for hf")->required();
-  app.add_option("--to", options.to,
-                 "g1, g2, g3, g4, safetensors or hf; default: by the output's name, a .pth as the newest generation "
-                 "that can hold the model")
-      ->option_text("FORMAT");
-  app.add_option("--dtype", options.dtype, "keep, fp32, fp16 or bf16")->capture_default_str();
-  app.add_option("--tokenizer", options.tokenizer,
-                 "tokenizer.json that goes into an hf folder; default: that of the input")
-      ->option_text("PATH");
-  app.add_option("--upcycle", options.upcycle,
-                 "Make a mixture of experts from a dense model: experts=N[,top_k=2][,noise=0][,seed=42]")
-      ->option_text("experts=N,...")
-      ->delimiter(',');
-  mm::add_weights_options(app, options.input);
+void add_options(mm::CommandLine& line, ConvertOptions& options) {
+  line.option("input", options.input.from, "What --init of the other programs takes").required();
+  line.option("output", options.output, "A .pth, a .safetensors, or a folder for hf").required();
+  line.option("--to FORMAT", options.to,
+              "g1, g2, g3, g4, safetensors or hf; default: by the output's name, a .pth as the newest generation that "
+              "can hold the model");
+  line.option("--dtype", options.dtype, "keep, fp32, fp16 or bf16").shows_default();
+  line.option("--tokenizer PATH", options.tokenizer,
+              "tokenizer.json that goes into an hf folder; default: that of the input");
+  line.option("--upcycle experts=N,...", options.upcycle,
+              "Make a mixture of experts from a dense model: experts=N[,top_k=2][,noise=0][,seed=42]")
+      .split_at(',');
+  mm::add_weights_options(line, options.input);
 }
 
 [[noreturn]] void refuse(const std::string& where, const std::string& got, const std::string& want) {
@@ -147,11 +144,11 @@ void convert(const ConvertOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Converts weights between MiniMind's generations, safetensors and Hugging Face, without loss.");
-  app.footer(kFooter);
+  mm::CommandLine line("Converts weights between MiniMind's generations, safetensors and Hugging Face, without loss.",
+                       kFooter);
   ConvertOptions options;
-  add_options(app, options);
-  return mm::run_program(app, argc, argv, [&] {
+  add_options(line, options);
+  return mm::run_program(line, argc, argv, [&] {
     convert(options);
     return mm::ExitCode::kFinished;
   });

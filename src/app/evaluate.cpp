@@ -1,18 +1,18 @@
 // evaluate: loss, perplexity and bits per byte of a model on text, and which expert does what; or its answers to given
 // tokens.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <optional>
 
+#include "app/command_line.h"
 #include "app/guard.h"
 #include "app/opened_model.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "metrics/domain_table.h"
-#include "metrics/report/report_page.h"
-#include "train/domain_evaluation.h"
-#include "train/inspect.h"
+#include "eval/domain_evaluation.h"
+#include "eval/inspect.h"
+#include "view/domain_table.h"
+#include "view/report/report_page.h"
 
 namespace {
 
@@ -42,32 +42,26 @@ struct EvaluateOptions {
   std::string tokens, logits;
 };
 
-void add_options(CLI::App& app, EvaluateOptions& options) {
-  mm::add_model_options(app, options.model);
-  CLI::Option* data =
-      app.add_option("--data", options.data, "JSONL files with a \"text\" in each line, each with a label")
-          ->option_text("[NAME=]FILE ...");
-  app.add_flag("--held-out", options.held_out, "What the run validates on: data.validation, or what it holds out")
-      ->excludes(data);
-  app.add_option("--cache", options.cache, "Folder for the token files; default: beside the text")
-      ->option_text("FOLDER");
-  app.add_option("--sequence-length", options.sequence_length, "Tokens of context; default: that of the run, or 512")
-      ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--max-tokens", options.evaluation.max_tokens,
-                 "Tokens of each domain, taken evenly from the whole; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  app.add_option("--micro-batch", options.evaluation.micro_batch, "Sequences in one forward pass")
-      ->check(CLI::Range(1, 1 << 16))
-      ->capture_default_str();
-  app.add_option("--json", options.json, "Also writes all of it to this file")->option_text("FILE");
-  app.add_flag("--report", options.report, "Also writes all of it to domains.json of the run, and its report anew");
-  CLI::Option* tokens =
-      app.add_option("--tokens", options.tokens, "Token ids to run the model over")->option_text("IN");
-  CLI::Option* logits =
-      app.add_option("--logits", options.logits, "Where its losses and logits go")->option_text("OUT");
-  tokens->needs(logits);
-  logits->needs(tokens);
+void add_options(mm::CommandLine& line, EvaluateOptions& options) {
+  mm::add_model_options(line, options.model);
+  line.option("--data [NAME=]FILE ...", options.data, "JSONL files with a \"text\" in each line, each with a label");
+  line.flag("--held-out", options.held_out, "What the run validates on: data.validation, or what it holds out")
+      .excludes("--data");
+  line.option("--cache FOLDER", options.cache, "Folder for the token files; default: beside the text");
+  line.option("--sequence-length", options.sequence_length, "Tokens of context; default: that of the run, or 512")
+      .range(1, 1 << 20);
+  line.option("--max-tokens", options.evaluation.max_tokens,
+              "Tokens of each domain, taken evenly from the whole; 0: all")
+      .not_negative()
+      .shows_default();
+  line.option("--micro-batch", options.evaluation.micro_batch, "Sequences in one forward pass")
+      .range(1, 1 << 16)
+      .shows_default();
+  line.option("--json FILE", options.json, "Also writes all of it to this file");
+  line.flag("--report", options.report, "Also writes all of it to domains.json of the run, and its report anew");
+  line.option("--tokens IN", options.tokens, "Token ids to run the model over");
+  line.option("--logits OUT", options.logits, "Where its losses and logits go");
+  line.together("--tokens", "--logits");
 }
 
 void check_options(const EvaluateOptions& options) {
@@ -170,7 +164,10 @@ void evaluate_text(mm::OpenedModel& opened, const EvaluateOptions& options) {
   report.weights = fs::proximate(opened.weights.file.path).string();  // names the step that `best` stands for
   report.text = text.words;
   mm::log_info(mm::domain_loss_table(report));
-  if (report.domains.size() > 1 && !report.layers.empty()) mm::log_info("\n" + mm::domain_expert_table(report));
+  if (report.domains.size() > 1 && !report.layers.empty()) {
+    mm::log_info("");
+    mm::log_info(mm::domain_expert_table(report));
+  }
 
   if (!options.json.empty()) mm::write_file_atomic(options.json, mm::domain_report_json(report));
   if (!options.report) return;
@@ -182,11 +179,11 @@ void evaluate_text(mm::OpenedModel& opened, const EvaluateOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Tells how well a model predicts text, whatever file its weights come in, and which expert does what.");
-  app.footer(kFooter);
+  mm::CommandLine line(
+      "Tells how well a model predicts text, whatever file its weights come in, and which expert does what.", kFooter);
   EvaluateOptions options;
-  add_options(app, options);
-  return mm::run_program(app, argc, argv, [&] {
+  add_options(line, options);
+  return mm::run_program(line, argc, argv, [&] {
     check_options(options);
     mm::OpenedModel opened(options.model);
     mm::log_info("weights   " + opened.weights.file.path + " (" + opened.weights.description + ")");

@@ -1,10 +1,11 @@
 // generate: text from a model.
-#include <CLI/CLI.hpp>
+#include <string>
 
+#include "app/command_line.h"
 #include "app/guard.h"
 #include "app/opened_model.h"
 #include "core/log.h"
-#include "train/generate.h"
+#include "eval/generate.h"
 
 namespace {
 
@@ -16,28 +17,27 @@ examples:
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Continues a prompt with a model, whatever file its weights come in.");
-  app.footer(kFooter);
+  mm::CommandLine line("Continues a prompt with a model, whatever file its weights come in.", kFooter);
   mm::ModelOptions model;
   std::string prompt;
   mm::GenerationOptions options;
   options.max_new_tokens = 128;
   options.context = 0;
-  mm::add_model_options(app, model);
-  app.add_option("--prompt", prompt, "Text to continue; empty: from nothing")->option_text("TEXT");
-  app.add_option("--max-new-tokens", options.max_new_tokens, "Length of the continuation")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--temperature", options.temperature, "0: the likeliest token every time")
-      ->check(CLI::Range(0.0, 10.0))
-      ->capture_default_str();
-  app.add_option("--top-p", options.top_p, "Draw among the likeliest tokens of this joint probability")
-      ->check(CLI::Range(0.01, 1.0))
-      ->capture_default_str();
-  app.add_option("--seed", options.seed, "The same seed gives the same text")->capture_default_str();
-  app.add_option("--context", options.context, "Tokens that the model sees; default: as the run was trained, or 512")
-      ->check(CLI::Range(1, 1 << 20));
-  return mm::run_program(app, argc, argv, [&] {
+  mm::add_model_options(line, model);
+  line.option("--prompt TEXT", prompt, "Text to continue; empty: from nothing");
+  line.option("--max-new-tokens", options.max_new_tokens, "Length of the continuation")
+      .range(1, 1 << 20)
+      .shows_default();
+  line.option("--temperature", options.temperature, "0: the likeliest token every time")
+      .range(0.0, 10.0)
+      .shows_default();
+  line.option("--top-p", options.top_p, "Draw among the likeliest tokens of this joint probability")
+      .range(0.01, 1.0)
+      .shows_default();
+  line.option("--seed", options.seed, "The same seed gives the same text").shows_default();
+  line.option("--context", options.context, "Tokens that the model sees; default: as the run was trained, or 512")
+      .range(1, 1 << 20);
+  return mm::run_program(line, argc, argv, [&] {
     mm::OpenedModel opened(model);
     const auto tokenizer = opened.open_tokenizer();
     const int64_t trained_length = opened.weights.sequence_length > 0 ? opened.weights.sequence_length : 512;

@@ -5,6 +5,7 @@
 
 #include <new>
 
+#include "app/command_line.h"
 #include "core/log.h"
 
 namespace mm {
@@ -36,12 +37,8 @@ int guarded(const std::function<ExitCode()>& body) {
   }
 }
 
-int run_program(CLI::App& app, int argc, char** argv, const std::function<ExitCode()>& body) {
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kConfig);
-  }
+int run_program(CommandLine& line, int argc, char** argv, const std::function<ExitCode()>& body) {
+  if (const auto code = line.read(argc, argv)) return static_cast<int>(*code);
   return guarded(body);
 }
 

@@ -1,19 +1,20 @@
 // The one place where errors end: every program's main runs inside it.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 
 #include "core/error.h"
 
 namespace mm {
 
+class CommandLine;
+
 /// Runs `body` and returns the exit code, after printing what went wrong in a form made for people: no stack trace for
 /// what a user can cause.
 int guarded(const std::function<ExitCode()>& body);
 
-/// A whole main: reads the command line, then runs `body` as guarded() does. --help and --version end with 0, wrong usage
-/// with kConfig.
-int run_program(CLI::App& app, int argc, char** argv, const std::function<ExitCode()>& body);
+/// A whole main: reads the command line, then runs `body` as guarded() does. --help and --version end with 0, wrong
+/// usage with kConfig.
+int run_program(CommandLine& line, int argc, char** argv, const std::function<ExitCode()>& body);
 
 }  // namespace mm

@@ -1,6 +1,7 @@
 // Device first: it decides how memory is allocated.
 #include "app/opened_model.h"
 
+#include "app/command_line.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -17,30 +18,23 @@ RunSection run_section(const std::string& device) {
 
 }  // namespace
 
-void add_weights_options(CLI::App& app, ModelOptions& options) {
-  app.add_option("--generation", options.generation,
-                 "MiniMind generation of a .pth: g0, g1, g2, g3 (or g3a, g3b, g3c), g4; auto: recognised")
-      ->option_text("NAME")
-      ->capture_default_str();
-  app.add_option("--set", options.settings,
-                 "model.key=value for what a file cannot tell: num_attention_heads, rope_theta, ...; may be repeated")
-      ->option_text("KEY=VALUE")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+void add_weights_options(CommandLine& line, ModelOptions& options) {
+  line.option("--generation NAME", options.generation,
+              "MiniMind generation of a .pth: g0, g1, g2, g3 (or g3a, g3b, g3c), g4; auto: recognised");
+  line.option("--set KEY=VALUE", options.settings,
+              "model.key=value for what a file cannot tell: num_attention_heads, rope_theta, ...; may be repeated")
+      .one_at_a_time();
 }
 
-void add_model_options(CLI::App& app, ModelOptions& options) {
-  app.add_option("--init,--run", options.from,
-                 "A MiniMind .pth of any generation, a .safetensors file, a Hugging Face folder, a run below output/ "
-                 "(its best checkpoint, else its newest) or one checkpoint")
-      ->option_text("PATH")
-      ->required();
-  add_weights_options(app, options);
-  app.add_option("--tokenizer", options.tokenizer,
-                 "A tokenizer.json or a sentencepiece .model; default: that of the run or folder")
-      ->option_text("PATH");
-  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+void add_model_options(CommandLine& line, ModelOptions& options) {
+  line.option("--init,--run PATH", options.from,
+              "A MiniMind .pth of any generation, a .safetensors file, a Hugging Face folder, a run below output/ (its "
+              "best checkpoint, else its newest) or one checkpoint")
+      .required();
+  add_weights_options(line, options);
+  line.option("--tokenizer PATH", options.tokenizer,
+              "A tokenizer.json or a sentencepiece .model; default: that of the run or folder");
+  line.option("--device", options.device, "auto, cpu, cuda or cuda:N").shows_default();
 }
 
 Weights open_named_weights(const ModelOptions& options, const std::string& option) {

@@ -1,17 +1,18 @@
 // What the programs that read a model share: their options, and the model opened.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "engine/device.h"
 #include "interchange/weights.h"
 #include "model/causal_lm.h"
 #include "tokenizer/tokenizer.h"
-#include "train/device.h"
 
 namespace mm {
+
+class CommandLine;
 
 struct ModelOptions {
   std::string from;
@@ -22,10 +23,10 @@ struct ModelOptions {
 };
 
 /// --generation and --set: what a file cannot tell of its model.
-void add_weights_options(CLI::App& app, ModelOptions& options);
+void add_weights_options(CommandLine& line, ModelOptions& options);
 
 /// --init (or --run), --tokenizer and --device besides.
-void add_model_options(CLI::App& app, ModelOptions& options);
+void add_model_options(CommandLine& line, ModelOptions& options);
 
 /// Opens the weights that an option names, as the generation that the options name or point to.
 Weights open_named_weights(const ModelOptions& options, const std::string& option);

@@ -1,18 +1,18 @@
 // pretrain: trains the model that a JSON config describes, or says what that would take.
-#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
 
+#include "app/command_line.h"
 #include "app/guard.h"
-#include "core/json_tree.h"
+#include "core/json/json_text.h"
 #include "core/log.h"
 #include "core/terminal.h"
 #include "core/text.h"
-#include "train/bench.h"
-#include "train/forecast.h"
-#include "train/run.h"
+#include "recipe/forecast.h"
+#include "run/bench.h"
+#include "run/run.h"
 
 namespace {
-
-constexpr const char* kVersion = "minimind.cpp " MM_VERSION;
 
 constexpr const char* kFooter = R"(
 examples:
@@ -28,34 +28,25 @@ exit codes: 0 finished, 2 usage or config, 3 data or tokenizer, 4 checkpoint, 5 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Pretrains dense and mixture-of-experts language models from a JSON config.");
-  app.footer(kFooter);
+  mm::CommandLine line("Pretrains dense and mixture-of-experts language models from a JSON config.", kFooter);
   std::string config_path, device, init;
   std::vector<std::string> overrides;
   bool check = false, describe = false, from_scratch = false, watch = false;
   int64_t bench_steps = 0;
-  app.add_option("--config", config_path, "JSON config; configs/ has presets")->option_text("FILE");
-  app.add_option("--set", overrides, "Change one setting; may be repeated")
-      ->option_text("KEY=VALUE")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
-  app.add_option("--device", device, "Short for --set run.device=...: auto, cpu, cuda or cuda:N")
-      ->option_text("DEVICE");
-  app.add_option("--init", init,
-                 "Short for --set init.from=...: a MiniMind .pth, a .safetensors file, a Hugging Face folder or a run")
-      ->option_text("PATH");
-  app.add_flag("--from-scratch", from_scratch, "Short for --set init.from=\"\": random first weights")
-      ->excludes("--init");
-  app.add_flag("--check", check, "Check the config and print sizes, FLOPs, memory and disk; touch no data");
-  app.add_flag("--describe", describe, "Print every setting with its type, range, default and meaning");
-  app.add_option("--bench", bench_steps, "Time that many steps on made-up tokens (default 5) against the GEMM rate")
-      ->option_text("[STEPS]")
-      ->expected(0, 1)
-      ->default_str("5");
-  app.add_flag("--watch", watch, "Draw the load of every expert on the terminal while it trains, as a live heat map");
-  app.set_version_flag("--version", kVersion);
-  return mm::run_program(app, argc, argv, [&]() -> mm::ExitCode {
+  line.option("--config FILE", config_path, "JSON config; configs/ has presets");
+  line.option("--set KEY=VALUE", overrides, "Change one setting; may be repeated").one_at_a_time();
+  line.option("--device DEVICE", device, "Short for --set run.device=...: auto, cpu, cuda or cuda:N");
+  line.option("--init PATH", init,
+              "Short for --set init.from=...: a MiniMind .pth, a .safetensors file, a Hugging Face folder or a run");
+  line.flag("--from-scratch", from_scratch, "Short for --set init.from=\"\": random first weights").excludes("--init");
+  line.flag("--check", check, "Check the config and print sizes, FLOPs, memory and disk; touch no data");
+  line.flag("--describe", describe, "Print every setting with its type, range, default and meaning");
+  line.option("--bench [STEPS]", bench_steps,
+              "Time that many steps on made-up tokens (default 5) against the GEMM rate")
+      .or_alone("5");
+  line.flag("--watch", watch, "Draw the load of every expert on the terminal while it trains, as a live heat map");
+  line.version("minimind.cpp " MM_VERSION);
+  return mm::run_program(line, argc, argv, [&]() -> mm::ExitCode {
     if (describe) {
       mm::RunConfig defaults;
       mm::log_info(mm::describe_config([&](mm::Fields& fields) { defaults.visit(fields); }));

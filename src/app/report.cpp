@@ -1,9 +1,11 @@
 // report: runs as one HTML page: curves, expert heat maps, alarms, samples, configs.
-#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
 
+#include "app/command_line.h"
 #include "app/guard.h"
 #include "core/log.h"
-#include "metrics/report/report_page.h"
+#include "view/report/report_page.h"
 
 namespace {
 
@@ -18,14 +20,12 @@ Training itself writes output/<run>/report.html every metrics.report_every minut
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Shows one run, or several side by side, as one HTML page.");
-  app.footer(kFooter);
+  mm::CommandLine line("Shows one run, or several side by side, as one HTML page.", kFooter);
   std::vector<std::string> runs;
   std::string out;
-  app.add_option("run", runs, "Folders of runs")->option_text("RUN ...")->required();
-  app.add_option("--out", out, "Where the page goes; default: report.html in the folder of the first run")
-      ->option_text("FILE");
-  return mm::run_program(app, argc, argv, [&] {
+  line.option("run RUN ...", runs, "Folders of runs").required();
+  line.option("--out FILE", out, "Where the page goes; default: report.html in the folder of the first run");
+  return mm::run_program(line, argc, argv, [&] {
     if (out.empty()) out = runs.front() + "/report.html";
     mm::write_report(runs, out);
     mm::log_info("report    " + out);

@@ -1,16 +1,20 @@
 // three_domains: the smallest mixture of experts in which one can watch a router learn. A lesson; read it from top to
 // bottom: words, model, training, what came out, the program. The texts are in three_domains/texts.cpp.
 // Axes: n texts, w words, d features, i width of an expert, e experts, c domains.
-#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/one_hot.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
 
+#include "app/command_line.h"
 #include "app/guard.h"
 #include "app/three_domains/heat_map.h"
 #include "app/three_domains/texts.h"
@@ -377,23 +381,14 @@ examples:
 }  // namespace mm
 
 int main(int argc, char** argv) {
-  CLI::App app(
-      "Trains a small mixture of experts on medical, finance and manufacturing texts and shows who reads what.");
-  app.footer(mm::kFooter);
+  mm::CommandLine line(
+      "Trains a small mixture of experts on medical, finance and manufacturing texts and shows who reads what.",
+      mm::kFooter);
   mm::Settings settings;
-  app.add_option("--experts", settings.experts, "Experts to choose from")
-      ->check(CLI::Range(3, 16))
-      ->capture_default_str();
-  app.add_option("--top-k", settings.top_k, "Experts that the sparse gate sends a text to")
-      ->check(CLI::Range(1, 15))
-      ->capture_default_str();
-  app.add_option("--aux", settings.aux, "Weight of the balancing loss; 0: none")
-      ->check(CLI::Range(0.0, 100.0))
-      ->capture_default_str();
-  app.add_option("--seed", settings.seed, "The same seed gives the same output")
-      ->check(CLI::Range(0, 1 << 30))
-      ->capture_default_str();
-  app.add_option("--picture", settings.picture, "Where the heat maps go; default: output/three_domains.svg")
-      ->option_text("FILE.svg");
-  return mm::run_program(app, argc, argv, [&] { return mm::run(settings); });
+  line.option("--experts", settings.experts, "Experts to choose from").range(3, 16).shows_default();
+  line.option("--top-k", settings.top_k, "Experts that the sparse gate sends a text to").range(1, 15).shows_default();
+  line.option("--aux", settings.aux, "Weight of the balancing loss; 0: none").range(0.0, 100.0).shows_default();
+  line.option("--seed", settings.seed, "The same seed gives the same output").range(0, 1 << 30).shows_default();
+  line.option("--picture FILE.svg", settings.picture, "Where the heat maps go; default: output/three_domains.svg");
+  return mm::run_program(line, argc, argv, [&] { return mm::run(settings); });
 }

@@ -1,7 +1,7 @@
 // The names, ranges and help of the `checkpoint` section.
 #include "checkpoint/checkpoint_config.h"
 
-#include "core/fields.h"
+#include "core/config/fields.h"
 
 namespace mm {
 
@@ -10,10 +10,11 @@ void CheckpointConfig::visit(Fields& fields) {
          {.min = 0, .unit = "steps"});
   fields("keep", keep, "newest checkpoints to keep; the one with the lowest validation loss is kept besides",
          {.min = 1});
-  fields("pth", pth,
-         "with every checkpoint, pretrain_<hidden_size>[_moe].pth in the run folder, for MiniMind's own programs: in the "
-         "layout of that generation; auto: the newest that can hold the model",
-         {.choices = {"auto", "off", "g1", "g2", "g3", "g4"}});
+  fields(
+      "pth", pth,
+      "with every checkpoint, pretrain_<hidden_size>[_moe].pth in the run folder, for MiniMind's own programs: in the "
+      "layout of that generation; auto: the newest that can hold the model",
+      {.choices = {"auto", "off", "g1", "g2", "g3", "g4"}});
 }
 
 }  // namespace mm

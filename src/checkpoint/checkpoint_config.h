@@ -9,8 +9,8 @@ namespace mm {
 class Fields;
 
 struct CheckpointConfig {
-  int64_t every = 500;  ///< steps between checkpoints; 0: only at the end and when stopped
-  int64_t keep = 2;     ///< newest checkpoints to keep; the best one is kept besides
+  int64_t every = 500;       ///< steps between checkpoints; 0: only at the end and when stopped
+  int64_t keep = 2;          ///< newest checkpoints to keep; the best one is kept besides
   std::string pth = "auto";  ///< MiniMind generation of the .pth beside them, "auto" or "off"
 
   void visit(Fields& fields);

@@ -20,8 +20,9 @@ Json describe(const std::string& path, ExitCode code) {
   return {{"bytes", file.bytes().size()}, {"xxh3", hex64(hash64(file.bytes()))}};
 }
 
-[[noreturn]] void refuse(const std::string& where, const std::string& got, const std::string& want,
-                         const std::string& remedy = "restore the file from a copy, or remove this checkpoint") {
+[[noreturn]] void refuse_manifest(
+    const std::string& where, const std::string& got, const std::string& want,
+    const std::string& remedy = "restore the file from a copy, or remove this checkpoint") {
   throw Error(ExitCode::kCheckpoint, got_want(where, got, want, remedy));
 }
 
@@ -40,20 +41,22 @@ void verify_manifest(const std::string& folder, int64_t step, const std::vector<
   const auto member = [&](const char* key) { return manifest.is_object() ? manifest.value(key, Json()) : Json(); };
 
   const Json format = member("format");
-  if (!format.is_number_integer()) refuse(path, "no manifest", "the JSON object written with the checkpoint");
+  if (!format.is_number_integer()) refuse_manifest(path, "no manifest", "the JSON object written with the checkpoint");
   if (format != kFormat) {
-    refuse(path + ":format", format.dump(), std::to_string(kFormat), "use the version of the program that wrote it");
+    refuse_manifest(path + ":format", format.dump(), std::to_string(kFormat),
+                    "use the version of the program that wrote it");
   }
-  if (member("step") != step) refuse(path + ":step", member("step").dump(), std::to_string(step));
+  if (member("step") != step) refuse_manifest(path + ":step", member("step").dump(), std::to_string(step));
   const Json listed = member("files");
   for (const std::string& name : files) {
     const Json want = listed.is_object() ? listed.value(name, Json()) : Json();
-    if (!want.is_object()) refuse(path + ":files", "no " + name, "every file of a checkpoint");
+    if (!want.is_object()) refuse_manifest(path + ":files", "no " + name, "every file of a checkpoint");
     const std::string file = folder + "/" + name;
     const Json got = describe(file, ExitCode::kCheckpoint);
     for (const char* key : {"bytes", "xxh3"}) {
       const Json wanted = want.value(key, Json());
-      if (got[key] != wanted) refuse(file, got[key].dump() + " as its " + key, wanted.dump() + " as its manifest says");
+      if (got[key] != wanted)
+        refuse_manifest(file, got[key].dump() + " as its " + key, wanted.dump() + " as its manifest says");
     }
   }
 }

@@ -1,6 +1,8 @@
 // Matching by name, checked as a whole before the first copy.
 #include "checkpoint/named_access.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <c10/core/GradMode.h>
 
 #include <algorithm>

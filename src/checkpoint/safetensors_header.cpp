@@ -8,40 +8,41 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "checkpoint/largest_rank.h"
 #include "core/error.h"
-#include "core/json_tree.h"
+#include "core/json/json_text.h"
 
 namespace mm {
 namespace {
 
-using Json = nlohmann::json;
+using JsonEvents = nlohmann::json;
 
 constexpr size_t kLengthBytes = 8;
 constexpr size_t kLargestHeader = 100'000'000;
-constexpr size_t kLargestRank = 64;  // what ATen's own kernels go up to
 constexpr const char* kMetadataKey = "__metadata__";
 constexpr const char* kRemedy = "the file is damaged or no safetensors file; take another copy";
 
-struct DtypeRow {
+struct SafetensorsRow {
   SafetensorsDtype dtype;
   const char* name;
   size_t bytes;
 };
 
-constexpr DtypeRow kDtypes[] = {
+constexpr SafetensorsRow kSafetensorsRows[] = {
     {SafetensorsDtype::kF64, "F64", 8},   {SafetensorsDtype::kI64, "I64", 8}, {SafetensorsDtype::kF32, "F32", 4},
     {SafetensorsDtype::kI32, "I32", 4},   {SafetensorsDtype::kF16, "F16", 2}, {SafetensorsDtype::kBF16, "BF16", 2},
     {SafetensorsDtype::kI16, "I16", 2},   {SafetensorsDtype::kI8, "I8", 1},   {SafetensorsDtype::kU8, "U8", 1},
     {SafetensorsDtype::kBool, "BOOL", 1},
 };
 
-const DtypeRow& dtype_row(SafetensorsDtype dtype) {
-  return *std::find_if(std::begin(kDtypes), std::end(kDtypes), [&](const DtypeRow& row) { return row.dtype == dtype; });
+const SafetensorsRow& safetensors_row(SafetensorsDtype dtype) {
+  return *std::find_if(std::begin(kSafetensorsRows), std::end(kSafetensorsRows),
+                       [&](const SafetensorsRow& row) { return row.dtype == dtype; });
 }
 
 /// The events of the one document shape there is: {name: {"dtype": s, "shape": [n..], "data_offsets": [n, n]},
 /// "__metadata__": {key: text}}. Returning false stops the parser; `problem` then says why.
-class HeaderEvents : public nlohmann::json_sax<Json> {
+class HeaderEvents : public nlohmann::json_sax<JsonEvents> {
  public:
   std::vector<SafetensorsEntry> entries;
   std::map<std::string, std::string> metadata;
@@ -51,7 +52,7 @@ class HeaderEvents : public nlohmann::json_sax<Json> {
   bool boolean(bool) override { return unexpected("a boolean"); }
   bool number_integer(int64_t value) override { return unexpected(std::to_string(value)); }
   bool number_float(double, const std::string& text) override { return unexpected(show_key(text)); }
-  bool binary(Json::binary_t&) override { return unexpected("binary"); }
+  bool binary(JsonEvents::binary_t&) override { return unexpected("binary"); }
 
   bool number_unsigned(uint64_t value) override {
     if (place_ != Place::kShape && place_ != Place::kOffsets) return unexpected(std::to_string(value));
@@ -68,7 +69,7 @@ class HeaderEvents : public nlohmann::json_sax<Json> {
       return true;
     }
     if (place_ != Place::kEntry || key_ != "dtype") return unexpected("a string");
-    for (const DtypeRow& row : kDtypes) {
+    for (const SafetensorsRow& row : kSafetensorsRows) {
       if (value == row.name) {
         dtype_ = row.dtype;
         return true;
@@ -159,27 +160,28 @@ class HeaderEvents : public nlohmann::json_sax<Json> {
   std::vector<int64_t> numbers_;
 };
 
-[[noreturn]] void refuse(const std::string& path, std::string_view tensor, std::string_view got,
-                         std::string_view want) {
+[[noreturn]] void refuse_header(const std::string& path, std::string_view tensor, std::string_view got,
+                                std::string_view want) {
   const std::string where = tensor.empty() ? path : path + ":" + show_key(tensor);
   throw Error(ExitCode::kCheckpoint, got_want(where, got, want, kRemedy));
 }
 
 std::string_view header_text(std::span<const std::byte> file, const std::string& path) {
   const std::string size = std::to_string(file.size()) + " bytes";
-  if (file.size() < kLengthBytes) refuse(path, "", size, "at least the 8 bytes of a header length");
+  if (file.size() < kLengthBytes) refuse_header(path, "", size, "at least the 8 bytes of a header length");
   uint64_t length = 0;
   for (size_t i = kLengthBytes; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(file[i]);
   if (length > kLargestHeader) {
-    refuse(path, "", "a header of " + std::to_string(length) + " bytes", "at most " + std::to_string(kLargestHeader));
+    refuse_header(path, "", "a header of " + std::to_string(length) + " bytes",
+                  "at most " + std::to_string(kLargestHeader));
   }
   if (length > file.size() - kLengthBytes) {
-    refuse(path, "", "a header of " + std::to_string(length) + " bytes in a file of " + size, "a whole file");
+    refuse_header(path, "", "a header of " + std::to_string(length) + " bytes in a file of " + size, "a whole file");
   }
   const std::string_view text(reinterpret_cast<const char*>(file.data()) + kLengthBytes, length);
-  if (!text.starts_with('{')) refuse(path, "", "a header that does not open with '{'", "a JSON object");
+  if (!text.starts_with('{')) refuse_header(path, "", "a header that does not open with '{'", "a JSON object");
   // The parser takes a NUL for the end of its input.
-  if (text.find('\0') != std::string_view::npos) refuse(path, "", "a NUL byte in the header", "a JSON object");
+  if (text.find('\0') != std::string_view::npos) refuse_header(path, "", "a NUL byte in the header", "a JSON object");
   return text;
 }
 
@@ -197,14 +199,15 @@ std::optional<size_t> tensor_bytes(const SafetensorsEntry& entry) {
 void check_layout(std::vector<SafetensorsEntry>& entries, size_t data_bytes, const std::string& path) {
   for (const SafetensorsEntry& entry : entries) {
     if (entry.begin > entry.end || entry.end > data_bytes) {
-      refuse(path, entry.name, "data_offsets " + std::to_string(entry.begin) + " to " + std::to_string(entry.end),
-             "a rising pair within the " + std::to_string(data_bytes) + " bytes of data");
+      refuse_header(path, entry.name,
+                    "data_offsets " + std::to_string(entry.begin) + " to " + std::to_string(entry.end),
+                    "a rising pair within the " + std::to_string(data_bytes) + " bytes of data");
     }
     const std::optional<size_t> bytes = tensor_bytes(entry);
-    if (!bytes) refuse(path, entry.name, "a shape whose size overflows", "one that fits in memory");
+    if (!bytes) refuse_header(path, entry.name, "a shape whose size overflows", "one that fits in memory");
     if (*bytes != entry.end - entry.begin) {
-      refuse(path, entry.name, std::to_string(entry.end - entry.begin) + " bytes of data",
-             std::to_string(*bytes) + ", its shape times its dtype");
+      refuse_header(path, entry.name, std::to_string(entry.end - entry.begin) + " bytes of data",
+                    std::to_string(*bytes) + ", its shape times its dtype");
     }
   }
   std::stable_sort(entries.begin(), entries.end(), [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
@@ -213,32 +216,32 @@ void check_layout(std::vector<SafetensorsEntry>& entries, size_t data_bytes, con
   size_t covered = 0;
   for (const SafetensorsEntry& entry : entries) {
     if (entry.begin != covered) {
-      refuse(path, entry.name, "data from byte " + std::to_string(entry.begin),
-             std::to_string(covered) + ": tensors lie end to end, with neither holes nor overlaps");
+      refuse_header(path, entry.name, "data from byte " + std::to_string(entry.begin),
+                    std::to_string(covered) + ": tensors lie end to end, with neither holes nor overlaps");
     }
     covered = entry.end;
   }
   if (covered != data_bytes) {
-    refuse(path, "", std::to_string(data_bytes) + " bytes of data",
-           std::to_string(covered) + ", where the last tensor ends");
+    refuse_header(path, "", std::to_string(data_bytes) + " bytes of data",
+                  std::to_string(covered) + ", where the last tensor ends");
   }
 }
 
 }  // namespace
 
 const char* dtype_name(SafetensorsDtype dtype) {
-  return dtype_row(dtype).name;
+  return safetensors_row(dtype).name;
 }
 
 size_t dtype_bytes(SafetensorsDtype dtype) {
-  return dtype_row(dtype).bytes;
+  return safetensors_row(dtype).bytes;
 }
 
 SafetensorsHeader read_safetensors_header(std::span<const std::byte> file, const std::string& path) {
   const std::string_view text = header_text(file, path);
   HeaderEvents events;
-  if (!Json::sax_parse(text.begin(), text.end(), &events)) {
-    refuse(path, events.name(), events.problem, "a safetensors header");
+  if (!JsonEvents::sax_parse(text.begin(), text.end(), &events)) {
+    refuse_header(path, events.name(), events.problem, "a safetensors header");
   }
   SafetensorsHeader header{std::move(events.entries), std::move(events.metadata), kLengthBytes + text.size()};
   check_layout(header.entries, file.size() - header.data_start, path);

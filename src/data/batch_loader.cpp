@@ -1,7 +1,7 @@
 // Fills int64 tensors from the dataset, in pinned memory when they travel to a GPU.
 #include "data/batch_loader.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 

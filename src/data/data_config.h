@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/fields.h"
+#include "core/config/fields.h"
 
 namespace mm {
 

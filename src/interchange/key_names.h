@@ -9,6 +9,10 @@
 
 namespace mm {
 
+/// Where the embedding and the head are, in Hugging Face's names.
+inline constexpr std::string_view kEmbeddingName = "model.embed_tokens.weight";
+inline constexpr std::string_view kHeadName = "lm_head.weight";
+
 /// MiniMind's name before April 2025 as the Hugging Face name; other names stay as they are.
 ///   layers.0.feed_forward.shared_experts.w1.weight -> model.layers.0.mlp.shared_experts.0.gate_proj.weight
 std::string huggingface_name(std::string_view name);

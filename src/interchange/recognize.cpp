@@ -7,11 +7,10 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "interchange/key_names.h"
 
 namespace mm {
 namespace {
-
-constexpr std::string_view kEmbedding = "model.embed_tokens.weight";
 
 /// The number between `prefix` and the next dot, -1 when the name does not start so.
 int64_t index_after(std::string_view name, std::string_view prefix) {
@@ -75,8 +74,8 @@ Recognized recognize(const std::vector<NamedShape>& tensors, bool minimind_names
                      const std::string& file) {
   const Shapes shapes(tensors, file);
   const std::string layer = "model.layers.0.", attention = layer + "self_attn.", mlp = layer + "mlp.";
-  const int64_t vocab_size = shapes.size(std::string(kEmbedding), 2, 0);
-  const int64_t hidden_size = shapes.size(std::string(kEmbedding), 2, 1);
+  const int64_t vocab_size = shapes.size(std::string(kEmbeddingName), 2, 0);
+  const int64_t hidden_size = shapes.size(std::string(kEmbeddingName), 2, 1);
   const bool linear_router = shapes.has(mlp + "gate.weight"), deep_router = shapes.has(mlp + "gate.2.weight");
   const bool moe = linear_router || deep_router, qk_norm = shapes.has(attention + "q_norm.weight");
 

@@ -3,7 +3,7 @@
 
 #include <unordered_map>
 
-#include "checkpoint/pth_writer.h"
+#include "checkpoint/pth/pth_writer.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "interchange/key_names.h"
@@ -11,12 +11,7 @@
 #include "interchange/rope_rows.h"
 
 namespace mm {
-namespace {
-
-constexpr std::string_view kEmbedding = "model.embed_tokens.weight";
-constexpr std::string_view kHead = "lm_head.weight";
-
-}  // namespace
+namespace {}  // namespace
 
 NamedTensors generation_state_dict(const NamedTensors& tensors, const ModelConfig& model, const Generation& generation,
                                    const std::string& where) {
@@ -28,14 +23,14 @@ NamedTensors generation_state_dict(const NamedTensors& tensors, const ModelConfi
   std::unordered_map<std::string_view, const at::Tensor*> by_name;
   for (const auto& [name, tensor] : tensors) by_name.emplace(name, &tensor);
   std::vector<std::string> order = state_dict_order(generation, model);
-  if (model.tie_word_embeddings) order.emplace_back(kHead);
+  if (model.tie_word_embeddings) order.emplace_back(kHeadName);
 
   const std::string layout(generation_model(generation, false).rope_layout);
   const bool old_names = generation.names == KeyNames::kMiniMind;
   NamedTensors state_dict;
   for (const std::string& name : order) {
-    const bool tied_head = name == kHead && model.tie_word_embeddings;
-    const auto found = by_name.find(tied_head ? kEmbedding : std::string_view(name));
+    const bool tied_head = name == kHeadName && model.tie_word_embeddings;
+    const auto found = by_name.find(tied_head ? kEmbeddingName : std::string_view(name));
     require(found != by_name.end(), "a tensor of the model is not among those to be written");
     at::Tensor tensor = reorder_rope_rows(*found->second, name, *model.head_dim, model.rope_layout, layout);
     state_dict.emplace_back(old_names ? minimind_name(name) : name, std::move(tensor));

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "checkpoint/named_tensors.h"
-#include "checkpoint/pth_file.h"
+#include "checkpoint/pth/pth_file.h"
 #include "core/files.h"
 
 namespace mm {

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "checkpoint/named_tensors.h"
-#include "checkpoint/pth_file.h"
+#include "checkpoint/pth/pth_file.h"
 #include "interchange/generation.h"
 
 namespace mm {

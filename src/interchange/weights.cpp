@@ -19,9 +19,6 @@
 namespace mm {
 namespace {
 
-constexpr std::string_view kEmbedding = "model.embed_tokens.weight";
-constexpr std::string_view kHead = "lm_head.weight";
-
 /// Tables that some generations saved along with the weights; they follow from the config.
 bool is_buffer(std::string_view key) {
   for (const std::string_view ending : {"attention.mask", "pos_cis", "freqs_cos", "freqs_sin", "rotary_emb.inv_freq"}) {
@@ -99,7 +96,7 @@ void drop_tied_head(NamedTensors& tensors, const std::vector<std::shared_ptr<con
   const auto find = [&](std::string_view name) {
     return std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
   };
-  const auto head = find(kHead), embedding = find(kEmbedding);
+  const auto head = find(kHeadName), embedding = find(kEmbeddingName);
   if (head == tensors.end() || embedding == tensors.end()) return;
   const bool tied = same_bytes(head->second, embedding->second);
   for (const auto& map : maps) {

@@ -1,7 +1,7 @@
 // The names, ranges and help of the `metrics` section.
 #include "metrics/metrics_config.h"
 
-#include "core/fields.h"
+#include "core/config/fields.h"
 
 namespace mm {
 

@@ -67,6 +67,7 @@ struct StepRecord {
   RouterNumbers router;
   std::optional<NonFinite> non_finite;       ///< of a skipped step, where the forward pass shows it
   std::string verdict;                       ///< of the alarms that stand, in few words: `ok`; empty for a dense model
+  std::vector<std::string> standing;         ///< these, worst first: `layer 3 expert 2 dead`; not in metrics.jsonl
   int64_t dropped_tokens = 0;                ///< of `load`, over all layers: those beyond the capacity of their expert
   std::vector<MicroStepRecord> micro_steps;  ///< of a replay: those of this step, behind the last step those then lost
   int64_t micro_batches = 0;                 ///< of a replay: how many of `micro_steps` the step accumulated

@@ -1,20 +1,34 @@
 // Cross entropy: the definition in plain ATen, and one fused pass each way on the CPU.
 #include "ops/cross_entropy.h"
 
-#include <ATen/Functions.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
 
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/rows.h"
+#include "ops/own_gradient.h"
 
 namespace mm {
 namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
+std::vector<at::Tensor> cross_entropy_backward(const BackwardPass& pass) {
+  const at::Tensor &logits_nv = pass.saved[0], &targets_n = pass.saved[1], &log_sum_exp_n = pass.saved[2];
+  const at::Tensor dloss_n = pass.gradients[0].contiguous();
+  at::Tensor dlogits_nv = at::empty_like(logits_nv);
+  const int64_t v = logits_nv.size(1);
+  cpu::for_rows(logits_nv.size(0), v, [&](int64_t begin, int64_t end) {
+    cpu::cross_entropy_backward(dloss_n.const_data_ptr<float>(), logits_nv.const_data_ptr<float>(),
+                                targets_n.const_data_ptr<int64_t>(), log_sum_exp_n.const_data_ptr<float>(), v, begin,
+                                end, dlogits_nv.mutable_data_ptr<float>());
+  });
+  return {dlogits_nv};
+}
 
-struct CrossEntropyCpu : torch::autograd::Function<CrossEntropyCpu> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& logits, const at::Tensor& targets) {
+at::Tensor fused_cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
+  const auto forward = [&]() -> ForwardPass {
     const at::Tensor logits_nv = logits.contiguous(), targets_n = targets.contiguous();
     const int64_t rows = logits_nv.size(0), v = logits_nv.size(1);
     at::Tensor loss_n = at::empty({rows}, logits_nv.options());
@@ -23,29 +37,15 @@ struct CrossEntropyCpu : torch::autograd::Function<CrossEntropyCpu> {
       cpu::cross_entropy_forward(logits_nv.const_data_ptr<float>(), targets_n.const_data_ptr<int64_t>(), v, begin, end,
                                  loss_n.mutable_data_ptr<float>(), log_sum_exp_n.mutable_data_ptr<float>());
     });
-    context->save_for_backward({logits_nv, targets_n, log_sum_exp_n});
-    return loss_n;
-  }
-
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const variable_list saved = context->get_saved_variables();
-    const at::Tensor& logits_nv = saved[0];
-    const at::Tensor dloss_n = gradients[0].contiguous();
-    at::Tensor dlogits_nv = at::empty_like(logits_nv);
-    const int64_t v = logits_nv.size(1);
-    cpu::for_rows(logits_nv.size(0), v, [&](int64_t begin, int64_t end) {
-      cpu::cross_entropy_backward(dloss_n.const_data_ptr<float>(), logits_nv.const_data_ptr<float>(),
-                                  saved[1].const_data_ptr<int64_t>(), saved[2].const_data_ptr<float>(), v, begin, end,
-                                  dlogits_nv.mutable_data_ptr<float>());
-    });
-    return {dlogits_nv, at::Tensor()};
-  }
-};
+    return {.outputs = {loss_n}, .saved = {logits_nv, targets_n, log_sum_exp_n}};
+  };
+  return own_gradient({logits}, forward, cross_entropy_backward)[0];
+}
 
 }  // namespace
 
 at::Tensor cross_entropy(const at::Tensor& logits_nv, const at::Tensor& targets_n) {
-  if (cpu::is_fp32_cpu(logits_nv)) return CrossEntropyCpu::apply(logits_nv, targets_n);
+  if (cpu::is_fp32_cpu(logits_nv)) return fused_cross_entropy(logits_nv, targets_n);
   return reference::cross_entropy(logits_nv, targets_n);
 }
 

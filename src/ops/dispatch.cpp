@@ -1,17 +1,19 @@
 // Dispatch and combine: the definitions in plain ATen, and gathers in both directions in place of scatters.
 #include "ops/dispatch.h"
 
-#include <ATen/Functions.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/argsort.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/zeros.h>
 
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/rows.h"
+#include "ops/own_gradient.h"
 
 namespace mm {
 namespace {
-
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 /// y[n] = sum over slots of x[row_of_slot[n][s]], in x's dtype.
 at::Tensor sum_slots(const at::Tensor& x_rd, const at::Tensor& row_of_slot_ns) {
@@ -29,22 +31,32 @@ at::Tensor sum_slots(const at::Tensor& x_rd, const at::Tensor& row_of_slot_ns) {
   return y_nd;
 }
 
-/// The gradient of a gather is a scatter-add; every token's rows are known, so it is a gather as well.
-struct Dispatch : torch::autograd::Function<Dispatch> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_nd, const at::Tensor& token_of_row_r,
-                            const at::Tensor& row_of_slot_ns) {
-    context->save_for_backward({row_of_slot_ns});
-    return x_nd.index_select(0, token_of_row_r);
-  }
+/// Rows of x. The gradient of a gather is a scatter-add; every row's places are known, so it is a gather as well.
+at::Tensor gather(const at::Tensor& x_nd, const at::Tensor& token_of_row_r, const at::Tensor& row_of_slot_ns) {
+  const auto forward = [&]() -> ForwardPass {
+    return {.outputs = {x_nd.index_select(0, token_of_row_r)}, .saved = {row_of_slot_ns}};
+  };
+  const auto backward = [](const BackwardPass& pass) -> std::vector<at::Tensor> {
+    return {sum_slots(pass.gradients[0], pass.saved[0])};
+  };
+  return own_gradient({x_nd}, forward, backward)[0];
+}
 
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    return {sum_slots(gradients[0], context->get_saved_variables()[0]), at::Tensor(), at::Tensor()};
-  }
-};
+std::vector<at::Tensor> combine_backward(const BackwardPass& pass) {
+  const at::Tensor &y_rd = pass.saved[0], &weights_ns = pass.saved[1], &row_of_slot_ns = pass.saved[2];
+  const at::Tensor dout_nd = pass.gradients[0].contiguous();
+  const int64_t tokens = weights_ns.size(0), slots = weights_ns.size(1), d = y_rd.size(1);
+  at::Tensor dy_rd = at::empty_like(y_rd), dweights_ns = at::empty_like(weights_ns);
+  cpu::for_rows(tokens, slots * d, [&](int64_t begin, int64_t end) {
+    cpu::gather_sum_backward(dout_nd.const_data_ptr<float>(), y_rd.const_data_ptr<float>(),
+                             weights_ns.const_data_ptr<float>(), row_of_slot_ns.const_data_ptr<int64_t>(), slots, d,
+                             begin, end, dy_rd.mutable_data_ptr<float>(), dweights_ns.mutable_data_ptr<float>());
+  });
+  return {dy_rd, dweights_ns};
+}
 
-struct CombineCpu : torch::autograd::Function<CombineCpu> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& y, const at::Tensor& weights,
-                            const at::Tensor& row_of_slot_ns) {
+at::Tensor fused_combine(const at::Tensor& y, const at::Tensor& weights, const at::Tensor& row_of_slot_ns) {
+  const auto forward = [&]() -> ForwardPass {
     const at::Tensor y_rd = y.contiguous(), weights_ns = weights.contiguous();
     const int64_t tokens = weights_ns.size(0), slots = weights_ns.size(1), d = y_rd.size(1);
     at::Tensor out_nd = at::empty({tokens, d}, y_rd.options());
@@ -52,25 +64,10 @@ struct CombineCpu : torch::autograd::Function<CombineCpu> {
       cpu::gather_sum(y_rd.const_data_ptr<float>(), weights_ns.const_data_ptr<float>(),
                       row_of_slot_ns.const_data_ptr<int64_t>(), slots, d, begin, end, out_nd.mutable_data_ptr<float>());
     });
-    context->save_for_backward({y_rd, weights_ns, row_of_slot_ns});
-    return out_nd;
-  }
-
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const variable_list saved = context->get_saved_variables();
-    const at::Tensor& y_rd = saved[0];
-    const at::Tensor& weights_ns = saved[1];
-    const at::Tensor dout_nd = gradients[0].contiguous();
-    const int64_t tokens = weights_ns.size(0), slots = weights_ns.size(1), d = y_rd.size(1);
-    at::Tensor dy_rd = at::empty_like(y_rd), dweights_ns = at::empty_like(weights_ns);
-    cpu::for_rows(tokens, slots * d, [&](int64_t begin, int64_t end) {
-      cpu::gather_sum_backward(dout_nd.const_data_ptr<float>(), y_rd.const_data_ptr<float>(),
-                               weights_ns.const_data_ptr<float>(), saved[2].const_data_ptr<int64_t>(), slots, d, begin,
-                               end, dy_rd.mutable_data_ptr<float>(), dweights_ns.mutable_data_ptr<float>());
-    });
-    return {dy_rd, dweights_ns, at::Tensor()};
-  }
-};
+    return {.outputs = {out_nd}, .saved = {y_rd, weights_ns, row_of_slot_ns}};
+  };
+  return own_gradient({y, weights}, forward, combine_backward)[0];
+}
 
 }  // namespace
 
@@ -87,14 +84,14 @@ DispatchPlan plan_dispatch(const at::Tensor& experts_ns, int64_t num_experts) {
 }
 
 at::Tensor dispatch(const at::Tensor& x_nd, const DispatchPlan& plan) {
-  return Dispatch::apply(x_nd, plan.token_of_row_r, plan.row_of_slot_ns);
+  return gather(x_nd, plan.token_of_row_r, plan.row_of_slot_ns);
 }
 
 at::Tensor combine(const at::Tensor& y_rd, const at::Tensor& weights_ns, const DispatchPlan& plan) {
-  if (cpu::is_fp32_cpu(y_rd)) return CombineCpu::apply(y_rd, weights_ns, plan.row_of_slot_ns);
+  if (cpu::is_fp32_cpu(y_rd)) return fused_combine(y_rd, weights_ns, plan.row_of_slot_ns);
   // A permutation of the rows: its gradient is the inverse permutation, a gather again.
   const int64_t tokens = weights_ns.size(0), slots = weights_ns.size(1);
-  const at::Tensor picked_rd = Dispatch::apply(y_rd, plan.row_of_slot_ns.flatten(), plan.slot_of_row_r.unsqueeze(1));
+  const at::Tensor picked_rd = gather(y_rd, plan.row_of_slot_ns.flatten(), plan.slot_of_row_r.unsqueeze(1));
   const at::Tensor weighted_nsd = picked_rd.view({tokens, slots, y_rd.size(1)}) * weights_ns.unsqueeze(-1);
   return weighted_nsd.sum(1).to(y_rd.scalar_type());
 }

@@ -10,7 +10,6 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros_like.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <limits>
@@ -18,12 +17,10 @@
 
 #include "ops/cpu/parallel.h"
 #include "ops/linear.h"
+#include "ops/own_gradient.h"
 
 namespace mm {
 namespace {
-
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 /// What a thread multiplies at a time: rows, and output features of a weight whose gradient it adds to. Large enough
 /// for the product to run at full speed, small enough for all threads to end together.
@@ -84,45 +81,41 @@ void add_weight_gradients(const at::Tensor& grad_eoi, const at::Tensor& dy_ro, c
   });
 }
 
+std::vector<at::Tensor> grouped_linear_backward(const BackwardPass& pass) {
+  const at::Tensor &x_ri = pass.saved[0], &weight_eoi = pass.saved[1], &ends_e = pass.saved[2];
+  const at::Tensor dy_ro = pass.gradients[0].contiguous();
+  at::Tensor dx_ri, dw_eoi;
+  if (pass.wanted[0]) {
+    dx_ri = at::empty_like(x_ri);
+    for_row_blocks(ends_e, [&](const RowBlock& block) {
+      at::Tensor out = block.of(dx_ri);
+      at::mm_out(out, block.of(dy_ro), weight_eoi.select(0, block.expert));
+    });
+  }
+  if (pass.wanted[1]) {
+    if (!weight_eoi.grad().defined()) dw_eoi = at::zeros_like(weight_eoi);
+    add_weight_gradients(dw_eoi.defined() ? dw_eoi : weight_eoi.grad(), dy_ro, x_ri, ends_e);
+  }
+  return {dx_ri, dw_eoi};
+}
+
 /// Works on slices: no copy of rows or weights. Reads `ends_e` on the host.
-struct GroupedLinearCpu : torch::autograd::Function<GroupedLinearCpu> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_ri, const at::Tensor& weight_eoi,
-                            const at::Tensor& ends_e) {
-    context->save_for_backward({x_ri, weight_eoi, ends_e});
+at::Tensor by_blocks(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
+  const auto forward = [&]() -> ForwardPass {
     const at::Tensor y_ro = at::empty({x_ri.size(0), weight_eoi.size(1)}, x_ri.options());
     for_row_blocks(ends_e, [&](const RowBlock& block) {
       at::Tensor out = block.of(y_ro);
       at::mm_out(out, block.of(x_ri), weight_eoi.select(0, block.expert).t());
     });
-    return y_ro;
-  }
-
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const variable_list saved = context->get_saved_variables();
-    const at::Tensor& x_ri = saved[0];
-    const at::Tensor& weight_eoi = saved[1];
-    const at::Tensor& ends_e = saved[2];
-    const at::Tensor dy_ro = gradients[0].contiguous();
-    at::Tensor dx_ri, dw_eoi;
-    if (context->needs_input_grad(0)) {
-      dx_ri = at::empty_like(x_ri);
-      for_row_blocks(ends_e, [&](const RowBlock& block) {
-        at::Tensor out = block.of(dx_ri);
-        at::mm_out(out, block.of(dy_ro), weight_eoi.select(0, block.expert));
-      });
-    }
-    if (context->needs_input_grad(1)) {
-      if (!weight_eoi.grad().defined()) dw_eoi = at::zeros_like(weight_eoi);
-      add_weight_gradients(dw_eoi.defined() ? dw_eoi : weight_eoi.grad(), dy_ro, x_ri, ends_e);
-    }
-    return {dx_ri, dw_eoi, at::Tensor()};
-  }
-};
+    return {.outputs = {y_ro}, .saved = {x_ri, weight_eoi, ends_e}};
+  };
+  return own_gradient({x_ri, weight_eoi}, forward, grouped_linear_backward)[0];
+}
 
 }  // namespace
 
 at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
-  if (x_ri.is_cpu()) return GroupedLinearCpu::apply(x_ri, weight_eoi, ends_e);
+  if (x_ri.is_cpu()) return by_blocks(x_ri, weight_eoi, ends_e);
   return at::_grouped_mm(x_ri, weight_eoi.transpose(1, 2), ends_e);
 }
 

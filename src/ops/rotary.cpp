@@ -1,89 +1,83 @@
 // Heads out of joined projections: the definition in plain ATen, and one fused pass each way on the CPU.
 #include "ops/rotary.h"
 
-#include <ATen/Functions.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/outer.h>
+#include <ATen/ops/stack.h>
 
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/rows.h"
+#include "ops/own_gradient.h"
 #include "ops/rms_norm.h"
 
 namespace mm {
 namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
+cpu::HeadShape head_shape(const at::Tensor& qkv_btw, const HeadOptions& options, int64_t heads) {
+  return {heads, options.head_dim, qkv_btw.size(2), qkv_btw.size(1), options.layout == RopeLayout::kInterleaved};
+}
 
 /// Queries and keys: the same work at different places of a row. Values are copied out.
-struct RotaryHeadsCpu : torch::autograd::Function<RotaryHeadsCpu> {
-  static cpu::HeadShape shape_of(const at::Tensor& qkv_btw, const HeadOptions& options, int64_t heads) {
-    return {heads, options.head_dim, qkv_btw.size(2), qkv_btw.size(1), options.layout == RopeLayout::kInterleaved};
-  }
+ForwardPass rotary_forward(const at::Tensor& qkv, const at::Tensor& q_norm_c, const at::Tensor& k_norm_c,
+                           const RopeTable& table, const HeadOptions& options) {
+  const at::Tensor qkv_btw = qkv.contiguous();
+  const int64_t batch = qkv_btw.size(0), time = qkv_btw.size(1), rows = batch * time, c = options.head_dim;
+  const int64_t q_width = options.heads * c, k_width = options.key_value_heads * c;
+  const at::Tensor q_bthc = at::empty({batch, time, options.heads, c}, qkv_btw.options());
+  const at::Tensor k_btkc = at::empty({batch, time, options.key_value_heads, c}, qkv_btw.options());
+  const at::Tensor v_btkc = qkv_btw.narrow(2, q_width + k_width, k_width).reshape(k_btkc.sizes()).clone();
+  const auto turn = [&](const at::Tensor& norm, int64_t heads, int64_t place, const at::Tensor& y) {
+    at::Tensor inverse_rms = at::empty({norm.defined() ? rows * heads : 0}, qkv_btw.options());
+    const float* w = norm.defined() ? norm.const_data_ptr<float>() : nullptr;
+    cpu::for_rows(rows, heads * c, [&](int64_t begin, int64_t end) {
+      cpu::rotary_forward(head_shape(qkv_btw, options, heads), qkv_btw.const_data_ptr<float>() + place, w,
+                          static_cast<float>(options.norm_eps), table.cosine_tf.const_data_ptr<float>(),
+                          table.sine_tf.const_data_ptr<float>(), begin, end, y.mutable_data_ptr<float>(),
+                          inverse_rms.mutable_data_ptr<float>());
+    });
+    return inverse_rms;
+  };
+  const at::Tensor q_inverse_rms = turn(q_norm_c, options.heads, 0, q_bthc);
+  const at::Tensor k_inverse_rms = turn(k_norm_c, options.key_value_heads, q_width, k_btkc);
+  return {.outputs = {q_bthc, k_btkc, v_btkc},
+          .saved = {qkv_btw, q_norm_c, k_norm_c, table.cosine_tf, table.sine_tf, q_inverse_rms, k_inverse_rms},
+          .numbers = {options.heads, options.key_value_heads, options.head_dim, static_cast<int64_t>(options.layout)}};
+}
 
-  static variable_list forward(AutogradContext* context, const at::Tensor& qkv, const std::optional<at::Tensor>& q_norm,
-                               const std::optional<at::Tensor>& k_norm, const at::Tensor& cosine_tf,
-                               const at::Tensor& sine_tf, const HeadOptions& options) {
-    const at::Tensor q_norm_c = q_norm.value_or(at::Tensor()), k_norm_c = k_norm.value_or(at::Tensor());
-    const at::Tensor qkv_btw = qkv.contiguous();
-    const int64_t batch = qkv_btw.size(0), time = qkv_btw.size(1), rows = batch * time, c = options.head_dim;
-    const int64_t q_width = options.heads * c, k_width = options.key_value_heads * c;
-    const at::Tensor q_bthc = at::empty({batch, time, options.heads, c}, qkv_btw.options());
-    const at::Tensor k_btkc = at::empty({batch, time, options.key_value_heads, c}, qkv_btw.options());
-    const at::Tensor v_btkc = qkv_btw.narrow(2, q_width + k_width, k_width).reshape(k_btkc.sizes()).clone();
-    at::Tensor q_inverse_rms, k_inverse_rms;
-    const auto turn = [&](const at::Tensor& norm, int64_t heads, int64_t place, const at::Tensor& y,
-                          at::Tensor& inverse) {
-      inverse = at::empty({norm.defined() ? rows * heads : 0}, qkv_btw.options());
-      const float* w = norm.defined() ? norm.const_data_ptr<float>() : nullptr;
-      cpu::for_rows(rows, heads * c, [&](int64_t begin, int64_t end) {
-        cpu::rotary_forward(shape_of(qkv_btw, options, heads), qkv_btw.const_data_ptr<float>() + place, w,
-                            static_cast<float>(options.norm_eps), cosine_tf.const_data_ptr<float>(),
-                            sine_tf.const_data_ptr<float>(), begin, end, y.mutable_data_ptr<float>(),
-                            inverse.mutable_data_ptr<float>());
-      });
-    };
-    turn(q_norm_c, options.heads, 0, q_bthc, q_inverse_rms);
-    turn(k_norm_c, options.key_value_heads, q_width, k_btkc, k_inverse_rms);
-    context->save_for_backward({qkv_btw, q_norm_c, k_norm_c, cosine_tf, sine_tf, q_inverse_rms, k_inverse_rms});
-    context->saved_data["heads"] = options.heads;
-    context->saved_data["key_value_heads"] = options.key_value_heads;
-    context->saved_data["head_dim"] = options.head_dim;
-    context->saved_data["interleaved"] = options.layout == RopeLayout::kInterleaved;
-    return {q_bthc, k_btkc, v_btkc};
-  }
+std::vector<at::Tensor> rotary_backward(const BackwardPass& pass) {
+  const at::Tensor &qkv_btw = pass.saved[0], &cosine_tf = pass.saved[3], &sine_tf = pass.saved[4];
+  HeadOptions options;
+  options.heads = pass.numbers[0];
+  options.key_value_heads = pass.numbers[1];
+  options.head_dim = pass.numbers[2];
+  options.layout = static_cast<RopeLayout>(pass.numbers[3]);
+  const int64_t rows = qkv_btw.size(0) * qkv_btw.size(1), c = options.head_dim;
+  const int64_t q_width = options.heads * c, k_width = options.key_value_heads * c;
 
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const variable_list saved = context->get_saved_variables();
-    const at::Tensor& qkv_btw = saved[0];
-    HeadOptions options;
-    options.heads = context->saved_data["heads"].toInt();
-    options.key_value_heads = context->saved_data["key_value_heads"].toInt();
-    options.head_dim = context->saved_data["head_dim"].toInt();
-    options.layout = context->saved_data["interleaved"].toBool() ? RopeLayout::kInterleaved : RopeLayout::kHalfSplit;
-    const int64_t rows = qkv_btw.size(0) * qkv_btw.size(1), c = options.head_dim;
-    const int64_t q_width = options.heads * c, k_width = options.key_value_heads * c;
-
-    at::Tensor dqkv_btw = at::empty_like(qkv_btw);
-    const auto turn_back = [&](const at::Tensor& dy, const at::Tensor& norm, const at::Tensor& inverse, int64_t heads,
-                               int64_t place) -> at::Tensor {
-      const at::Tensor dy_contiguous = dy.contiguous();
-      const float* w = norm.defined() ? norm.const_data_ptr<float>() : nullptr;
-      const at::Tensor dw_c =
-          cpu::sum_over_rows(rows, c, qkv_btw.options(), [&](int64_t begin, int64_t end, float* dw) {
-            cpu::rotary_backward(shape_of(qkv_btw, options, heads), dy_contiguous.const_data_ptr<float>(),
-                                 qkv_btw.const_data_ptr<float>() + place, w, inverse.const_data_ptr<float>(),
-                                 saved[3].const_data_ptr<float>(), saved[4].const_data_ptr<float>(), begin, end,
-                                 dqkv_btw.mutable_data_ptr<float>() + place, dw);
-          });
-      return norm.defined() ? dw_c : at::Tensor();
-    };
-    const at::Tensor dq_norm_c = turn_back(gradients[0], saved[1], saved[5], options.heads, 0);
-    const at::Tensor dk_norm_c = turn_back(gradients[1], saved[2], saved[6], options.key_value_heads, q_width);
-    dqkv_btw.narrow(2, q_width + k_width, k_width)
-        .copy_(gradients[2].reshape({qkv_btw.size(0), qkv_btw.size(1), k_width}));
-    return {dqkv_btw, dq_norm_c, dk_norm_c, at::Tensor(), at::Tensor(), at::Tensor()};
-  }
-};
+  at::Tensor dqkv_btw = at::empty_like(qkv_btw);
+  const auto turn_back = [&](const at::Tensor& dy, const at::Tensor& norm, const at::Tensor& inverse_rms, int64_t heads,
+                             int64_t place) {
+    const at::Tensor dy_contiguous = dy.contiguous();
+    const float* w = norm.defined() ? norm.const_data_ptr<float>() : nullptr;
+    const at::Tensor dw_c = cpu::sum_over_rows(rows, c, qkv_btw.options(), [&](int64_t begin, int64_t end, float* dw) {
+      cpu::rotary_backward(head_shape(qkv_btw, options, heads), dy_contiguous.const_data_ptr<float>(),
+                           qkv_btw.const_data_ptr<float>() + place, w, inverse_rms.const_data_ptr<float>(),
+                           cosine_tf.const_data_ptr<float>(), sine_tf.const_data_ptr<float>(), begin, end,
+                           dqkv_btw.mutable_data_ptr<float>() + place, dw);
+    });
+    return norm.defined() ? dw_c : at::Tensor();
+  };
+  const at::Tensor dq_norm_c = turn_back(pass.gradients[0], pass.saved[1], pass.saved[5], options.heads, 0);
+  const at::Tensor dk_norm_c =
+      turn_back(pass.gradients[1], pass.saved[2], pass.saved[6], options.key_value_heads, q_width);
+  dqkv_btw.narrow(2, q_width + k_width, k_width)
+      .copy_(pass.gradients[2].reshape({qkv_btw.size(0), qkv_btw.size(1), k_width}));
+  return {dqkv_btw, dq_norm_c, dk_norm_c};
+}
 
 /// x_bthc turned by the table; fp32 inside.
 at::Tensor rotate(const at::Tensor& x_bthc, const RopeTable& table, RopeLayout layout) {
@@ -112,9 +106,8 @@ RopeTable make_rope_table(int64_t time, int64_t head_dim, double theta, at::Devi
 Heads rotary_heads(const at::Tensor& qkv_btw, const at::Tensor& q_norm_c, const at::Tensor& k_norm_c,
                    const RopeTable& table, const HeadOptions& options) {
   if (!cpu::is_fp32_cpu(qkv_btw)) return reference::rotary_heads(qkv_btw, q_norm_c, k_norm_c, table, options);
-  const auto given = [](const at::Tensor& norm) { return norm.defined() ? std::optional(norm) : std::nullopt; };
-  const variable_list heads =
-      RotaryHeadsCpu::apply(qkv_btw, given(q_norm_c), given(k_norm_c), table.cosine_tf, table.sine_tf, options);
+  const auto forward = [&] { return rotary_forward(qkv_btw, q_norm_c, k_norm_c, table, options); };
+  const std::vector<at::Tensor> heads = own_gradient({qkv_btw, q_norm_c, k_norm_c}, forward, rotary_backward);
   return {heads[0], heads[1], heads[2]};
 }
 

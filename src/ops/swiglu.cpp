@@ -4,10 +4,10 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/silu.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/rows.h"
+#include "ops/own_gradient.h"
 #ifdef MM_CUDA
 #include "ops/cuda/launch.h"
 #endif
@@ -15,24 +15,18 @@
 namespace mm {
 namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
-
-struct SwigluCpu : torch::autograd::Function<SwigluCpu> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& gate_up) {
+at::Tensor fused_swiglu(const at::Tensor& gate_up) {
+  const auto forward = [&]() -> ForwardPass {
     const at::Tensor gate_up_n2i = gate_up.contiguous();
     const int64_t rows = gate_up_n2i.size(0), width = gate_up_n2i.size(1) / 2;
     at::Tensor y_ni = at::empty({rows, width}, gate_up_n2i.options());
     cpu::for_rows(rows, width, [&](int64_t begin, int64_t end) {
       cpu::swiglu_forward(gate_up_n2i.const_data_ptr<float>(), width, begin, end, y_ni.mutable_data_ptr<float>());
     });
-    context->save_for_backward({gate_up_n2i});
-    return y_ni;
-  }
-
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const at::Tensor gate_up_n2i = context->get_saved_variables()[0];
-    const at::Tensor dy_ni = gradients[0].contiguous();
+    return {.outputs = {y_ni}, .saved = {gate_up_n2i}};
+  };
+  const auto backward = [](const BackwardPass& pass) -> std::vector<at::Tensor> {
+    const at::Tensor &gate_up_n2i = pass.saved[0], dy_ni = pass.gradients[0].contiguous();
     at::Tensor dgate_up_n2i = at::empty_like(gate_up_n2i);
     const int64_t width = dy_ni.size(1);
     cpu::for_rows(dy_ni.size(0), width, [&](int64_t begin, int64_t end) {
@@ -40,41 +34,40 @@ struct SwigluCpu : torch::autograd::Function<SwigluCpu> {
                            dgate_up_n2i.mutable_data_ptr<float>());
     });
     return {dgate_up_n2i};
-  }
-};
+  };
+  return own_gradient({gate_up}, forward, backward)[0];
+}
 
 #ifdef MM_CUDA
 
-struct SwigluCuda : torch::autograd::Function<SwigluCuda> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& gate_up) {
+at::Tensor swiglu_on_cuda(const at::Tensor& gate_up) {
+  const auto forward = [&]() -> ForwardPass {
     const at::Tensor gate_up_n2i = gate_up.contiguous();
     const int64_t rows = gate_up_n2i.size(0), width = gate_up_n2i.size(1) / 2;
     at::Tensor y_ni = at::empty({rows, width}, gate_up_n2i.options());
     cuda::swiglu_forward(cuda::element_type(gate_up_n2i), gate_up_n2i.const_data_ptr(), rows, width,
                          y_ni.mutable_data_ptr(), cuda::current_stream(gate_up_n2i.device()));
-    context->save_for_backward({gate_up_n2i});
-    return y_ni;
-  }
-
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const at::Tensor gate_up_n2i = context->get_saved_variables()[0];
-    const at::Tensor dy_ni = gradients[0].contiguous();
+    return {.outputs = {y_ni}, .saved = {gate_up_n2i}};
+  };
+  const auto backward = [](const BackwardPass& pass) -> std::vector<at::Tensor> {
+    const at::Tensor &gate_up_n2i = pass.saved[0], dy_ni = pass.gradients[0].contiguous();
     at::Tensor dgate_up_n2i = at::empty_like(gate_up_n2i);
     cuda::swiglu_backward(cuda::element_type(gate_up_n2i), dy_ni.const_data_ptr(), gate_up_n2i.const_data_ptr(),
                           dy_ni.size(0), dy_ni.size(1), dgate_up_n2i.mutable_data_ptr(),
                           cuda::current_stream(gate_up_n2i.device()));
     return {dgate_up_n2i};
-  }
-};
+  };
+  return own_gradient({gate_up}, forward, backward)[0];
+}
 
 #endif
 
 }  // namespace
 
 at::Tensor swiglu(const at::Tensor& gate_up_n2i) {
-  if (cpu::is_fp32_cpu(gate_up_n2i)) return SwigluCpu::apply(gate_up_n2i);
+  if (cpu::is_fp32_cpu(gate_up_n2i)) return fused_swiglu(gate_up_n2i);
 #ifdef MM_CUDA
-  if (gate_up_n2i.is_cuda()) return SwigluCuda::apply(gate_up_n2i);
+  if (gate_up_n2i.is_cuda()) return swiglu_on_cuda(gate_up_n2i);
 #endif
   return reference::swiglu(gate_up_n2i);
 }

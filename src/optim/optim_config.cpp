@@ -1,7 +1,7 @@
 // Every key of the sections `optim` and `schedule`.
 #include "optim/optim_config.h"
 
-#include "core/fields.h"
+#include "core/config/fields.h"
 
 namespace mm {
 

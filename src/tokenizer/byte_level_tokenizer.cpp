@@ -9,14 +9,14 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
-#include "core/json_tree.h"
+#include "core/json/json_text.h"
 #include "core/text.h"
-#include "tokenizer/added_tokens.h"
-#include "tokenizer/bpe_encoder.h"
-#include "tokenizer/byte_alphabet.h"
-#include "tokenizer/pretokenizer.h"
-#include "tokenizer/token_names.h"
-#include "tokenizer/tokenizer_json.h"
+#include "tokenizer/bpe/added_tokens.h"
+#include "tokenizer/bpe/bpe_encoder.h"
+#include "tokenizer/bpe/byte_alphabet.h"
+#include "tokenizer/bpe/pretokenizer.h"
+#include "tokenizer/bpe/token_names.h"
+#include "tokenizer/bpe/tokenizer_json.h"
 
 namespace mm {
 namespace {

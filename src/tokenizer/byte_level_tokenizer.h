@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "tokenizer/control_tokens.h"
+#include "tokenizer/bpe/control_tokens.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {

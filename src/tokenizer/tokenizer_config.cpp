@@ -1,7 +1,7 @@
 // The settings of the section `tokenizer`.
 #include "tokenizer/tokenizer_config.h"
 
-#include "core/fields.h"
+#include "core/config/fields.h"
 
 namespace mm {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "train/run_config.h"
+#include "recipe/run_config.h"
 
 namespace mm {
 

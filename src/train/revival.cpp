@@ -11,7 +11,7 @@
 
 #include "core/random.h"
 #include "core/text.h"
-#include "metrics/expert_alarms.h"
+#include "metrics/alarms/expert_alarms.h"
 #include "model/moe/moe_views.h"
 
 namespace mm {

@@ -3,16 +3,15 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "engine/host_values.h"
+#include "engine/training_step.h"
 #include "model/moe/moe_views.h"
 #include "ops/add_to.h"
-#include "ops/cross_entropy.h"
 #include "ops/flat_norm.h"
-#include "train/host_values.h"
 #include "train/probe_batch.h"
 
 namespace mm {
@@ -85,17 +84,15 @@ RouterRecord RouterProbe::measure() {
 }
 
 LayerReports RouterProbe::measure_gradients(RouterRecord& record) {
-  const HiddenStates states = state_.model.forward(batch_.tokens_bt, /*training=*/true, {}, /*inspect=*/true);
-  const at::Tensor losses_n = cross_entropy(state_.model.logits(states.hidden_nd), batch_.targets_bt.flatten());
-  const at::Tensor loss = losses_n.sum() / static_cast<double>(std::max<int64_t>(batch_.targets, 1));
-  at::Tensor auxiliary = at::zeros({}, losses_n.options());
-  if (states.reports.balance_loss.defined()) auxiliary = auxiliary + states.reports.balance_loss;
-  if (states.reports.z_loss.defined()) auxiliary = auxiliary + states.reports.z_loss;
+  const MicroBatchLosses losses = micro_batch_losses(state_.model, batch_, /*inspect=*/true);
+  const at::Tensor loss = losses.loss_sum / static_cast<double>(std::max<int64_t>(losses.targets, 1));
+  const at::Tensor auxiliary = auxiliary_loss(losses.reports);
+  const bool has_auxiliary = auxiliary.defined() && auxiliary.requires_grad();
 
-  backward(loss, /*keep_graph=*/auxiliary.requires_grad());
+  backward(loss, /*keep_graph=*/has_auxiliary);
   const std::vector<double> model = host_values(flat_norm(state_.parameters.gradient()) / state_.scaler.scale());
   record.gate_gradient_lm = gate_norms();
-  if (auxiliary.requires_grad()) {
+  if (has_auxiliary) {
     backward(auxiliary, /*keep_graph=*/false);
     record.gate_gradient_aux = gate_norms();
   } else {
@@ -113,7 +110,7 @@ LayerReports RouterProbe::measure_gradients(RouterRecord& record) {
         record.gate_gradient_lm[static_cast<size_t>(layer)] / std::sqrt(static_cast<double>(gate_size));
     record.gate_gradient_relative.push_back(gate_rms / model_rms);
   }
-  return states.reports;
+  return losses.reports;
 }
 
 void RouterProbe::measure_weights(RouterRecord& record) {

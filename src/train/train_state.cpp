@@ -69,10 +69,7 @@ void check_data(const std::string& trained_on, uint64_t fingerprint, const std::
 }  // namespace
 
 TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, const WindowSource& data)
-    : parameters(config.model, setup.device, setup.compute_type),
-      model(config.model, parameters),
-      optimizer(parameters.master(), parameters.gradient(), parameters.layout().decayed_end, config.optim),
-      scaler(setup.compute_type == at::kHalf, setup.device),
+    : TrainedModel(config.model, config.optim, setup.device, setup.compute_type),
       loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device),
       data_fingerprint(data.fingerprint()),
       alarms(config.alarms, config.model.moe.num_experts_per_tok),

@@ -9,26 +9,19 @@
 
 #include "checkpoint/checkpoint_store.h"
 #include "data/batch_loader.h"
+#include "engine/device.h"
+#include "engine/trained_model.h"
 #include "interchange/weights.h"
 #include "metrics/alarms/alarm_watch.h"
-#include "model/causal_lm.h"
-#include "model/parameters.h"
-#include "optim/adamw.h"
-#include "optim/loss_scaler.h"
-#include "train/device.h"
-#include "train/replay_plan.h"
-#include "train/run_config.h"
+#include "recipe/replay_rules.h"
+#include "recipe/run_config.h"
 
 namespace mm {
 
 /// The state of a run. Random streams are functions of (seed, name, step), so the step is all there is to save of them.
-struct TrainState {
+struct TrainState : TrainedModel {
   TrainState(const RunConfig& config, const DeviceSetup& setup, const WindowSource& data);
 
-  Parameters parameters;
-  CausalLm model;
-  AdamW optimizer;
-  LossScaler scaler;
   BatchLoader loader;
   int64_t step = 0;                         ///< updates done
   int64_t tokens_total = 0;                 ///< targets trained on

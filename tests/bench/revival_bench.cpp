@@ -2,6 +2,8 @@
 // folder of the repository, with the corpus of the quickstart. For each seed a small mixture of experts is trained for
 // a quarter of its steps; then the router biases of both layers send every token to two of eight experts, and the run
 // goes on without revival and with it, as it does without the fall. Prints the loss of the last 20 steps of each.
+#include <ATen/core/grad_mode.h>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,8 +21,8 @@
 #include "core/text.h"
 #include "data/datasets.h"
 #include "data/open_tokenizer.h"
+#include "engine/device.h"
 #include "model/init.h"
-#include "train/device.h"
 #include "train/trainer.h"
 
 namespace mm {
@@ -116,11 +118,13 @@ Outcome train(const fs::path& folder, int64_t steps, int64_t seed, const std::st
   sinks.push_back(std::make_unique<Summary>());
   const auto& summary = static_cast<const Summary&>(*sinks.front());
 
+  ScheduledSteps source(config, state.loader);
+  Trainer trainer({config, setup, *tokenizer, data.validation, source, store, sinks}, state);
   config.train.stop_after = steps / 4;
-  Trainer({config, setup, *tokenizer, data.validation, store, sinks}, state).run();
+  trainer.run();
   if (falls) collapse(state);
   config.train.stop_after = 0;
-  Trainer({config, setup, *tokenizer, data.validation, store, sinks}, state).run();
+  trainer.run();
   return {summary.last_loss(), summary.revivals};
 }
 

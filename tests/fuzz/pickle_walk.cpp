@@ -1,7 +1,7 @@
 // One recursion over the tree.
 #include "tests/fuzz/pickle_walk.h"
 
-#include "checkpoint/pickle_limits.h"
+#include "checkpoint/pth/pickle_limits.h"
 #include "core/utf8.h"
 #include "tests/fuzz/expect.h"
 

@@ -1,7 +1,7 @@
 // Safetensors files: header and length of the data.
 #include <numeric>
 
-#include "checkpoint/little_endian.h"
+#include "checkpoint/pth/little_endian.h"
 #include "checkpoint/safetensors_header.h"
 #include "tests/fuzz/expect.h"
 #include "tests/fuzz/seeds.h"

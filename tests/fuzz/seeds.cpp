@@ -1,8 +1,8 @@
 // Tiny files, because the speed of fuzzing goes with their size.
 #include "tests/fuzz/seeds.h"
 
-#include "checkpoint/little_endian.h"
-#include "checkpoint/zip_archive.h"
+#include "checkpoint/pth/little_endian.h"
+#include "checkpoint/pth/zip_archive.h"
 #include "core/files.h"
 #include "tests/support/pth_builder.h"
 

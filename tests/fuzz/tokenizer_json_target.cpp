@@ -1,13 +1,13 @@
 // A tokenizer.json and a text in one input: what can be loaded must encode the text, and decode it to the same bytes.
-#include "tokenizer/tokenizer_json.h"
+#include "tokenizer/bpe/tokenizer_json.h"
 
 #include <algorithm>
 
-#include "core/json_tree.h"
+#include "core/json/json_text.h"
 #include "tests/fuzz/expect.h"
 #include "tests/fuzz/seeds.h"
 #include "tests/fuzz/target.h"
-#include "tokenizer/byte_alphabet.h"
+#include "tokenizer/bpe/byte_alphabet.h"
 #include "tokenizer/byte_level_tokenizer.h"
 
 namespace mm {

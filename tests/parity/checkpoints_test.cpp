@@ -1,6 +1,7 @@
 // Checkpoint files of every MiniMind generation, made by its own Python classes: opened as users have them, and giving
 // the numbers that those classes gave: logits, losses, gradient norms and expert loads, in fp32 on the CPU.
 // tests/golden/numbers holds the numbers; tolerances leave a factor of five to ten over another order of summation.
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/safetensors.h"
+#include "eval/generate.h"
 #include "interchange/export.h"
 #include "interchange/key_names.h"
 #include "interchange/weights.h"
@@ -17,7 +19,6 @@
 #include "ops/cross_entropy.h"
 #include "ops/flat_norm.h"
 #include "tests/unit/core/temp_folder.h"
-#include "train/generate.h"
 
 namespace mm {
 namespace {

@@ -2,6 +2,7 @@
 // gradient norms (whole and per parameter) and expert loads, in fp32 on the CPU.
 // golden/generations.json comes from torch 2.13.0; another order of summation moves logits by up to 1.5e-6, losses by
 // 3e-7 and norms of single parameters by 2e-5 (relative), so the tolerances below leave a factor of five to ten.
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 

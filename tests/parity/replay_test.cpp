@@ -19,6 +19,7 @@
 #include "tests/support/sha256.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/data/data_files.h"
+#include "train/replay/replay_steps.h"
 #include "train/trainer.h"
 
 namespace mm {
@@ -115,14 +116,8 @@ ExitCode train(const RunConfig& config, const std::string& folder, TrainState& s
   CheckpointStore store(folder + "/checkpoints", 1);
   std::vector<std::unique_ptr<MetricSink>> sinks;
   sinks.push_back(std::make_unique<MicroStepSink>(folder, 0));
-  const TrainerParts parts = {.config = config,
-                              .setup = setup,
-                              .tokenizer = tokenizer,
-                              .validation = no_validation,
-                              .store = store,
-                              .sinks = sinks,
-                              .replay = &replay};
-  return Trainer(parts, state).run();
+  ReplaySteps steps(replay, state.loader, state.model);
+  return Trainer({config, setup, tokenizer, no_validation, steps, store, sinks}, state).run();
 }
 
 /// A run of Python, and ours over it.

@@ -3,7 +3,7 @@
 
 #include <libdeflate.h>
 
-#include "checkpoint/little_endian.h"
+#include "checkpoint/pth/little_endian.h"
 
 namespace mm {
 namespace {

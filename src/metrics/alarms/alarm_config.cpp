@@ -1,7 +1,7 @@
 // The names, ranges and help of the `alarms` section.
 #include "metrics/alarms/alarm_config.h"
 
-#include "core/fields.h"
+#include "core/config/fields.h"
 
 namespace mm {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "metrics/expert_alarms.h"
+#include "metrics/alarms/expert_alarms.h"
 
 namespace mm {
 

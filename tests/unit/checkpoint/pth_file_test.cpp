@@ -1,5 +1,5 @@
 // What a `.pth` file may look like and still be right, and how its values are reached.
-#include "checkpoint/pth_file.h"
+#include "checkpoint/pth/pth_file.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>

@@ -5,7 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "checkpoint/pth_file.h"
+#include "checkpoint/pth/pth_file.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/support/sha256.h"

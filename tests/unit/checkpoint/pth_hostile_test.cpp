@@ -5,7 +5,7 @@
 #include <functional>
 #include <limits>
 
-#include "checkpoint/pth_file.h"
+#include "checkpoint/pth/pth_file.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/support/pth_builder.h"

@@ -1,5 +1,5 @@
 // What is written is read back, and lies in the file as torch.save would have put it.
-#include "checkpoint/pth_writer.h"
+#include "checkpoint/pth/pth_writer.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
@@ -10,8 +10,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "checkpoint/pth_file.h"
-#include "checkpoint/zip_writer.h"
+#include "checkpoint/pth/pth_file.h"
+#include "checkpoint/pth/zip_writer.h"
 #include "core/error.h"
 #include "core/files.h"
 

@@ -1,5 +1,5 @@
 // Reading configs: what is accepted, and the exact words for what is not.
-#include "core/config.h"
+#include "core/config/config.h"
 
 #include <gtest/gtest.h>
 

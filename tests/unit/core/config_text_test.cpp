@@ -1,7 +1,7 @@
 // The resolved config, --describe and the difference between two runs.
 #include <gtest/gtest.h>
 
-#include "core/config.h"
+#include "core/config/config.h"
 #include "core/files.h"
 #include "sample_config.h"
 #include "temp_folder.h"

@@ -1,7 +1,9 @@
 // Strict JSON: where it breaks, and in which words.
-#include "core/json_tree.h"
+#include "core/json/json_tree.h"
 
 #include <gtest/gtest.h>
+
+#include "core/json/json_text.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // A config with every kind of setting.
 #pragma once
 
-#include "core/config.h"
+#include "core/config/config.h"
 
 struct SampleConfig {
   struct Run {

@@ -1,7 +1,7 @@
 // Batches: every window of an epoch once, the same again after a resume, and padding in the last one only.
 #include "data/batch_loader.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
 
 #include "data_files.h"

@@ -1,5 +1,8 @@
 // LibTorch, spdlog and sentencepiece bring their own copies of fmt, protobuf and abseil: they must live in one process.
-#include <ATen/ATen.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
 
 #include "core/log.h"

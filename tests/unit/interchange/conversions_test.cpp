@@ -1,4 +1,5 @@
 // From every format to every other and back: no byte of a tensor changes, and neither do the logits.
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>

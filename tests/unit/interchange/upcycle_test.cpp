@@ -1,6 +1,7 @@
 // A mixture of experts that starts as the dense model it was made from.
 #include "interchange/upcycle.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <gtest/gtest.h>
 

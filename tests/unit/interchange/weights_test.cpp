@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <map>
 
-#include "checkpoint/pth_writer.h"
+#include "checkpoint/pth/pth_writer.h"
 #include "checkpoint/safetensors.h"
 #include "interchange/export.h"
 #include "tests/support/nan_memory.h"

@@ -1,11 +1,11 @@
-// Statistics worked out by hand, and the alarms they raise.
+// Statistics worked out by hand, and the experts that they are bad for.
 #include "metrics/load_statistics.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "metrics/expert_alarms.h"
+#include "metrics/alarms/expert_alarms.h"
 
 namespace mm {
 namespace {
@@ -63,16 +63,22 @@ TEST(LoadStatistics, DenseModelHasNoLayers) {
 }
 
 std::vector<ExpertAlarm> alarms_of(const ExpertLoad& load) {
-  return expert_alarms(load, load_statistics(load));
+  return expert_alarms(load, load_statistics(load), {});
 }
 
-TEST(ExpertAlarms, AreSortedWorstFirst) {
+TEST(ExpertAlarms, NameEachExpertInTroubleLayerByLayer) {
   // Fair share 25%: layer 0 has an over-subscribed and a dying expert, layer 1 a dead one.
   const std::vector<ExpertAlarm> alarms = alarms_of({2, 4, {600, 200, 180, 20, 400, 0, 300, 300}});
   ASSERT_EQ(alarms.size(), 3u);
-  EXPECT_EQ(alarm_sentence(alarms[0], 4), "layer 1: expert 1 gets no tokens, a fair share is 25%: dead");
-  EXPECT_EQ(alarm_sentence(alarms[1], 4), "layer 0: expert 3 gets 2% of tokens, a fair share is 25%: dying");
-  EXPECT_EQ(alarm_sentence(alarms[2], 4), "layer 0: expert 0 gets 60% of tokens, a fair share is 25%: over-subscribed");
+  const auto expect = [&](size_t i, ExpertTrouble trouble, int64_t layer, int64_t expert, double share) {
+    EXPECT_EQ(alarms[i].trouble, trouble) << i;
+    EXPECT_EQ(alarms[i].layer, layer) << i;
+    EXPECT_EQ(alarms[i].expert, expert) << i;
+    EXPECT_EQ(alarms[i].share, share) << i;
+  };
+  expect(0, ExpertTrouble::kOverSubscribed, 0, 0, 0.6);
+  expect(1, ExpertTrouble::kDying, 0, 3, 0.02);
+  expect(2, ExpertTrouble::kDead, 1, 1, 0);
 }
 
 TEST(ExpertAlarms, TheThresholdsThemselvesAreStillFine) {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/config.h"
+#include "core/config/config.h"
 
 namespace mm {
 namespace {

@@ -1,6 +1,14 @@
 // Balancing losses on cases that can be worked out by hand.
 #include "model/moe/balance.h"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/one_hot.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include <cmath>
 
 #include "small_model.h"

@@ -1,6 +1,13 @@
 // The language model as a whole: what may depend on what.
 #include "model/causal_lm.h"
 
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include "small_model.h"
 
 namespace mm {

@@ -1,6 +1,8 @@
 // First weights: the distribution of every kind of tensor under each rule.
 #include "model/init.h"
 
+#include <ATen/ops/equal.h>
+
 #include <cmath>
 
 #include "small_model.h"

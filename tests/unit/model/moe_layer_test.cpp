@@ -1,6 +1,17 @@
 // The mixture of experts as a whole: what it equals, what it counts, whom it gives gradients.
 #include "model/moe/moe_layer.h"
 
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/one_hot.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
 #include "model/moe/router.h"
 #include "small_model.h"
 

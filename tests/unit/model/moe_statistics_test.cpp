@@ -1,6 +1,9 @@
 // What is told of a router and its experts, on cases counted by hand; and the views of their weights.
 #include "model/moe/statistics.h"
 
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
+
 #include <cmath>
 
 #include "model/moe/moe_views.h"

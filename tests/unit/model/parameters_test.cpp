@@ -1,6 +1,9 @@
 // Flat buffers and the tensors that are parts of them.
 #include "model/parameters.h"
 
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/equal.h>
+
 #include "ops/flat_norm.h"
 #include "small_model.h"
 #include "tests/support/nan_memory.h"

@@ -1,6 +1,16 @@
 // The rules that balance a router without a loss, on cases that can be worked out by hand, and in a small simulation.
 #include "model/moe/router_bias.h"
 
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/bincount.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/linspace.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include "model/moe/router.h"
 #include "model/moe/router_state.h"
 #include "small_model.h"

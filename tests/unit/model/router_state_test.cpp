@@ -1,6 +1,13 @@
 // What a router carries between steps: which configs have it, what changes it, and what it changes.
 #include "model/moe/router_state.h"
 
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include "small_model.h"
 
 namespace mm {

@@ -1,6 +1,13 @@
 // Scores, choices and weights of the router.
 #include "model/moe/router.h"
 
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/tensor.h>
+
 #include "small_model.h"
 
 namespace mm {

@@ -1,8 +1,10 @@
 // What the tests of the model share: small configs, a model with weights by seed, one forward and backward pass.
 #pragma once
 
-#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
 
 #include <map>

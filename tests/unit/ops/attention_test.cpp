@@ -1,6 +1,8 @@
 // Attention against the formula written out.
 #include "ops/attention.h"
 
+#include <ATen/ops/ones.h>
+
 #include "compare.h"
 
 namespace mm {

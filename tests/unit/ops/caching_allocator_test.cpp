@@ -1,6 +1,8 @@
 // The cache of large CPU blocks.
 #include "ops/cpu/caching_allocator.h"
 
+#include <ATen/ops/empty.h>
+
 #include <c10/core/CPUAllocator.h>
 
 #include <atomic>

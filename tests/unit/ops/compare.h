@@ -1,9 +1,10 @@
 // What the tests of ops share: tensors by seed, an op with its gradients, comparison with the definition.
 #pragma once
 
-#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -1,6 +1,12 @@
 // Cross entropy on the CPU against its definition.
 #include "ops/cross_entropy.h"
 
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include "compare.h"
 
 namespace mm {

@@ -1,8 +1,14 @@
 // Every op on CUDA against its definition in fp32 on the CPU. Skipped where no GPU answers.
 // Tolerances are of the largest value. fp32: other orders of summation. 16 bit: each stored value is rounded once
 // (2^-9 of it in bf16, 2^-12 in fp16), and backward passes start from rounded values, so a few of those.
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/tensor.h>
 #include "compare.h"
 #include "ops/attention.h"
+
 #include "ops/cross_entropy.h"
 #include "ops/dispatch.h"
 #include "ops/flat_norm.h"

@@ -1,6 +1,12 @@
 // Dispatch and combine on the CPU against their definitions.
 #include "ops/dispatch.h"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include "compare.h"
 
 namespace mm {

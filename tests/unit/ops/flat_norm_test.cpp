@@ -1,6 +1,12 @@
 // The norm of a flat buffer.
 #include "ops/flat_norm.h"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/pow.h>
+
 #include "compare.h"
 
 namespace mm {

@@ -1,6 +1,9 @@
 // Products of rows with the weight of their expert: values, and where their gradients go.
 #include "ops/grouped_linear.h"
 
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include "compare.h"
 #include "ops/linear.h"
 

@@ -1,6 +1,10 @@
 // Products with weights: values, and where their gradients go.
 #include "ops/linear.h"
 
+#include <ATen/ops/full.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/ones.h>
+
 #include "compare.h"
 
 namespace mm {

@@ -1,6 +1,10 @@
 // RMSNorm on the CPU against its definition.
 #include "ops/rms_norm.h"
 
+#include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+
 #include "compare.h"
 
 namespace mm {

@@ -1,6 +1,9 @@
 // Splitting, normalising and turning heads on the CPU against the definition.
 #include "ops/rotary.h"
 
+#include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
+
 #include "compare.h"
 
 namespace mm {

@@ -1,6 +1,8 @@
 // How CPU kernels are spread over threads.
 #include "ops/cpu/rows.h"
 
+#include <ATen/ops/equal.h>
+
 #include <atomic>
 #include <chrono>
 #include <map>

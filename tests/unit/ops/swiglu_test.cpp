@@ -1,6 +1,12 @@
 // SwiGLU on the CPU against its definition.
 #include "ops/swiglu.h"
 
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include "compare.h"
 
 namespace mm {

@@ -1,7 +1,8 @@
 // The loss scale of fp16.
 #include "optim/loss_scaler.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 namespace mm {

@@ -1,5 +1,5 @@
 // Short words, cut words and long words all merge as the definition of byte-pair encoding says.
-#include "tokenizer/bpe_encoder.h"
+#include "tokenizer/bpe/bpe_encoder.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The order of a sorted list, whatever comes when.
-#include "tokenizer/merge_queue.h"
+#include "tokenizer/bpe/merge_queue.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The words of GPT-2's pattern.
-#include "tokenizer/pretokenizer.h"
+#include "tokenizer/bpe/pretokenizer.h"
 
 #include <gtest/gtest.h>
 

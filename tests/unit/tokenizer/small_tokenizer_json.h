@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "core/json_tree.h"
-#include "tokenizer/byte_alphabet.h"
+#include "core/json/json_text.h"
+#include "tokenizer/bpe/byte_alphabet.h"
 #include "tokenizer/byte_level_tokenizer.h"
 
 namespace mm {

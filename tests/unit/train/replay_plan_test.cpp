@@ -1,6 +1,6 @@
 // The accumulation quirks of MiniMind's trainers, in numbers: the stored runs have 390 rows, batches of 4, accumulation
 // 4 and 2 epochs, so that an epoch of 98 micro-steps ends within a group and with a short batch.
-#include "train/replay_plan.h"
+#include "train/replay/replay_plan.h"
 
 #include <gtest/gtest.h>
 

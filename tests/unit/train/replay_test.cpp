@@ -1,5 +1,5 @@
 // A replayed run as a run of ours: its rows, its records, and what a stop and a resume leave of them.
-#include "train/replay.h"
+#include "train/replay/replay_steps.h"
 
 #include <gtest/gtest.h>
 
@@ -45,14 +45,8 @@ class TinyReplay {
   }
 
   ExitCode train() {
-    const TrainerParts parts = {.config = config,
-                                .setup = setup,
-                                .tokenizer = tokenizer,
-                                .validation = no_validation_,
-                                .store = store,
-                                .sinks = sinks_,
-                                .replay = &*replay};
-    return Trainer(parts, state).run();
+    ReplaySteps steps(*replay, state.loader, state.model);
+    return Trainer({config, setup, tokenizer, no_validation_, steps, store, sinks_}, state).run();
   }
 
   RunConfig config;

@@ -1,14 +1,15 @@
 // What is measured of the routers, against the same computed another way.
 #include "train/router_probe.h"
 
+#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
+#include "engine/non_finite.h"
 #include "model/moe/moe_views.h"
 #include "ops/cross_entropy.h"
 #include "tests/unit/train/tiny_run.h"
-#include "train/non_finite.h"
 #include "train/probe_batch.h"
 
 namespace mm {

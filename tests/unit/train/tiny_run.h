@@ -1,6 +1,8 @@
 // A model, a text and a run that are small enough for a test, put together as train_run() does it.
 #pragma once
 
+#include <ATen/ops/zeros.h>
+
 #include <memory>
 #include <set>
 #include <string>
@@ -107,7 +109,10 @@ class TinyRun {
     sinks_.push_back(std::move(sink));
   }
 
-  ExitCode train() { return Trainer({config, setup, tokenizer, data.validation, store, sinks_}, state).run(); }
+  ExitCode train() {
+    ScheduledSteps steps(config, state.loader);
+    return Trainer({config, setup, tokenizer, data.validation, steps, store, sinks_}, state).run();
+  }
 
   RunConfig config;
   DeviceSetup setup;

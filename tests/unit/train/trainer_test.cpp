@@ -1,6 +1,8 @@
 // The loop: it learns, it counts exactly, and a step that is not finite changes nothing.
 #include "train/trainer.h"
 
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

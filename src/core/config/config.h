@@ -1,0 +1,41 @@
+// From a JSON file and `--set a.b=value` to a typed config, and back.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/config/fields.h"
+#include "core/problems.h"
+
+namespace mm {
+
+/// Visits the settings of one config: `[&](Fields& fields) { config.visit(fields); }`.
+using VisitFields = std::function<void(Fields&)>;
+
+/// Reads `path` and the overrides (`a.b=value`, value in JSON or a bare word) into the visited struct; later ones win.
+/// Strict: unknown keys (with the nearest known name), wrong types, fractions for integers, numbers that do not fit,
+/// out-of-range values, duplicate keys, NaN, a byte order mark, truncated or too deep JSON, a key and its alias
+/// together.
+///   problems  gets one message for each; a file that cannot be read or parsed gives a single one
+///   notes     gets lines worth telling (ignored foreign keys)
+/// A setting with a problem keeps its value, so that checks between settings can still run and add to `problems`.
+/// An empty `path` reads the overrides alone, over the defaults.
+void read_config(const std::string& path, const std::vector<std::string>& overrides, const VisitFields& visit,
+                 Problems& problems, std::vector<std::string>& notes);
+
+/// The resolved config: every key in the order of the fields, two-space indented JSON with a final newline.
+/// Reading it back gives the same values, and writing that gives the same bytes.
+std::string write_config(const VisitFields& visit);
+
+/// For `--describe`: a heading for each section, then one aligned line a key with its accepted values, its value in
+/// the visited struct (the default, when nothing was read into it) and its help with the other names it answers to.
+std::string describe_config(const VisitFields& visit);
+
+/// The dotted keys whose values differ between two written configs, as `key: old -> new` in the order of `after`;
+/// keys that only one of them has follow as `key: none -> new` and `key: old -> none`.
+/// Throws Error(kConfig) when one of them is not strict JSON.
+std::vector<std::string> diff_config(const std::string& before, const std::string& after);
+
+}  // namespace mm

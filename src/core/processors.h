@@ -1,0 +1,23 @@
+// How many processors this process may use, and how many of them others keep busy.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace mm {
+
+/// Those that its affinity allows, as far as the CPU quota of its cgroups covers them; at least 1. A machine may have
+/// many more: `taskset`, containers and batch systems give a part of it.
+int usable_processors();
+
+/// The quota of the tightest cgroup above a process, in processors; nothing without one.
+///   membership  the text of its /proc/<pid>/cgroup
+///   mount       where cgroups are mounted: /sys/fs/cgroup
+/// Knows both versions: cpu.max of the second, cpu.cfs_quota_us and cpu.cfs_period_us of the first.
+std::optional<double> cgroup_quota(const std::string& membership, const std::string& mount);
+
+/// Processors of this machine that other programs would use now, as a mean over the 20 ms that it takes; 0 where the
+/// system does not tell. Call it while this process has one thread at work.
+double busy_processors();
+
+}  // namespace mm

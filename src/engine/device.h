@@ -1,0 +1,34 @@
+// The device of a run: the only place outside ops/ that knows which one it is.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+#include "recipe/train_config.h"
+
+namespace mm {
+
+struct DeviceSetup {
+  at::Device device = at::kCPU;
+  at::ScalarType compute_type = at::kFloat;  ///< of the matrix products
+  std::string description;                   ///< for the log
+};
+
+/// Chooses device and precision, and sets threads. Call once, before the first tensor.
+/// Throws Error(kDevice) when the device asked for is not there.
+DeviceSetup set_up_device(const RunSection& run, const std::string& precision);
+
+/// Seeds the device's default generator, which dropout draws from.
+void seed_device(at::Device device, uint64_t seed);
+
+/// Waits until all work given to the device is done.
+void synchronize(at::Device device);
+
+/// FLOP/s of a square matrix product in `type` on this device, the best of a few runs: what a step can reach at most.
+double measure_gemm_rate(at::Device device, at::ScalarType type);
+
+/// Bytes in use: of the device's allocator, on a CPU of the whole process. 0 where nothing tells.
+int64_t memory_in_use(at::Device device);
+
+}  // namespace mm

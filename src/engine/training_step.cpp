@@ -1,0 +1,112 @@
+// Sums over micro-batches stay on the device; StepResult is their one way to the host.
+#include "engine/training_step.h"
+
+#include <ATen/ops/isfinite.h>
+
+#include <utility>
+#include <vector>
+
+#include "ops/add_to.h"
+#include "ops/cross_entropy.h"
+#include "ops/flat_norm.h"
+#include "optim/clip_norm.h"
+
+namespace mm {
+namespace {
+
+at::Tensor divided(const at::Tensor& loss, double by) {
+  return loss.defined() ? loss / by : loss;
+}
+
+at::Tensor detached(const at::Tensor& loss) {
+  return loss.defined() ? loss.detach() : loss;
+}
+
+}  // namespace
+
+MicroBatchLosses micro_batch_losses(CausalLm& model, const Batch& batch, bool inspect) {
+  const HiddenStates states = model.forward(batch.tokens_bt, /*training=*/true, {}, inspect);
+  const at::Tensor losses_n = cross_entropy(model.logits(states.hidden_nd), batch.targets_bt.flatten());
+  return {losses_n.sum(), batch.targets, states.reports};
+}
+
+at::Tensor auxiliary_loss(const LayerReports& reports) {
+  at::Tensor loss;
+  add_to(loss, reports.balance_loss);
+  add_to(loss, reports.z_loss);
+  return loss;
+}
+
+TrainingStep::TrainingStep(const ModelConfig& config, const StepOptions& options, TrainedModel& trained)
+    : config_(config), options_(options), trained_(trained) {}
+
+void TrainingStep::begin(int64_t micro_batches) {
+  result_ = {};
+  result_.weight = static_cast<double>(micro_batches) / static_cast<double>(options_.accumulation);
+  result_.loss_scale = trained_.scaler.scale().clone();
+  result_.slots = config_.moe.num_experts_per_tok;
+  trained_.parameters.gradient().zero_();
+}
+
+MicroBatchLosses TrainingStep::forward(const Batch& batch) {
+  return micro_batch_losses(trained_.model, batch);
+}
+
+void TrainingStep::backward(const MicroBatchLosses& losses, const Batch& batch) {
+  const auto accumulation = static_cast<double>(options_.accumulation);
+  const LayerReports& reports = losses.reports;
+  const at::Tensor loss = losses.loss_sum / (accumulation * static_cast<double>(losses.targets));
+  const at::Tensor balance_loss = divided(reports.balance_loss, accumulation);
+  const at::Tensor z_loss = divided(reports.z_loss, accumulation);
+  at::Tensor objective = loss;
+  add_to(objective, balance_loss);
+  add_to(objective, z_loss);
+  (objective * result_.loss_scale).backward();
+
+  add_to(result_.loss, loss.detach());
+  add_to(result_.balance_loss, detached(balance_loss));
+  add_to(result_.z_loss, detached(z_loss));
+  add_to(result_.expert_tokens_le, reports.expert_tokens_le);
+  add_to(result_.margins_lem, reports.margins_lem);
+  add_to(result_.router_sums_lqe, reports.router_sums_lqe);
+  if (reports.dropped_tokens_le.defined()) add_to(result_.dropped_tokens, reports.dropped_tokens_le.sum());
+  result_.targets += losses.targets;
+  result_.positions += batch.tokens_bt.numel();
+  if (options_.replay) {
+    result_.micro_steps.push_back({losses.loss_sum.detach(), detached(reports.balance_loss), losses.targets});
+  }
+  last_batch_ = batch;
+}
+
+void TrainingStep::finish_gradients() {
+  result_.grad_norm = gradient_norm() / result_.loss_scale;
+  result_.skipped = at::isfinite(result_.grad_norm).logical_not().to(at::kFloat);
+}
+
+StepResult TrainingStep::update(double learning_rate) {
+  const RouterState& router = trained_.parameters.router_state();
+  trained_.optimizer.step(learning_rate, gradient_divisor(), result_.skipped);
+  trained_.parameters.refresh_shadow();
+  update_router_state(router, {result_.expert_tokens_le, result_.margins_lem}, result_.skipped, config_.moe);
+  result_.router_bias_le = router.bias_le;
+  trained_.scaler.update(result_.skipped);
+  return std::move(result_);
+}
+
+/// Of the flat buffer, loss scale included.
+at::Tensor TrainingStep::gradient_norm() const {
+  const Parameters& parameters = trained_.parameters;
+  if (!options_.replay) return flat_norm(parameters.gradient());
+  std::vector<at::Tensor> gradients;
+  for (const auto& entry : parameters.named(parameters.gradient())) gradients.push_back(entry.second);
+  return clip_norm(gradients);
+}
+
+/// What gradients are divided by: the loss scale, and more where the norm is clipped.
+at::Tensor TrainingStep::gradient_divisor() const {
+  if (options_.max_grad_norm == 0) return result_.loss_scale;
+  // grad * min(1, max / (norm + 1e-6)), as PyTorch clips, is grad / max(1, (norm + 1e-6) / max).
+  return result_.loss_scale * ((result_.grad_norm + 1e-6) / options_.max_grad_norm).clamp_min(1.0);
+}
+
+}  // namespace mm

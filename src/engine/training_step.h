@@ -1,0 +1,59 @@
+// One optimizer step on the device: micro-batch after micro-batch forward and backward, then one update.
+#pragma once
+
+#include "data/batch.h"
+#include "engine/step_result.h"
+#include "engine/trained_model.h"
+
+namespace mm {
+
+/// What one micro-batch says of the model, before any division. The graph for the backward pass hangs on it.
+struct MicroBatchLosses {
+  at::Tensor loss_sum;   ///< cross entropy in nats, scalar fp32: the sum over its targets
+  int64_t targets = 0;   ///< how many those are
+  LayerReports reports;  ///< balancing losses among them
+};
+
+/// Every position is routed and counted: packed windows have no padding, and MiniMind counts its own.
+///   inspect  whether the reports are to say how large the output of each expert is
+MicroBatchLosses micro_batch_losses(CausalLm& model, const Batch& batch, bool inspect = false);
+
+/// The balancing losses and the z-loss together, scaled as they are trained with; undefined when there is none.
+at::Tensor auxiliary_loss(const LayerReports& reports);
+
+struct StepOptions {
+  int64_t accumulation = 1;  ///< a loss is divided by it, however many micro-batches the step has
+  double max_grad_norm = 0;  ///< 0: gradients are not clipped
+  bool replay = false;       ///< the norm is rounded as PyTorch's, and the losses of every micro-batch are kept
+};
+
+/// Nothing in it waits for the device. The order of calls: begin(); forward() and backward() of each micro-batch;
+/// finish_gradients(); update().
+class TrainingStep {
+ public:
+  TrainingStep(const ModelConfig& config, const StepOptions& options, TrainedModel& trained);
+
+  void begin(int64_t micro_batches);
+  MicroBatchLosses forward(const Batch& batch);
+  /// Adds the gradients of a micro-batch, and its numbers to the result.
+  void backward(const MicroBatchLosses& losses, const Batch& batch);
+  /// The norm, and whether the step is finite.
+  void finish_gradients();
+  /// Clip, optimizer, balance. A step that is not finite changes nothing but the loss scale.
+  StepResult update(double learning_rate);
+
+  /// The micro-batch that was last trained on.
+  const Batch& last_batch() const { return last_batch_; }
+
+ private:
+  at::Tensor gradient_norm() const;
+  at::Tensor gradient_divisor() const;
+
+  const ModelConfig& config_;
+  StepOptions options_;
+  TrainedModel& trained_;
+  StepResult result_;
+  Batch last_batch_;
+};
+
+}  // namespace mm

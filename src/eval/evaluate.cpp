@@ -1,0 +1,73 @@
+// Sums stay on the device and are read once, at the end.
+#include "eval/evaluate.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numbers>
+
+#include "data/batch_loader.h"
+#include "engine/host_values.h"
+#include "ops/cross_entropy.h"
+
+namespace mm {
+
+at::Tensor bytes_per_token(const Tokenizer& tokenizer, int64_t vocab_size, at::Device device) {
+  at::Tensor bytes_v = at::zeros({vocab_size}, at::kFloat);
+  float* bytes = bytes_v.mutable_data_ptr<float>();
+  for (int64_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    bytes[id] = static_cast<float>(tokenizer.token_bytes(static_cast<int32_t>(id)));
+  }
+  return bytes_v.to(device);
+}
+
+LossSums::LossSums(const at::Tensor& bytes_per_token_v)
+    : bytes_per_token_v_(bytes_per_token_v), sums_(at::zeros({3}, bytes_per_token_v.options().dtype(at::kDouble))) {}
+
+void LossSums::add(const at::Tensor& logits_nv, const at::Tensor& targets_bt) {
+  const at::Tensor targets_n = targets_bt.flatten();
+  const at::Tensor counted_n = targets_n >= 0;
+  const at::Tensor loss_n = cross_entropy(logits_nv, targets_n);
+  const at::Tensor bytes_n = bytes_per_token_v_.index_select(0, targets_n.clamp_min(0)) * counted_n;
+  sums_ += at::stack({loss_n.sum(at::kDouble), counted_n.sum(at::kDouble), bytes_n.sum(at::kDouble)});
+}
+
+void LossSums::add(const LossSums& other) {
+  sums_ += other.sums_;
+}
+
+EvaluationRecord LossSums::record() const {
+  const std::vector<double> values = host_values(sums_);
+  EvaluationRecord record;
+  record.tokens = static_cast<int64_t>(values[1]);
+  record.loss = values[0] / values[1];
+  record.perplexity = std::exp(record.loss);
+  record.bits_per_byte = values[0] / std::numbers::ln2 / values[2];
+  return record;
+}
+
+int64_t evaluated_windows(const PackedDataset& data, int64_t max_tokens) {
+  if (max_tokens == 0) return data.windows();
+  return std::clamp<int64_t>(max_tokens / data.sequence_length(), 1, data.windows());
+}
+
+EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t max_tokens, int64_t micro_batch,
+                          const at::Tensor& bytes_per_token_v) {
+  const auto start = std::chrono::steady_clock::now();
+  const at::NoGradGuard no_grad;
+  LossSums sums(bytes_per_token_v);
+  SequentialLoader loader(data, micro_batch, evaluated_windows(data, max_tokens), bytes_per_token_v.device());
+  while (const std::optional<Batch> batch = loader.next()) {
+    const HiddenStates states = model.forward(batch->tokens_bt, /*training=*/false, batch->targets_bt >= 0);
+    sums.add(model.logits(states.hidden_nd), batch->targets_bt);
+  }
+  EvaluationRecord record = sums.record();
+  record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return record;
+}
+
+}  // namespace mm

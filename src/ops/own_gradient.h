@@ -1,0 +1,35 @@
+// Ops whose gradient is written by hand. LibTorch's header for that costs ten seconds a file: it is seen by one.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace mm {
+
+/// What a forward pass gives, and what it keeps for the backward pass.
+struct ForwardPass {
+  std::vector<at::Tensor> outputs;
+  std::vector<at::Tensor> saved = {};
+  std::vector<int64_t> numbers = {};
+};
+
+/// What a backward pass works from.
+struct BackwardPass {
+  std::vector<at::Tensor> gradients;  ///< of the outputs; zeros where one was not used
+  std::vector<at::Tensor> saved;
+  std::vector<int64_t> numbers;
+  std::vector<bool> wanted;  ///< of each input: whether its gradient is
+};
+
+/// The gradients of the inputs; undefined where there is none. A plain function, without a state of its own.
+using BackwardFunction = std::vector<at::Tensor> (*)(const BackwardPass& pass);
+
+/// The outputs of `forward`, which runs at once and without a graph; the gradients of the defined `inputs` come from
+/// `backward`.
+std::vector<at::Tensor> own_gradient(const std::vector<at::Tensor>& inputs, const std::function<ForwardPass()>& forward,
+                                     BackwardFunction backward);
+
+}  // namespace mm

@@ -1,0 +1,66 @@
+// Counts what the forward pass keeps, tensor by tensor, in the order in which it is made.
+#include "recipe/forecast.h"
+
+#include "core/text.h"
+#include "model/count.h"
+
+namespace mm {
+
+MemoryForecast forecast_memory(const RunConfig& config, bool sixteen_bit) {
+  const ModelConfig& model = config.model;
+  const double compute = sixteen_bit ? 2 : 4;  // bytes of a value in the compute type
+  const double parameters = static_cast<double>(count_parameters(model).total);
+  const double d = static_cast<double>(model.hidden_size), w = static_cast<double>(model.attention_width());
+  const double kv = static_cast<double>(model.key_value_width()), width = static_cast<double>(model.expert_width());
+
+  // Bytes per token and layer: two residual sums in fp32, two norms, joined projections, heads, attention output.
+  double layer = 2 * 4 * d + compute * (2 * d + 2 * (w + 2 * kv) + 2 * w);
+  if (model.is_moe()) {
+    const double slots = static_cast<double>(model.moe.num_experts_per_tok);
+    const double shared_width =
+        static_cast<double>(model.moe.n_shared_experts * *model.moe.shared_expert_intermediate_size);
+    // Dispatched rows, gate and up, their product, expert output; the combined output; router logits and scores.
+    layer += compute * (slots * (2 * d + 3 * width) + d + 3 * shared_width) +
+             16.0 * static_cast<double>(model.moe.num_experts);
+  } else {
+    layer += compute * 3 * width;
+  }
+  // Logits and their gradient, the last norm, the embedding.
+  const double ends = compute * (2 * static_cast<double>(model.vocab_size) + d) + 2 * 4 * d;
+  const double tokens = static_cast<double>(config.train.micro_batch * config.data.sequence_length);
+  return {parameters * (16 + (sixteen_bit ? 2 : 0)),
+          tokens * (static_cast<double>(model.num_hidden_layers) * layer + ends)};
+}
+
+std::string forecast(const RunConfig& config) {
+  const ParameterCount count = count_parameters(config.model);
+  const double flops = flops_per_token(config.model, config.data.sequence_length);
+  const int64_t tokens_per_step = config.tokens_per_step(), tokens = tokens_per_step * config.train.steps;
+  const bool sixteen_bit = config.train.precision == "bf16" || config.train.precision == "fp16";
+  const MemoryForecast memory = forecast_memory(config, sixteen_bit);
+  const double checkpoint_bytes = 12.0 * static_cast<double>(count.total);
+
+  std::string text;
+  text += format("run         %s\n", config.folder().c_str());
+  text += format("parameters  %s total, %s active per token\n", with_commas(count.total).c_str(),
+                 with_commas(count.active).c_str());
+  const std::string in_all = format(", %sFLOP in all", short_count(flops * static_cast<double>(tokens)).c_str());
+  const std::string in_steps =
+      format("%s in %s steps", with_commas(tokens).c_str(), with_commas(config.train.steps).c_str());
+  const bool replay = config.compat.enabled();
+  text += format("compute     %sFLOP per trained token, %sFLOP per step%s\n", short_count(flops).c_str(),
+                 short_count(flops * static_cast<double>(tokens_per_step)).c_str(), replay ? "" : in_all.c_str());
+  text += format("tokens      %s per step (%lld x %lld x %lld), %s\n", with_commas(tokens_per_step).c_str(),
+                 static_cast<long long>(config.train.micro_batch), static_cast<long long>(config.train.accumulation),
+                 static_cast<long long>(config.data.sequence_length),
+                 replay ? "padding included; the number of rows decides how many steps" : in_steps.c_str());
+  text += format("memory      about %s: %s weights, gradients and moments, %s activations of one micro-batch (%s)\n",
+                 short_bytes(memory.weights + memory.activations).c_str(), short_bytes(memory.weights).c_str(),
+                 short_bytes(memory.activations).c_str(), sixteen_bit ? "16 bit" : "fp32; less in 16 bit");
+  text += format("disk        %s per checkpoint, at most %lld kept: %s", short_bytes(checkpoint_bytes).c_str(),
+                 static_cast<long long>(config.checkpoint.keep + 1),
+                 short_bytes(checkpoint_bytes * static_cast<double>(config.checkpoint.keep + 1)).c_str());
+  return text;
+}
+
+}  // namespace mm

@@ -1,0 +1,137 @@
+// The sections of a config in the order they are written, and the checks that need more than one of them.
+#include "recipe/run_config.h"
+
+#include <filesystem>
+#include <regex>
+
+namespace mm {
+namespace {
+
+void check_name(const RunConfig& config, const std::string& where, Problems& problems) {
+  static const std::regex allowed("[A-Za-z0-9_][A-Za-z0-9_.-]*");
+  if (!std::regex_match(config.run.name, allowed)) {
+    problems.add(where + ":run.name", '"' + config.run.name + '"', "letters, digits, '_', '-' and '.'",
+                 "it names a folder below output/");
+  }
+}
+
+void check_device(const RunConfig& config, const std::string& where, Problems& problems) {
+  static const std::regex allowed("auto|cpu|cuda(:[0-9]{1,3})?");
+  if (!std::regex_match(config.run.device, allowed)) {
+    problems.add(where + ":run.device", '"' + config.run.device + '"', "auto, cpu, cuda or cuda:N");
+  }
+}
+
+void check_vocabulary(RunConfig& config, const std::string& where, Problems& problems) {
+  std::optional<int64_t>& vocab_size = config.tokenizer.vocab_size;
+  if (!vocab_size && config.tokenizer.train) vocab_size = config.model.vocab_size;
+  if (vocab_size && *vocab_size > config.model.vocab_size) {
+    problems.add(where + ":tokenizer.vocab_size", std::to_string(*vocab_size),
+                 "at most model.vocab_size " + std::to_string(config.model.vocab_size),
+                 "every token needs a row of the embedding");
+  }
+}
+
+void check_schedule(const RunConfig& config, const std::string& where, Problems& problems) {
+  if (!config.compat.enabled() && config.schedule.warmup_steps > config.train.steps) {
+    problems.add(where + ":schedule.warmup_steps", std::to_string(config.schedule.warmup_steps),
+                 "at most train.steps " + std::to_string(config.train.steps));
+  }
+}
+
+void check_pth(const RunConfig& config, const std::string& where, Problems& problems) {
+  const std::string& choice = config.checkpoint.pth;
+  if (choice == "auto" || choice == "off") return;
+  const std::string reason = misfit(find_generation(choice, where), config.model);
+  if (!reason.empty()) {
+    problems.add(where + ":checkpoint.pth", choice + ", which cannot hold this model: " + reason,
+                 "a generation that can", "auto finds one, off writes none");
+  }
+}
+
+void check_revival(const RunConfig& config, const std::string& where, Problems& problems) {
+  if (config.revival.method == "bias" && config.model.is_moe() && config.model.moe.balance != "bias") {
+    problems.add(where + ":revival.method", "bias with model.balance " + config.model.moe.balance, "model.balance bias",
+                 "only that keeps a bias that is raised; gate and reseed need none");
+  }
+}
+
+/// MiniMind-3's router as shipped: worth a word wherever it is used.
+void note_dead_router(const RunConfig& config, std::vector<std::string>& notes) {
+  const MoeConfig& moe = config.model.moe;
+  if (config.model.is_moe() && moe.num_experts_per_tok == 1 && moe.num_experts > 1 && moe.norm_topk_prob &&
+      moe.norm_top1_prob) {
+    notes.push_back(
+        "model.norm_top1_prob: every routing weight is exactly 1, so the router learns nothing from the language-model "
+        "loss (as MiniMind-3 was shipped; set it to false to train the router)");
+  }
+}
+
+/// The model that a config file alone, without the command line, makes of the weights.
+ModelConfig model_of_config(const std::string& path, const FileModel& weights) {
+  RunConfig config;
+  Problems problems;
+  std::vector<std::string> ignored_notes;
+  config.model = weights.model;
+  if (!path.empty()) {
+    read_config(
+        path, {}, [&](Fields& fields) { config.visit(fields); }, problems, ignored_notes);
+  }
+  complete_from_file(weights, config.model);
+  resolve_model(config.model, path, problems);
+  return config.model;
+}
+
+}  // namespace
+
+void RunConfig::visit(Fields& fields) {
+  fields.section("run", run, "the run and where it happens");
+  fields.section("data", data, "text to train and validate on");
+  fields.section("tokenizer", tokenizer, "text to tokens");
+  fields.section("model", model, "the transformer, in the words of Hugging Face's and MiniMind's config.json");
+  fields.section("train", train, "how much, in which portions");
+  fields.section("optim", optim, "AdamW");
+  fields.section("schedule", schedule, "the learning rate over the steps");
+  fields.section("evaluation", evaluation, "validation loss while training");
+  fields.section("sample", sample, "text samples while training");
+  fields.section("metrics", metrics, "what is shown");
+  fields.section("alarms", alarms, "when a router or an expert is worth a warning");
+  fields.section("revival", revival, "what is done for experts without tokens");
+  fields.section("checkpoint", checkpoint, "what is kept");
+  fields.section("init", init, "first weights");
+  fields.section("compat", compat, "replaying MiniMind's own trainer");
+}
+
+std::string default_run_name(const std::string& config_path) {
+  return config_path.empty() ? "run" : std::filesystem::path(config_path).stem().string();
+}
+
+RunConfig load_run_config(const std::string& path, const std::vector<std::string>& overrides,
+                          std::vector<std::string>& notes, const ModelConfig& base, const FileModel* weights) {
+  RunConfig config;
+  Problems problems;
+  config.model = base;
+  read_config(
+      path, overrides, [&](Fields& fields) { config.visit(fields); }, problems, notes);
+  const std::string where = path.empty() ? "--set" : path;
+  if (config.run.name.empty()) config.run.name = default_run_name(path);
+  if (weights != nullptr) complete_from_file(*weights, config.model);
+  resolve_model(config.model, where, problems);
+  check_name(config, where, problems);
+  check_device(config, where, problems);
+  check_vocabulary(config, where, problems);
+  check_schedule(config, where, problems);
+  check_pth(config, where, problems);
+  check_revival(config, where, problems);
+  resolve_compat(config.compat, config.optim, config.data, where, problems, notes);
+  note_dead_router(config, notes);
+  problems.throw_if_any();
+  if (weights != nullptr) check_against_file(*weights, path, model_of_config(path, *weights), overrides, config.model);
+  return config;
+}
+
+std::string run_config_text(RunConfig config) {
+  return write_config([&](Fields& fields) { config.visit(fields); });
+}
+
+}  // namespace mm

@@ -1,0 +1,56 @@
+// Names, ranges and help of the training loop's settings.
+#include "recipe/train_config.h"
+
+#include "core/config/fields.h"
+
+namespace mm {
+
+void RunSection::visit(Fields& fields) {
+  fields("name", name, "folder of the run below output/; empty: the name of the config file");
+  fields("device", device, "where to train: auto (a GPU if there is one), cpu, cuda or cuda:N");
+  fields("threads", threads, "CPU threads; 0: one for each processor that the process may use",
+         {.min = 0, .max = 4096, .unit = "threads"});
+  fields("seed", seed, "seed of the initialisation, the order of the data, dropout and samples", {.min = 0});
+}
+
+void TrainConfig::visit(Fields& fields) {
+  fields("steps", steps, "optimizer steps of the whole run", {.min = 1, .max = 1e12, .unit = "steps"});
+  fields("micro_batch", micro_batch, "sequences in one forward and backward pass",
+         {.min = 1, .max = 1 << 20, .unit = "sequences"});
+  fields("accumulation", accumulation, "micro-batches whose gradients make one optimizer step",
+         {.min = 1, .max = 1 << 20, .unit = "micro-batches"});
+  fields("precision", precision,
+         "type of the matrix products; auto: fp32 on a CPU, bf16 on a GPU. Weights and moments are fp32",
+         {.choices = {"auto", "fp32", "bf16", "fp16"}});
+  fields("stop_after", stop_after, "stop after this step as a signal would, to be resumed; 0: never",
+         {.min = 0, .unit = "steps"});
+}
+
+void EvaluationConfig::visit(Fields& fields) {
+  fields("every", every, "validation loss every so many steps, and at the end; 0: never", {.min = 0, .unit = "steps"});
+  fields("tokens", tokens, "validation tokens, taken evenly from the whole set; 0: all of it",
+         {.min = 0, .unit = "tokens"});
+}
+
+void SampleConfig::visit(Fields& fields) {
+  fields("every", every, "text samples every so many steps, and at the end; 0: never", {.min = 0, .unit = "steps"});
+  fields("prompts", prompts, "beginnings that the model continues; none: it starts from nothing");
+  fields("max_new_tokens", max_new_tokens, "length of a sample", {.min = 1, .max = 1 << 16, .unit = "tokens"});
+  fields("temperature", temperature, "0 takes the likeliest token, 1 draws from the distribution as it is",
+         {.min = 0, .max = 10});
+  fields("top_p", top_p, "draw among the likeliest tokens that together have this probability",
+         {.min = 0.01, .max = 1});
+}
+
+void InitConfig::visit(Fields& fields) {
+  fields(
+      "from", from,
+      "weights to start from: a MiniMind .pth of any generation, a .safetensors file, a Hugging Face folder, a run or "
+      "a checkpoint; empty: from scratch. What the model section leaves out comes from there too");
+  fields("generation", generation, "MiniMind generation of the file; auto: recognised from its keys and shapes",
+         {.choices = {"auto", "g0", "g1", "g2", "g3", "g3a", "g3b", "g3c", "g4"}});
+  fields("optimizer", optimizer,
+         "take AdamW's moments, the step and the position in the data from a _resume.pth as well");
+}
+
+}  // namespace mm

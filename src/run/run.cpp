@@ -1,0 +1,211 @@
+// Opens what a run needs, in the order in which a user would want to hear of problems: config, files, device, weights.
+#include "run/run.h"
+
+#include <filesystem>
+#include <memory>
+
+#include "core/files.h"
+#include "core/log.h"
+#include "core/processors.h"
+#include "core/run_lock.h"
+#include "core/stop_signal.h"
+#include "core/text.h"
+#include "data/open_tokenizer.h"
+#include "interchange/state_dict.h"
+#include "metrics/jsonl_sink.h"
+#include "metrics/micro_step_sink.h"
+#include "model/count.h"
+#include "model/init.h"
+#include "ops/cpu/caching_allocator.h"
+#include "recipe/resume_policy.h"
+#include "run/run_data.h"
+#include "train/replay/replay_steps.h"
+#include "train/trainer.h"
+#include "view/console_sink.h"
+#include "view/report/report_sink.h"
+#include "view/tensorboard/tensorboard_sink.h"
+
+namespace mm {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Every file that the config names and that is not there, in one error.
+void check_files(const RunConfig& config) {
+  std::vector<std::string> problems;
+  const auto check = [&](const std::string& key, const std::vector<LabelledPath>& files) {
+    for (const LabelledPath& file : files) {
+      if (fs::is_regular_file(file.path)) continue;
+      problems.push_back(got_want(key, file.path + ", which is not there", "a JSONL file with a \"text\" in each line",
+                                  "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name a file of your own"));
+    }
+  };
+  if (config.data.train.empty()) problems.push_back(got_want("data.train", "nothing", "at least one JSONL file"));
+  check("data.train", config.data.train);
+  check("data.validation", config.data.validation);
+  if (!config.tokenizer.train && !fs::exists(config.tokenizer.path)) {
+    problems.push_back(got_want(
+        "tokenizer.path", config.tokenizer.path.empty() ? "nothing" : config.tokenizer.path + ", which is not there",
+        "a tokenizer", "put it there, or set tokenizer.train to true to train one from data.train"));
+  }
+  if (!problems.empty()) throw Error(ExitCode::kData, join(problems, "\n"));
+}
+
+void log_model(const RunConfig& config, const DeviceSetup& setup) {
+  const ParameterCount count = count_parameters(config.model);
+  std::string model =
+      format("model     %s, %s parameters", config.model.model_type.c_str(), with_commas(count.total).c_str());
+  if (config.model.is_moe()) {
+    model += format(", %s active; %lld experts, top-%lld", with_commas(count.active).c_str(),
+                    static_cast<long long>(config.model.moe.num_experts),
+                    static_cast<long long>(config.model.moe.num_experts_per_tok));
+    if (config.model.moe.n_shared_experts > 0) {
+      model += format(" + %lld shared", static_cast<long long>(config.model.moe.n_shared_experts));
+    }
+  }
+  log_info(model);
+  // A step waits for its slowest thread: worth a word before somebody wonders.
+  constexpr double kWorthAWord = 0.5;
+  const double busy = setup.device.is_cpu() ? busy_processors() : 0;
+  log_info("device    " + setup.description +
+           (busy < kWorthAWord ? ""
+                               : format("; other programs keep %.1f of this machine's processors busy, which makes "
+                                        "steps slower",
+                                        busy)));
+}
+
+void log_packed_data(const RunConfig& config, const WindowSource& train) {
+  const double epochs =
+      static_cast<double>(config.train.steps * config.sequences_per_step()) / static_cast<double>(train.windows());
+  log_info(format("data      %s tokens in %s documents, %s sequences of %lld; %lld steps are %.2f epochs",
+                  with_commas(train.tokens()).c_str(), with_commas(train.documents()).c_str(),
+                  with_commas(train.windows()).c_str(), static_cast<long long>(config.data.sequence_length),
+                  static_cast<long long>(config.train.steps), epochs));
+}
+
+void log_replay(const RunConfig& config, const WindowSource& train, const ReplayPlan& plan) {
+  log_info(
+      format("data      %s tokens in %s rows of at most %lld; replaying the %s trainer: %lld epochs of %s "
+             "micro-steps, %s updates",
+             with_commas(train.tokens()).c_str(), with_commas(train.windows()).c_str(),
+             static_cast<long long>(config.data.sequence_length), config.compat.trainer.c_str(),
+             static_cast<long long>(config.compat.epochs), with_commas(plan.micro_batches_per_epoch()).c_str(),
+             with_commas(plan.updates()).c_str()));
+}
+
+/// The state of the newest checkpoint, or a fresh one.
+void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded,
+                           const std::optional<Weights>& weights, TrainState& state) {
+  if (loaded) {
+    state.restore(*loaded);
+    log_info(format("resumed   from %s (verified), %s tokens seen", loaded->folder.c_str(),
+                    with_commas(state.tokens_total).c_str()));
+    return;
+  }
+  if (config.init.from.empty()) {
+    initialize(state.parameters, config.model, static_cast<uint64_t>(config.run.seed));
+    log_info("weights   from scratch");
+  } else {
+    state.start_from(*weights, config);
+    log_info("weights   from " + weights->file.path + " (" + weights->description + ")");
+  }
+}
+
+/// Keeps config.json at what the run is now; refuses what would make it another one.
+void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded) {
+  const std::string path = config.folder() + "/config.json", text = run_config_text(config);
+  if (loaded && fs::exists(path)) {
+    for (const std::string& line : explain_changes(config.folder(), read_file(path, ExitCode::kConfig), text,
+                                                   loaded->step, config.compat.enabled())) {
+      log_info("changed   " + line);
+    }
+  }
+  write_file_atomic(path, text);
+}
+
+std::optional<PthExport> pth_export(const RunConfig& config) {
+  const std::string& choice = config.checkpoint.pth;
+  const std::string generation = choice == "auto" ? fitting_generation(config.model) : choice == "off" ? "" : choice;
+  if (generation.empty()) return {};
+  return PthExport{config.folder() + "/" + generation_file_name(config.model),
+                   find_generation(generation, "checkpoint.pth")};
+}
+
+ExitCode finished_already(int64_t step, const char* key) {
+  log_info(format("finished  at step %lld already; raise %s to go on", static_cast<long long>(step), key));
+  return ExitCode::kFinished;
+}
+
+}  // namespace
+
+ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool watch) {
+  check_files(config);
+  // A run that has begun no longer needs them.
+  if (!config.init.from.empty() && !weights && !fs::exists(config.folder() + "/checkpoints")) {
+    weights = open_initial_weights(config.init);
+  }
+  std::error_code failed;
+  fs::create_directories(config.folder(), failed);
+  if (failed) throw Error(ExitCode::kStorage, got_want(config.folder(), failed.message(), "a folder to write to"));
+  const RunLock lock(config.folder());
+  open_log_file(config.folder() + "/train.log");
+  log_info("run       " + config.folder());
+
+  CheckpointStore store(config.folder() + "/checkpoints", config.checkpoint.keep);
+  std::optional<LoadedCheckpoint> loaded = store.load_newest();
+  reconcile_config(config, loaded);
+  if (!config.compat.enabled() && loaded && loaded->step >= config.train.steps) {
+    return finished_already(loaded->step, "train.steps");
+  }
+
+  cpu::use_caching_allocator();
+  const DeviceSetup setup = set_up_device(config.run, config.train.precision);
+  const std::unique_ptr<Tokenizer> tokenizer =
+      open_tokenizer(config.tokenizer, config.data, config.tokenizer.vocab_size.value_or(config.model.vocab_size));
+  if (tokenizer->vocab_size() > config.model.vocab_size) {
+    throw Error(ExitCode::kData, got_want(config.tokenizer.path, with_commas(tokenizer->vocab_size()) + " tokens",
+                                          "at most model.vocab_size " + with_commas(config.model.vocab_size)));
+  }
+  const RunData data = open_run_data(config, *tokenizer);
+  log_model(config, setup);
+
+  TrainState state(config, setup, *data.train);
+  restore_or_initialize(config, loaded, weights, state);
+  loaded.reset();  // unmaps the files
+  weights.reset();
+
+  std::optional<Replay> replay;
+  if (state.replay_start) replay.emplace(config, data.train->windows(), *state.replay_start);
+  if (replay && state.step >= replay->plan().updates()) return finished_already(state.step, "compat.epochs");
+  if (replay) {
+    log_replay(config, *data.train, replay->plan());
+  } else {
+    log_packed_data(config, *data.train);
+  }
+
+  std::vector<std::unique_ptr<MetricSink>> sinks;
+  sinks.push_back(std::make_unique<JsonlSink>(config.folder(), state.step));
+  if (replay) {
+    sinks.push_back(std::make_unique<MicroStepSink>(config.folder(), replay->plan().last_number(state.step)));
+  }
+  if (config.metrics.tensorboard) {
+    sinks.push_back(std::make_unique<TensorboardSink>(config.metrics, config.folder(), state.step));
+  }
+  if (config.metrics.report_every > 0) {
+    sinks.push_back(std::make_unique<ReportSink>(config.metrics, config.folder()));
+  }
+  sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, watch));
+  install_stop_handlers();
+  const std::unique_ptr<StepSource> steps =
+      replay ? std::unique_ptr<StepSource>(std::make_unique<ReplaySteps>(*replay, state.loader, state.model))
+             : std::make_unique<ScheduledSteps>(config, state.loader);
+  Trainer trainer({config, setup, *tokenizer, data.validation, *steps, store, sinks, pth_export(config)}, state);
+  const ExitCode code = trainer.run();
+  show_status("");
+  log_info(format(code == ExitCode::kFinished ? "finished  at step %lld, checkpoints in %s"
+                                              : "stopped   at step %lld, saved in %s; the same command resumes",
+                  static_cast<long long>(state.step), (config.folder() + "/checkpoints").c_str()));
+  return code;
+}
+
+}  // namespace mm

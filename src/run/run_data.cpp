@@ -1,0 +1,22 @@
+// Opens what the config asks for.
+#include "run/run_data.h"
+
+#include "data/datasets.h"
+#include "data/padded_dataset.h"
+#include "recipe/replay_rules.h"
+
+namespace mm {
+
+RunData open_run_data(const RunConfig& config, const Tokenizer& tokenizer) {
+  if (!config.compat.enabled()) {
+    Datasets datasets = open_datasets(config.data, tokenizer);
+    return {.train = std::make_unique<PackedDataset>(std::move(datasets.train)),
+            .validation = std::move(datasets.validation)};
+  }
+  return {
+      .train = std::make_unique<PaddedDataset>(config.data.train.at(0).path, config.data.cache, tokenizer,
+                                               config.data.sequence_length, replay_rules(config.compat.trainer).rows),
+      .validation = open_validation(config.data, tokenizer)};
+}
+
+}  // namespace mm

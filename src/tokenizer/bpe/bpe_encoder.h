@@ -1,0 +1,54 @@
+// Byte-pair encoding of one word after another.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/bpe/join_table.h"
+#include "tokenizer/bpe/merge_queue.h"
+#include "tokenizer/bpe/merge_table.h"
+
+namespace mm {
+
+/// What byte-pair encoding needs of a vocabulary.
+struct BpeModel {
+  std::array<int32_t, 256> byte_tokens;
+  MergeTable merges;
+  JoinTable joins;                      ///< of all tokens that a merge makes
+  std::vector<uint32_t> token_lengths;  ///< bytes, by token
+};
+
+/// Encodes words of any length. Holds the memory it works in: one for each thread.
+class BpeEncoder {
+ public:
+  /// `model` outlives the encoder.
+  explicit BpeEncoder(const BpeModel& model) : model_(model) {}
+
+  /// Appends the tokens of `word`: of all pairs that merge, the one of least rank does, the leftmost of several, until
+  /// none is left. Takes memory and, but for text made to prevent it, time proportional to its length.
+  /// Throws Error(kData) for a word of more than 1 GiB.
+  void append(std::string_view word, std::vector<int32_t>& ids);
+
+ private:
+  void append_part(std::string_view word, std::vector<int32_t>& ids);
+  void append_short(std::string_view word, std::vector<int32_t>& ids) const;
+  void append_long(std::string_view word, std::vector<int32_t>& ids);
+  void queue_merge(uint32_t position);
+  void merge(MergeCandidate candidate);
+  int32_t byte_token(char byte) const { return model_.byte_tokens[static_cast<unsigned char>(byte)]; }
+  uint32_t next(uint32_t position) const;
+  uint32_t previous(uint32_t position) const;
+
+  const BpeModel& model_;
+  std::optional<MergeQueue> queue_;  ///< made for the first long word
+
+  /// The tokens of the long word under work. A token stands at the position of its first byte; at that of its last
+  /// byte, if it is another one, stands where it begins, marked as such. The rest is left over. That is a chain in both
+  /// directions in four bytes a position: the time of long words goes into memory.
+  std::vector<uint32_t> slots_;
+};
+
+}  // namespace mm

@@ -1,0 +1,62 @@
+#include "train/run_metrics.h"
+
+#include <algorithm>
+
+#include "model/count.h"
+#include "model/moe/balance.h"
+
+namespace mm {
+
+RunMetrics::RunMetrics(const RunConfig& config, const DeviceSetup& setup,
+                       std::vector<std::unique_ptr<MetricSink>>& sinks)
+    : config_(config),
+      setup_(setup),
+      sinks_(sinks),
+      flops_per_token_(flops_per_token(config.model, config.data.sequence_length)),
+      gemm_rate_(measure_gemm_rate(setup.device, setup.compute_type)) {}
+
+StepRecord RunMetrics::read(const StepResult& result) const {
+  StepRecord record;
+  result.read_into(record);
+  record.memory_bytes = memory_in_use(setup_.device);
+  const MoeConfig& moe = config_.model.moe;
+  if (config_.model.is_moe() && moe.router_aux_loss_coef > 0) {
+    const auto layers = static_cast<double>(config_.model.num_hidden_layers);
+    record.aux_loss_floor = balance_loss_floor(moe) * layers;
+    record.aux_loss_unscaled = record.aux_loss / moe.router_aux_loss_coef / layers;
+  }
+  return record;
+}
+
+void RunMetrics::add_time(StepRecord& record, const StepResult& result, double seconds) {
+  record.seconds = seconds;
+  const double flops_per_second = flops_per_token_ * static_cast<double>(result.positions) / seconds;
+  // Faster than a matrix product: the rate was measured while the device was busy with something else.
+  if (flops_per_second > gemm_rate_) {
+    gemm_rate_ = std::max(gemm_rate_, measure_gemm_rate(setup_.device, setup_.compute_type));
+  }
+  record.mfu = flops_per_second / gemm_rate_;
+}
+
+void RunMetrics::write(const StepRecord& record) const {
+  for (const std::unique_ptr<MetricSink>& sink : sinks_) sink->write(record);
+}
+
+void RunMetrics::write(const EvaluationRecord& record) const {
+  for (const std::unique_ptr<MetricSink>& sink : sinks_) sink->write(record);
+}
+
+void RunMetrics::write(const SampleRecord& record) const {
+  for (const std::unique_ptr<MetricSink>& sink : sinks_) sink->write(record);
+}
+
+void RunMetrics::write(const RouterRecord& record) const {
+  for (const std::unique_ptr<MetricSink>& sink : sinks_) sink->write_router(record);
+}
+
+void RunMetrics::write(const std::vector<EventRecord>& events) const {
+  if (events.empty()) return;
+  for (const std::unique_ptr<MetricSink>& sink : sinks_) sink->write_events(events);
+}
+
+}  // namespace mm

@@ -1,0 +1,33 @@
+// Curves over steps as inline SVG.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "view/series.h"
+
+namespace mm {
+
+struct Curve {
+  std::string name;
+  int colour = 0;       ///< which of the page's colours
+  bool dashed = false;  ///< a second curve of the same colour, which the legend leaves out
+  bool band = true;
+  std::vector<Bucket> buckets = {};
+};
+
+struct LineChart {
+  std::string title;
+  std::string unit;  ///< empty for a bare number
+  std::vector<Curve> curves = {};
+  std::vector<int64_t> marks = {};  ///< steps at which a run was resumed
+  int64_t last_step = 1;
+  bool from_zero = false;  ///< the vertical axis shows 0
+};
+
+/// A `<figure>`: the means as lines, with least and greatest of each bucket as a band behind them. A band that
+/// leaves the axis is cut off. Names and titles are escaped. Empty when no curve has a value.
+std::string line_chart(const LineChart& chart);
+
+}  // namespace mm

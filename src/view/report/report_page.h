@@ -1,0 +1,23 @@
+// Runs as one HTML page that needs nothing but itself.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "view/report/run_history.h"
+
+namespace mm {
+
+/// How much of each run fits on a page of `runs` runs that stays below 2 MB.
+HistoryLimits limits_for(size_t runs);
+
+/// The page. It loads nothing, and its content policy forbids that; whatever comes from the runs' files is text on it,
+/// never markup.
+///   runs  read with limits_for(their number); not empty
+std::string report_page(const std::vector<RunHistory>& runs);
+
+/// Reads the runs in `folders` and writes their page to `path`, whole or not at all.
+/// Throws Error(kData) for a folder that is not there, Error(kStorage).
+void write_report(const std::vector<std::string>& folders, const std::string& path);
+
+}  // namespace mm

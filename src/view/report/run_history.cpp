@@ -1,0 +1,314 @@
+// One pass over each file, line by line, with simdjson.
+#include "view/report/run_history.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace mm {
+namespace {
+
+namespace fs = std::filesystem;
+using simdjson::dom::element;
+
+constexpr size_t kMostEvents = 500;
+
+double number(element record, std::string_view key) {
+  double value = 0;
+  return record[key].get(value) == simdjson::SUCCESS ? value : std::numeric_limits<double>::quiet_NaN();
+}
+
+int64_t integer(element record, std::string_view key) {
+  int64_t value = 0;
+  return record[key].get(value) == simdjson::SUCCESS ? value : 0;
+}
+
+std::string_view text(element record, std::string_view key) {
+  std::string_view value;
+  return record[key].get(value) == simdjson::SUCCESS ? value : std::string_view();
+}
+
+bool is_true(element record, std::string_view key) {
+  bool value = false;
+  return record[key].get(value) == simdjson::SUCCESS && value;
+}
+
+/// Empty unless it is a list of numbers.
+std::vector<double> numbers(element record, std::string_view key) {
+  std::vector<double> values;
+  simdjson::dom::array list;
+  if (record[key].get(list) != simdjson::SUCCESS) return {};
+  for (const element each : list) {
+    double value = 0;
+    if (each.get(value) != simdjson::SUCCESS) return {};
+    values.push_back(value);
+  }
+  return values;
+}
+
+void add_mean(Series& series, int64_t step, const std::vector<double>& values) {
+  if (values.empty()) return;
+  series.add(step, std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()));
+}
+
+/// Empty unless it is a table of counts.
+ExpertLoad expert_load(element record) {
+  ExpertLoad load;
+  simdjson::dom::array layers;
+  if (record["expert_tokens"].get(layers) != simdjson::SUCCESS) return {};
+  for (const element layer : layers) {
+    simdjson::dom::array experts;
+    if (layer.get(experts) != simdjson::SUCCESS) return {};
+    for (const element expert : experts) {
+      int64_t tokens = 0;
+      constexpr int64_t kMost = int64_t{1} << 40;
+      if (expert.get(tokens) != simdjson::SUCCESS || tokens < 0 || tokens > kMost) return {};
+      load.tokens.push_back(tokens);
+    }
+    ++load.layers;
+    const auto width = static_cast<int64_t>(experts.size());
+    if (load.layers > 1 && width != load.experts) return {};
+    load.experts = width;
+  }
+  return load.tokens.empty() ? ExpertLoad{} : load;
+}
+
+/// Calls `take` with each whole line of the file, or not at all when it is not there.
+void for_each_line(const std::string& path, const std::function<void(std::string_view)>& take) {
+  if (!fs::is_regular_file(path)) return;
+  const MappedFile file(path, ExitCode::kData);
+  std::string_view left(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  for (size_t end = left.find('\n'); end != std::string_view::npos; end = left.find('\n')) {
+    take(left.substr(0, end));
+    left.remove_prefix(end + 1);
+  }
+}
+
+/// Calls `take` with the step and the object of each line that is a record.
+void for_each_record(const std::string& path, int64_t& unreadable, const std::function<void(int64_t, element)>& take) {
+  constexpr int64_t kLastStep = int64_t{1} << 48;
+  simdjson::dom::parser parser;
+  for_each_line(path, [&](std::string_view line) {
+    element record;
+    int64_t step = 0;
+    const bool good = parser.parse(line.data(), line.size()).get(record) == simdjson::SUCCESS &&
+                      record["step"].get(step) == simdjson::SUCCESS && step >= 0 && step <= kLastStep;
+    if (good) {
+      take(step, record);
+    } else {
+      ++unreadable;
+    }
+  });
+}
+
+void add_step(RunHistory& run, int64_t step, element record) {
+  run.steps = std::max(run.steps, step);
+  run.tokens = std::max(run.tokens, integer(record, "tokens_total"));
+  run.skipped_steps += is_true(record, "skipped");
+  run.loss.add(step, number(record, "loss"));
+  // 0 is what a loss that is not used is written as.
+  if (const double aux = number(record, "aux_loss"); aux != 0) run.aux_loss.add(step, aux);
+  if (const double z = number(record, "z_loss"); z != 0) run.z_loss.add(step, z);
+  run.grad_norm.add(step, number(record, "grad_norm"));
+  run.learning_rate.add(step, number(record, "learning_rate"));
+  const ExpertLoad load = expert_load(record);
+  if (!load.empty()) run.load.add(step, load);
+  add_mean(run.token_entropy, step, numbers(record, "token_entropy"));
+}
+
+void add_router(RunHistory& run, int64_t step, element record) {
+  add_mean(run.churn, step, numbers(record, "churn"));
+  const std::vector<double> gradients = numbers(record, "gate_gradient_relative");
+  if (gradients.empty()) return;
+  run.gate_gradient.add(step, *std::min_element(gradients.begin(), gradients.end()));
+  run.gate_gradient_most.add(step, *std::max_element(gradients.begin(), gradients.end()));
+}
+
+void add_evaluation(RunHistory& run, int64_t step, element record) {
+  EvaluationRecord evaluation;
+  evaluation.step = step;
+  evaluation.loss = number(record, "loss");
+  evaluation.perplexity = number(record, "perplexity");
+  evaluation.bits_per_byte = number(record, "bits_per_byte");
+  run.validation.add(step, evaluation.loss);
+  if (evaluation.loss < (run.best ? run.best->loss : std::numeric_limits<double>::infinity())) run.best = evaluation;
+}
+
+/// `key` of a record, cut to what a page has room for.
+std::string short_text(element record, std::string_view key) {
+  constexpr size_t kMostBytes = 400;
+  return std::string(text(record, key).substr(0, kMostBytes));
+}
+
+void add_event(RunHistory& run, int64_t step, element record) {
+  EventRecord event;
+  event.step = step;
+  event.type = short_text(record, "type");
+  event.name = short_text(record, "name");
+  event.state = short_text(record, "state");
+  event.layer = integer(record, "layer");
+  if (int64_t expert = 0; record["expert"].get(expert) == simdjson::SUCCESS) event.expert = expert;
+  event.text = short_text(record, "text");
+  event.cause = short_text(record, "cause");
+  event.remedy = short_text(record, "remedy");
+  run.alarms.add(event);
+  if (event.type == "alarm") return;
+  if (run.events.size() < kMostEvents) {
+    run.events.push_back({step, event.text});
+  } else {
+    ++run.more_events;
+  }
+}
+
+void read_metrics(RunHistory& run) {
+  std::optional<int64_t> judged;  // the step whose alarms may still follow
+  const auto end_step = [&] {
+    if (judged) run.alarms.end_step(*judged);
+    judged.reset();
+  };
+  for_each_record(run.folder + "/metrics.jsonl", run.unreadable_lines, [&](int64_t step, element record) {
+    const std::string_view type = text(record, "type");
+    if (type == "alarm" || type == "event") return add_event(run, step, record);
+    end_step();
+    if (type == "step") judged = step;
+    if (type == "step") add_step(run, step, record);
+    if (type == "router") add_router(run, step, record);
+    if (type == "evaluation") add_evaluation(run, step, record);
+    if (type == "sample") {
+      run.samples.push_back({step, std::string(text(record, "prompt")), std::string(text(record, "text"))});
+    }
+  });
+  end_step();
+}
+
+void read_timing(RunHistory& run) {
+  constexpr double kGib = 1 << 30;
+  for_each_record(run.folder + "/timing.jsonl", run.unreadable_lines, [&](int64_t step, element record) {
+    if (text(record, "type") != "step") return;
+    const double seconds = number(record, "seconds"), mfu = number(record, "mfu");
+    if (seconds > 0) run.seconds += seconds;
+    run.tokens_per_second.add(step, number(record, "tokens_per_second"));
+    if (mfu > 0) run.mfu.add(step, mfu);
+    if (const double bytes = number(record, "memory_bytes"); bytes > 0) run.memory_gib.add(step, bytes / kGib);
+  });
+}
+
+/// `2026-01-01 12:00:00.000 info resumed   from output/x/checkpoints/step_00000120 (verified), ...`
+void read_log(RunHistory& run) {
+  constexpr std::string_view kModel = " info model     ", kResumed = " info resumed   from ", kStep = "/step_";
+  constexpr size_t kTimeBytes = 23;
+  for_each_line(run.folder + "/train.log", [&](std::string_view line) {
+    if (line.size() < kTimeBytes) return;
+    line.remove_prefix(kTimeBytes);
+    if (line.starts_with(kModel)) run.model = line.substr(kModel.size());
+    const size_t step = line.find(kStep);
+    if (!line.starts_with(kResumed) || step == std::string_view::npos) return;
+    run.resumes.push_back(std::atoll(std::string(line.substr(step + kStep.size())).c_str()));
+  });
+}
+
+/// Leaves samples of about a dozen steps, the first and the last among them, and cuts long texts.
+void thin_samples(std::vector<SampleRecord>& samples, size_t most_bytes) {
+  constexpr size_t kMostSteps = 12;
+  std::vector<int64_t> steps;
+  for (const SampleRecord& sample : samples) {
+    if (steps.empty() || steps.back() != sample.step) steps.push_back(sample.step);
+  }
+  std::vector<int64_t> kept;
+  const size_t count = std::min(kMostSteps, steps.size());
+  for (size_t i = 0; i < count; ++i) kept.push_back(steps[count == 1 ? 0 : i * (steps.size() - 1) / (count - 1)]);
+  std::erase_if(samples, [&](const SampleRecord& sample) {
+    return std::find(kept.begin(), kept.end(), sample.step) == kept.end();
+  });
+  const size_t most_each = most_bytes / std::max<size_t>(samples.size(), 1);
+  for (SampleRecord& sample : samples) {
+    for (std::string* part : {&sample.prompt, &sample.text}) part->resize(std::min(part->size(), most_each / 2));
+  }
+}
+
+/// Cuts a text to what a page has room for.
+void cut(std::string& text, size_t most_bytes = 48) {
+  if (text.size() > most_bytes) text.resize(most_bytes);
+}
+
+/// Leaves the cells and tokens of as many layers as the limit allows.
+void thin_domains(DomainReport& report, const std::string& path, size_t most_items) {
+  size_t items = report.domains.size() + report.layers.size();
+  if (items > most_items / 4) {
+    throw Error(ExitCode::kData, got_want(path, std::to_string(items) + " domains and layers",
+                                          "at most " + std::to_string(most_items / 4) + " on one page"));
+  }
+  cut(report.text);
+  cut(report.weights, 400);
+  for (DomainLoss& domain : report.domains) cut(domain.name);
+  for (LayerDomains& layer : report.layers) {
+    items += layer.expert_tokens.counts.size();
+    for (std::vector<TypicalToken>& tokens : layer.typical) {
+      items += 1 + tokens.size();
+      for (TypicalToken& token : tokens) cut(token.text);
+    }
+    if (items <= most_items) continue;
+    layer.expert_tokens.counts.clear();
+    layer.typical.clear();
+  }
+}
+
+/// A damaged file must not cost the rest of the report.
+void read_domains(RunHistory& run, const HistoryLimits& limits) {
+  const std::string path = run.folder + "/domains.json";
+  if (!fs::is_regular_file(path)) return;
+  try {
+    DomainReport report = read_domain_report(path);
+    thin_domains(report, path, limits.domain_items);
+    run.domains = std::move(report);
+  } catch (const Error& error) {
+    run.domains_problem = error.what();
+  }
+}
+
+}  // namespace
+
+RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits)
+    : folder(std::move(run_folder)),
+      loss(limits.buckets),
+      aux_loss(limits.buckets),
+      z_loss(limits.buckets),
+      grad_norm(limits.buckets),
+      learning_rate(limits.buckets),
+      validation(limits.buckets),
+      tokens_per_second(limits.buckets),
+      mfu(limits.buckets),
+      memory_gib(limits.buckets),
+      token_entropy(limits.buckets),
+      churn(limits.buckets),
+      gate_gradient(limits.buckets),
+      gate_gradient_most(limits.buckets),
+      load(limits.load_cells, limits.buckets),
+      alarms(limits.buckets) {}
+
+RunHistory read_run_history(const std::string& folder, const HistoryLimits& limits) {
+  if (!fs::is_directory(folder)) {
+    throw Error(ExitCode::kData, got_want(folder, "no folder there", "the folder of a run, such as output/quickstart"));
+  }
+  const std::string config_path = folder + "/config.json";
+  const std::string config = fs::is_regular_file(config_path) ? read_file(config_path, ExitCode::kData) : "";
+  RunHistory run(folder, limits);
+  read_metrics(run);
+  read_timing(run);
+  read_log(run);
+  read_domains(run, limits);
+  thin_samples(run.samples, limits.text_bytes);
+  run.config = config.substr(0, limits.text_bytes);
+  return run;
+}
+
+}  // namespace mm

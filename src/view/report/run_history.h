@@ -1,0 +1,65 @@
+// What the files of a run tell of it, in a size that does not grow with the run.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "metrics/domain_report.h"
+#include "metrics/record.h"
+#include "view/report/alarm_history.h"
+#include "view/report/load_history.h"
+#include "view/series.h"
+
+namespace mm {
+
+/// How much is kept of one run.
+struct HistoryLimits {
+  int64_t buckets = 500;        ///< of each curve
+  int64_t load_cells = 240000;  ///< of the heat maps
+  size_t text_bytes = 100000;   ///< of all samples, and of the config
+  size_t domain_items = 2400;   ///< names, cells and tokens of domains.json
+};
+
+/// Something that happened at a step, in words.
+struct HistoryEvent {
+  int64_t step = 0;
+  std::string text;
+};
+
+struct RunHistory {
+  RunHistory(std::string run_folder, const HistoryLimits& limits);
+
+  std::string folder;
+  std::string model;   ///< the line about it in train.log; empty when unknown
+  std::string config;  ///< config.json as it stands there
+
+  Series loss, aux_loss, z_loss, grad_norm, learning_rate, validation;
+  Series tokens_per_second, mfu, memory_gib;
+  Series token_entropy, churn;               ///< mean over layers
+  Series gate_gradient, gate_gradient_most;  ///< relative, from the language-model loss: the least layer, the most
+  LoadHistory load;
+  AlarmHistory alarms;  ///< records of type `alarm`, and those that end one
+
+  int64_t steps = 0;  ///< the last one
+  int64_t tokens = 0;
+  int64_t skipped_steps = 0;
+  double seconds = 0;  ///< of all steps
+  std::optional<EvaluationRecord> best;
+  std::vector<SampleRecord> samples;
+  std::vector<int64_t> resumes;      ///< the steps that the run was taken up at
+  std::vector<HistoryEvent> events;  ///< records of type `event`, the first 500
+  int64_t more_events = 0;           ///< beyond them
+  int64_t unreadable_lines = 0;      ///< a torn last one is not counted
+
+  std::optional<DomainReport> domains;  ///< domains.json; layers beyond the limit have their numbers alone
+  std::string domains_problem;          ///< why it is not there although the file is
+};
+
+/// Reads metrics.jsonl, timing.jsonl, config.json, train.log and domains.json of `folder`; what is missing there is
+/// missing in the result, and lines that are no record are counted and left out. The run may be writing them. Throws
+/// Error(kData) when there is no such folder, or a file of it cannot be read.
+RunHistory read_run_history(const std::string& folder, const HistoryLimits& limits = {});
+
+}  // namespace mm

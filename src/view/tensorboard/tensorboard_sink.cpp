@@ -1,0 +1,120 @@
+// The tags.
+#include "view/tensorboard/tensorboard_sink.h"
+
+#include <algorithm>
+
+#include "core/text.h"
+#include "core/utf8.h"
+#include "metrics/load_statistics.h"
+#include "metrics/wall_time.h"
+#include "view/load_image.h"
+#include "view/tensorboard/event.h"
+
+namespace mm {
+namespace {
+
+constexpr int64_t kMostShareScalars = 64;
+
+void add_evenness(Summary& summary, const LoadStatistics& statistics) {
+  double max_over_mean = 0, entropy = 1;
+  for (const LayerLoadStatistics& layer : statistics.layers) {
+    max_over_mean = std::max(max_over_mean, layer.max_over_mean);
+    entropy = std::min(entropy, layer.normalised_entropy);
+  }
+  summary.scalar("experts/dead", static_cast<double>(statistics.dead));
+  summary.scalar("experts/max_over_mean_of_worst_layer", max_over_mean);
+  summary.scalar("experts/entropy_of_worst_layer", entropy);
+}
+
+void add_shares(Summary& summary, const ExpertLoad& load, const LoadStatistics& statistics) {
+  constexpr int kRanges = 40;
+  summary.image("experts/load", load_image(load));
+  for (size_t layer = 0; layer < statistics.layers.size(); ++layer) {
+    const std::vector<double>& shares = statistics.layers[layer].shares;
+    const double two_fair_shares = 2.0 / static_cast<double>(load.experts);
+    summary.histogram(format("experts/layer_%zu/shares", layer), count_values(shares, two_fair_shares, kRanges));
+    if (load.layers * load.experts > kMostShareScalars) continue;
+    for (size_t expert = 0; expert < shares.size(); ++expert) {
+      summary.scalar(format("experts/layer_%zu/share_%zu", layer, expert), shares[expert]);
+    }
+  }
+}
+
+/// Four spaces in front of every line: Markdown then shows the text as it is.
+std::string as_code(std::string_view text) {
+  std::string code = "    ";
+  for (const char c : text) {
+    code += c;
+    if (c == '\n') code += "    ";
+  }
+  return code;
+}
+
+}  // namespace
+
+TensorboardSink::TensorboardSink(const MetricsConfig& config, const std::string& run_folder, int64_t resume_step)
+    : experts_every_(config.experts_every), file_(run_folder + "/tensorboard", resume_step) {}
+
+void TensorboardSink::write(const StepRecord& record) {
+  Summary summary;
+  summary.scalar("loss/train", record.loss);
+  if (record.aux_loss != 0) summary.scalar("loss/aux", record.aux_loss);
+  if (record.z_loss != 0) summary.scalar("loss/z", record.z_loss);
+  summary.scalar("optim/grad_norm", record.grad_norm);
+  summary.scalar("optim/learning_rate", record.learning_rate);
+  if (record.loss_scale != 1) summary.scalar("optim/loss_scale", record.loss_scale);
+  if (record.seconds > 0) {
+    summary.scalar("speed/seconds_per_step", record.seconds);
+    summary.scalar("speed/tokens_per_second", static_cast<double>(record.tokens) / record.seconds);
+  }
+  if (record.mfu > 0) summary.scalar("speed/mfu", record.mfu);
+  if (record.memory_bytes > 0) summary.scalar("memory/bytes", static_cast<double>(record.memory_bytes));
+  if (!record.load.empty()) {
+    const LoadStatistics statistics = load_statistics(record.load);
+    add_evenness(summary, statistics);
+    summary.scalar("alarms/standing", static_cast<double>(record.standing.size()));
+    for (size_t layer = 0; layer < record.router.token_entropy.size(); ++layer) {
+      summary.scalar(format("router/layer_%zu/token_entropy", layer), record.router.token_entropy[layer]);
+    }
+    if (experts_every_ > 0 && record.step % experts_every_ == 0) add_shares(summary, record.load, statistics);
+  }
+  file_.append(summary_event(wall_time(), record.step, summary));
+}
+
+void TensorboardSink::write(const EvaluationRecord& record) {
+  Summary summary;
+  summary.scalar("loss/validation", record.loss);
+  summary.scalar("validation/perplexity", record.perplexity);
+  summary.scalar("validation/bits_per_byte", record.bits_per_byte);
+  file_.append(summary_event(wall_time(), record.step, summary));
+}
+
+void TensorboardSink::write(const SampleRecord& record) {
+  Summary summary;
+  summary.text("samples/" + lossy_utf8(record.prompt), lossy_utf8(as_code(record.prompt + record.text)));
+  file_.append(summary_event(wall_time(), record.step, summary));
+}
+
+void TensorboardSink::write_router(const RouterRecord& record) {
+  Summary summary;
+  for (size_t layer = 0; layer < record.gate_gradient_lm.size(); ++layer) {
+    summary.scalar(format("router/layer_%zu/gate_gradient_lm", layer), record.gate_gradient_lm[layer]);
+    summary.scalar(format("router/layer_%zu/gate_gradient_aux", layer), record.gate_gradient_aux[layer]);
+    summary.scalar(format("router/layer_%zu/closest_cosine", layer), record.closest_cosine[layer]);
+    if (!record.churn.empty()) summary.scalar(format("router/layer_%zu/churn", layer), record.churn[layer]);
+  }
+  file_.append(summary_event(wall_time(), record.step, summary));
+}
+
+void TensorboardSink::write_events(std::span<const EventRecord> events) {
+  Summary summary;
+  std::string lines;
+  for (const EventRecord& event : events) {
+    if (!lines.empty()) lines += '\n';
+    lines += (event.type == "alarm" ? "alarm: " : "") + event.text;
+  }
+  summary.text("router/events", as_code(lines));
+  file_.append(summary_event(wall_time(), events.front().step, summary));
+}
+
+}  // namespace mm

@@ -1,0 +1,56 @@
+// Threads are counted by what the process may use, not by what the machine has.
+#include "core/processors.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/unit/core/temp_folder.h"
+
+namespace mm {
+namespace {
+
+void put(const std::string& path, const std::string& text) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  std::ofstream(path) << text;
+}
+
+TEST(Processors, AffinityLimitsThem) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  int first = 0;
+  while (!CPU_ISSET(first, &before)) ++first;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(usable_processors(), 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
+TEST(Processors, TheQuotaIsThatOfTheTightestCgroupAbove) {
+  const TempFolder folder;
+  put(folder / "cpu.max", "max 100000\n");
+  put(folder / "batch/cpu.max", "200000 100000\n");
+  put(folder / "batch/job/cpu.max", "max 100000\n");
+  EXPECT_EQ(cgroup_quota("0::/batch/job\n", folder.path()), 2.0);
+  EXPECT_EQ(cgroup_quota("0::/batch\n", folder.path()), 2.0);
+  EXPECT_EQ(cgroup_quota("0::/\n", folder.path()), std::nullopt);
+  put(folder / "batch/job/cpu.max", "150000 100000\n");
+  EXPECT_EQ(cgroup_quota("0::/batch/job\n", folder.path()), 1.5);
+}
+
+TEST(Processors, TheFirstVersionOfCgroupsIsKnownToo) {
+  const TempFolder folder;
+  put(folder / "cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "400000\n");
+  put(folder / "cpu,cpuacct/docker/abc/cpu.cfs_period_us", "100000\n");
+  put(folder / "cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
+  put(folder / "cpu,cpuacct/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(cgroup_quota("7:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n", folder.path()), 4.0);
+  EXPECT_EQ(cgroup_quota("4:cpu,cpuacct:/\n", folder.path()), std::nullopt);
+  EXPECT_EQ(cgroup_quota("nonsense\n", folder.path()), std::nullopt);
+}
+
+}  // namespace
+}  // namespace mm

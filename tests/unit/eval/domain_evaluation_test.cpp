@@ -1,0 +1,156 @@
+// Losses and routes by domain against the same things computed window by window.
+#include "eval/domain_evaluation.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/tensor.h>
+#include <gtest/gtest.h>
+
+#include "eval/evaluate.h"
+#include "tests/unit/train/tiny_run.h"
+
+namespace mm {
+namespace {
+
+/// Three files of other words than each other's, of 40, 30 and 20 documents.
+class Domains : public ::testing::Test {
+ protected:
+  std::string file(const std::string& name, const std::vector<std::string>& words, size_t documents) {
+    std::vector<std::string> texts;
+    for (size_t i = 0; i < documents; ++i) {
+      std::string text;
+      for (size_t j = 0; j < 3 + i % 4; ++j) text += words[(i + j * j) % words.size()] + " ";
+      texts.push_back(text);
+    }
+    return write_texts(folder_.path(), name, texts);
+  }
+
+  std::vector<DomainData> open(const DomainFiles& files) {
+    return open_domains(files, run_.config.data, run_.tokenizer);
+  }
+
+  TempFolder folder_;
+  TinyRun run_{folder_.path(), tiny_config(moe_settings())};
+  const std::string poems_ = file("poems.jsonl", {"moon", "snow", "wine"}, 40);
+  const std::string rhymes_ = file("rhymes.jsonl", {"lamb", "wool"}, 30);
+  const std::string code_ = file("code.jsonl", {"def", "return", "{}"}, 20);
+};
+
+TEST_F(Domains, FilesOfOneLabelAreOneAndAFileWithoutALabelIsCalledByItsStem) {
+  const auto domains = open({.files = {{poems_, "verse"}, {code_, ""}, {rhymes_, "verse"}}});
+  ASSERT_EQ(domains.size(), 2u);
+  EXPECT_EQ(domains[0].name, "verse");
+  EXPECT_EQ(domains[0].files, (std::vector<std::string>{poems_, rhymes_}));
+  EXPECT_EQ(domains[0].text.documents(), 70);
+  EXPECT_EQ(domains[1].name, "code");
+  EXPECT_EQ(std::ssize(domains[1].document_ends), 20);
+  EXPECT_EQ(domains[1].document_ends.back(), domains[1].text.tokens());
+}
+
+TEST_F(Domains, ADocumentBeginsWhereTheOneBeforeEnds) {
+  const auto domains = open({.files = {{code_, ""}}});
+  std::vector<int64_t> tokens(32), targets(32);
+  int64_t document = -1;
+  for (int64_t window = 0; window < 5; ++window) {
+    domains[0].text.fill(window, tokens.data(), targets.data());
+    for (int64_t i = 0; i < 32; ++i) {
+      if (tokens[static_cast<size_t>(i)] == run_.tokenizer.bos_id()) ++document;
+      EXPECT_EQ(domains[0].document_at(32 * window + i), document);
+    }
+  }
+}
+
+TEST_F(Domains, WhatARunHoldsOutIsWhatItValidatesOn) {
+  RunConfig config = run_.config;
+  config.data.train = {{poems_, ""}, {code_, ""}};
+  const Datasets datasets = open_datasets(config.data, run_.tokenizer);
+  const auto domains = open(validation_files(config, "config.json"));
+  ASSERT_EQ(domains.size(), 2u);
+  EXPECT_GT(domains[0].text.documents(), 0);
+  EXPECT_EQ(domains[0].text.documents() + domains[1].text.documents(), datasets.validation->documents());
+  EXPECT_EQ(domains[0].text.tokens() + domains[1].text.tokens(), datasets.validation->tokens());
+
+  config.data.validation = {{rhymes_, "rhymes"}};
+  EXPECT_EQ(open(validation_files(config, "config.json"))[0].text.documents(), 30);
+  config.data.validation.clear();
+  config.data.validation_fraction = 0;
+  EXPECT_THROW(validation_files(config, "config.json"), Error);
+}
+
+TEST_F(Domains, LossesAreThoseOfEachDomainAlone) {
+  const auto domains = open({.files = {{poems_, ""}, {code_, ""}}});
+  const DomainReport report = evaluate_domains(run_.state.model, domains, run_.tokenizer, {.micro_batch = 3});
+  const at::Tensor bytes_v = bytes_per_token(run_.tokenizer, run_.config.model.vocab_size, at::kCPU);
+  double sum = 0;
+  for (size_t i = 0; i < domains.size(); ++i) {
+    const EvaluationRecord alone = evaluate(run_.state.model, domains[i].text, 0, 3, bytes_v);
+    EXPECT_EQ(report.domains[i].name, domains[i].name);
+    EXPECT_EQ(report.domains[i].tokens, alone.tokens);
+    EXPECT_EQ(report.domains[i].documents, domains[i].text.documents());
+    EXPECT_DOUBLE_EQ(report.domains[i].loss, alone.loss);
+    EXPECT_DOUBLE_EQ(report.domains[i].bits_per_byte, alone.bits_per_byte);
+    sum += alone.loss * static_cast<double>(alone.tokens);
+  }
+  EXPECT_EQ(report.all.tokens, report.domains[0].tokens + report.domains[1].tokens);
+  EXPECT_EQ(report.all.documents, 60);
+  EXPECT_NEAR(report.all.loss, sum / static_cast<double>(report.all.tokens), 1e-12);
+}
+
+TEST_F(Domains, RoutesAreCountedOncePerTokenAndSlotWithoutPadding) {
+  const auto domains = open({.files = {{poems_, ""}, {code_, ""}}});
+  const DomainReport report = evaluate_domains(run_.state.model, domains, run_.tokenizer, {.micro_batch = 3});
+  ASSERT_EQ(report.layers.size(), 2u);
+  const at::NoGradGuard no_grad;
+  for (size_t domain = 0; domain < domains.size(); ++domain) {
+    std::vector<std::vector<int64_t>> counted(2, std::vector<int64_t>(4));
+    std::vector<int64_t> tokens(32), targets(32);
+    for (int64_t window = 0; window < domains[domain].text.windows(); ++window) {
+      const int64_t real = domains[domain].text.fill(window, tokens.data(), targets.data());
+      const at::Tensor tokens_bt = at::tensor(tokens).narrow(0, 0, real).unsqueeze(0);
+      const LayerReports reports = run_.state.model.forward(tokens_bt, /*training=*/false).reports;
+      for (size_t layer = 0; layer < 2; ++layer) {
+        const at::Tensor experts = reports.experts_ns[layer].flatten();
+        for (int64_t i = 0; i < experts.numel(); ++i) ++counted[layer][static_cast<size_t>(experts[i].item<int64_t>())];
+      }
+    }
+    for (size_t layer = 0; layer < 2; ++layer) {
+      const std::span<const int64_t> row = report.layers[layer].expert_tokens.row(domain);
+      EXPECT_EQ(std::vector<int64_t>(row.begin(), row.end()), counted[layer]);
+    }
+  }
+}
+
+TEST_F(Domains, OnlyDocumentsThatWereReadCount) {
+  const auto domains = open({.files = {{poems_, ""}, {code_, ""}}});
+  const DomainReport report =
+      evaluate_domains(run_.state.model, domains, run_.tokenizer, {.max_tokens = 64, .micro_batch = 1});
+  EXPECT_EQ(report.domains[0].tokens, 64);
+  EXPECT_LT(report.domains[0].documents, 10);
+  EXPECT_GE(report.domains[0].documents, 2);
+}
+
+TEST_F(Domains, TypicalTokensAreCalledByTheirText) {
+  const auto domains = open({.files = {{poems_, ""}, {code_, ""}}});
+  const DomainReport report = evaluate_domains(run_.state.model, domains, run_.tokenizer, {});
+  int64_t named = 0;
+  for (const std::vector<TypicalToken>& tokens : report.layers[0].typical) {
+    for (const TypicalToken& token : tokens) {
+      named += token.text.size() == 1;
+      EXPECT_TRUE(token.text.size() == 1 || token.text.starts_with("#")) << token.text;
+      EXPECT_GE(token.count, 8);
+      EXPECT_GT(token.lift, 1);
+      EXPECT_LE(token.lift, 4);
+    }
+  }
+  EXPECT_GT(named, 4);
+}
+
+TEST_F(Domains, ADenseModelHasNoLayers) {
+  TinyRun dense(folder_ / "dense", tiny_config());
+  const auto domains = open({.files = {{poems_, ""}}});
+  const DomainReport report = evaluate_domains(dense.state.model, domains, run_.tokenizer, {});
+  EXPECT_TRUE(report.layers.empty());
+  EXPECT_EQ(report.domains[0].documents, 40);
+}
+
+}  // namespace
+}  // namespace mm

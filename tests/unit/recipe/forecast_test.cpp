@@ -1,0 +1,50 @@
+// What --check prints.
+#include "recipe/forecast.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/train/tiny_run.h"
+
+namespace mm {
+namespace {
+
+TEST(Forecast, SaysWhatARunWillCost) {
+  RunConfig config = tiny_config({"run.name=tiny", "train.steps=1000", "train.accumulation=2", "checkpoint.keep=3"});
+  // Parameters: 259 * 32 embedding, 2 layers of (32 * 32 q + 2 * 32 * 16 k, v + 32 * 32 o + 3 * 32 * 64 + 2 * 32), 32.
+  // FLOPs: 6 * (those without the 160 of norms) + 6 * 2 layers * 32 wide * 32 long; a step is 256 tokens.
+  EXPECT_EQ(forecast(config),
+            "run         output/tiny\n"
+            "parameters  26,880 total, 26,880 active per token\n"
+            "compute     173 kFLOP per trained token, 44.2 MFLOP per step, 44.2 GFLOP in all\n"
+            "tokens      256 per step (4 x 2 x 32), 256,000 in 1,000 steps\n"
+            "memory      about 1.2 MiB: 420.0 KiB weights, gradients and moments, 819.0 KiB activations of one "
+            "micro-batch (fp32; less in 16 bit)\n"
+            "disk        315.0 KiB per checkpoint, at most 4 kept: 1.2 MiB");
+}
+
+TEST(Forecast, AReplayIsAsLongAsItsData) {
+  const std::string text = forecast(tiny_config({"compat.trainer=g4", "data.train=a.jsonl", "train.accumulation=2"}));
+  EXPECT_NE(text.find("173 kFLOP per trained token, 44.2 MFLOP per step\n"
+                      "tokens      256 per step (4 x 2 x 32), padding included; the number of rows decides how many "
+                      "steps\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(Forecast, SixteenBitHalvesWhatIsKeptForTheBackwardPassAndAddsAShadow) {
+  const RunConfig config = tiny_config();
+  const MemoryForecast fp32 = forecast_memory(config, false), bf16 = forecast_memory(config, true);
+  EXPECT_EQ(fp32.weights, 26880 * 16.0);
+  EXPECT_EQ(bf16.weights, 26880 * 18.0);
+  EXPECT_LT(bf16.activations, fp32.activations);
+  EXPECT_GE(bf16.activations, fp32.activations / 2);
+}
+
+TEST(Forecast, ActivationsGrowWithTheMicroBatchAndNotWithAccumulation) {
+  const double one = forecast_memory(tiny_config({"train.micro_batch=1"}), false).activations;
+  EXPECT_EQ(forecast_memory(tiny_config({"train.micro_batch=8"}), false).activations, 8 * one);
+  EXPECT_EQ(forecast_memory(tiny_config({"train.micro_batch=1", "train.accumulation=8"}), false).activations, one);
+}
+
+}  // namespace
+}  // namespace mm
