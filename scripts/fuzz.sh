@@ -84,8 +84,15 @@ rm -rf "$build/seeds"
 export ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1
 ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-14 || true)
 export ASAN_SYMBOLIZER_PATH
+# Two at a time; what they print comes in their order.
 failed=0
-for target in "${targets[@]}"; do
-  fuzz "$target" || failed=1
+for ((i = 0; i < ${#targets[@]}; i += 2)); do
+  running=()
+  for target in "${targets[@]:i:2}"; do
+    fuzz "$target" >"$build/$target.said" 2>&1 &
+    running+=($!)
+  done
+  for process in "${running[@]}"; do wait "$process" || failed=1; done
+  for target in "${targets[@]:i:2}"; do cat "$build/$target.said"; done
 done
 exit "$failed"

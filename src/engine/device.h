@@ -13,6 +13,7 @@ struct DeviceSetup {
   at::Device device = at::kCPU;
   at::ScalarType compute_type = at::kFloat;  ///< of the matrix products
   std::string description;                   ///< for the log
+  double gemm_rate = 0;                      ///< FLOP/s that MFU is a share of (measure_gemm_rate); 0: not measured
 };
 
 /// Chooses device and precision, and sets threads. Call once, before the first tensor.

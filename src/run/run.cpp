@@ -159,7 +159,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   }
 
   cpu::use_caching_allocator();
-  const DeviceSetup setup = set_up_device(config.run, config.train.precision);
+  DeviceSetup setup = set_up_device(config.run, config.train.precision);
   const std::unique_ptr<Tokenizer> tokenizer =
       open_tokenizer(config.tokenizer, config.data, config.tokenizer.vocab_size.value_or(config.model.vocab_size));
   if (tokenizer->vocab_size() > config.model.vocab_size) {
@@ -195,6 +195,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
     sinks.push_back(std::make_unique<ReportSink>(config.metrics, config.folder()));
   }
   sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, watch));
+  setup.gemm_rate = measure_gemm_rate(setup.device, setup.compute_type);
   install_stop_handlers();
   const std::unique_ptr<StepSource> steps =
       replay ? std::unique_ptr<StepSource>(std::make_unique<ReplaySteps>(*replay, state.loader, state.model))

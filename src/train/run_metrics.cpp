@@ -13,7 +13,7 @@ RunMetrics::RunMetrics(const RunConfig& config, const DeviceSetup& setup,
       setup_(setup),
       sinks_(sinks),
       flops_per_token_(flops_per_token(config.model, config.data.sequence_length)),
-      gemm_rate_(measure_gemm_rate(setup.device, setup.compute_type)) {}
+      gemm_rate_(setup.gemm_rate) {}
 
 StepRecord RunMetrics::read(const StepResult& result) const {
   StepRecord record;
@@ -30,6 +30,7 @@ StepRecord RunMetrics::read(const StepResult& result) const {
 
 void RunMetrics::add_time(StepRecord& record, const StepResult& result, double seconds) {
   record.seconds = seconds;
+  if (gemm_rate_ == 0) return;
   const double flops_per_second = flops_per_token_ * static_cast<double>(result.positions) / seconds;
   // Faster than a matrix product: the rate was measured while the device was busy with something else.
   if (flops_per_second > gemm_rate_) {

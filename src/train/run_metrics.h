@@ -13,7 +13,7 @@ namespace mm {
 
 class RunMetrics {
  public:
-  /// Measures the rate of matrix products here, which MFU is a share of. The arguments outlive it.
+  /// The arguments outlive it.
   RunMetrics(const RunConfig& config, const DeviceSetup& setup, std::vector<std::unique_ptr<MetricSink>>& sinks);
 
   /// Reads a step off the device: losses, counts, memory. The caller adds its place in the run.
@@ -32,7 +32,7 @@ class RunMetrics {
   const DeviceSetup& setup_;
   std::vector<std::unique_ptr<MetricSink>>& sinks_;
   double flops_per_token_;
-  double gemm_rate_;  ///< FLOP/s
+  double gemm_rate_;  ///< FLOP/s; 0: MFU is not told
 };
 
 }  // namespace mm
