@@ -104,10 +104,8 @@ void write_huggingface(const ConvertOptions& options, const std::string& tokeniz
     tokens.bos = tokenizer->bos_id();
     tokens.eos = tokenizer->eos_id();
   }
-  mm::write_huggingface_folder(options.output, tensors, model, tokens);
-  if (copies) {
-    mm::copy_tokenizer(tokenizer_path, options.output);
-  } else {
+  mm::write_huggingface_folder(options.output, tensors, model, tokens, copies ? tokenizer_path : "");
+  if (!copies) {
     mm::log_warning("no tokenizer.json goes with " + options.output + " (name one with --tokenizer)");
   }
 }

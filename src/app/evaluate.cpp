@@ -83,12 +83,20 @@ void answer(const mm::OpenedModel& opened, const EvaluateOptions& options) {
                                           opened.weights.file.recognized.generation->shift_inside_model));
 }
 
+/// A path in one spelling, for comparing; as it is where the current folder is gone.
+fs::path whole_path(const fs::path& path) {
+  std::error_code failed;
+  const fs::path whole = fs::absolute(path, failed);
+  return (failed ? path : whole).lexically_normal();
+}
+
 /// The folder of the run that the weights are a checkpoint of; nothing when they are not.
 std::optional<fs::path> run_folder(const mm::Weights& weights) {
-  const fs::path checkpoints = fs::absolute(weights.file.path).lexically_normal().parent_path().parent_path();
+  const fs::path checkpoints = whole_path(weights.file.path).parent_path().parent_path();
   const fs::path folder = checkpoints.parent_path();
-  const bool inside = checkpoints.filename() == "checkpoints" && fs::exists(folder / "config.json");
-  return inside ? std::optional(folder.lexically_proximate(fs::current_path())) : std::nullopt;
+  const bool inside = checkpoints.filename() == "checkpoints" &&
+                      mm::path_kind(folder / "config.json", mm::ExitCode::kCheckpoint) == mm::PathKind::kFile;
+  return inside ? std::optional(folder.lexically_proximate(whole_path("."))) : std::nullopt;
 }
 
 fs::path run_folder_for(const std::string& option, const mm::Weights& weights) {
@@ -109,7 +117,8 @@ mm::RunConfig read_run_config(const fs::path& folder, mm::Problems& problems) {
 /// `poems=a.jsonl`; a word that is the name of a file is that file.
 mm::LabelledPath labelled_path(const std::string& word) {
   const size_t sign = word.find('=');
-  if (sign == std::string::npos || fs::exists(word)) return {.path = word, .domain = {}};
+  std::error_code no_path;  // a word with a label may be no path at all
+  if (sign == std::string::npos || fs::exists(word, no_path)) return {.path = word, .domain = {}};
   return {.path = word.substr(sign + 1), .domain = word.substr(0, sign)};
 }
 
@@ -119,7 +128,7 @@ void add_labels(const mm::DataConfig& known, std::vector<mm::LabelledPath>& file
     if (!file.domain.empty()) continue;
     for (const auto* list : {&known.train, &known.validation}) {
       const auto same = std::find_if(list->begin(), list->end(), [&](const mm::LabelledPath& other) {
-        return fs::absolute(other.path).lexically_normal() == fs::absolute(file.path).lexically_normal();
+        return whole_path(other.path) == whole_path(file.path);
       });
       if (same != list->end()) file.domain = same->domain;
     }
@@ -161,7 +170,9 @@ void evaluate_text(mm::OpenedModel& opened, const EvaluateOptions& options) {
   const EvaluatedText text = text_of(opened, options);
   const auto domains = mm::open_domains(text.files, text.settings, *tokenizer);
   mm::DomainReport report = mm::evaluate_domains(opened.model, domains, *tokenizer, options.evaluation);
-  report.weights = fs::proximate(opened.weights.file.path).string();  // names the step that `best` stands for
+  std::error_code failed;
+  const fs::path weights = fs::proximate(opened.weights.file.path, failed);  // names the step that `best` stands for
+  report.weights = failed ? opened.weights.file.path : weights.string();
   report.text = text.words;
   mm::log_info(mm::domain_loss_table(report));
   if (report.domains.size() > 1 && !report.layers.empty()) {

@@ -1,10 +1,13 @@
 // generate: text from a model.
+#include <unistd.h>
+
 #include <string>
 
 #include "app/command_line.h"
 #include "app/guard.h"
 #include "app/opened_model.h"
 #include "core/log.h"
+#include "core/visible_text.h"
 #include "eval/generate.h"
 
 namespace {
@@ -42,7 +45,9 @@ int main(int argc, char** argv) {
     const auto tokenizer = opened.open_tokenizer();
     const int64_t trained_length = opened.weights.sequence_length > 0 ? opened.weights.sequence_length : 512;
     if (options.context == 0) options.context = trained_length;
-    mm::log_info(prompt + mm::generate(opened.model, *tokenizer, prompt, options));
+    const std::string text = prompt + mm::generate(opened.model, *tokenizer, prompt, options);
+    // A model may write what a terminal would obey; whoever reads a pipe gets the bytes as they are.
+    mm::log_info(::isatty(STDOUT_FILENO) == 1 ? mm::terminal_text(text) : text);
     return mm::ExitCode::kFinished;
   });
 }

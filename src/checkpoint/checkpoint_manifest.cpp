@@ -3,7 +3,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
 
@@ -28,13 +27,14 @@ Json describe(const std::string& path, ExitCode code) {
 
 }  // namespace
 
-void write_manifest(const std::string& folder, int64_t step, const std::vector<std::string>& files) {
+void write_manifest(const std::string& folder, int64_t step, const std::vector<std::string>& files, bool healthy) {
   Json manifest = {{"format", kFormat}, {"step", step}, {"files", Json::object()}};
   for (const std::string& name : files) manifest["files"][name] = describe(folder + "/" + name, ExitCode::kStorage);
+  if (!healthy) manifest["healthy"] = false;
   write_file_atomic(folder + "/manifest.json", manifest.dump(2) + "\n");
 }
 
-void verify_manifest(const std::string& folder, int64_t step, const std::vector<std::string>& files) {
+void verify_manifest(const std::string& folder, std::optional<int64_t> step, const std::vector<std::string>& files) {
   const std::string path = folder + "/manifest.json";
   const std::string text = read_file(path, ExitCode::kCheckpoint, kLargestManifest);
   const Json manifest = Json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -43,10 +43,13 @@ void verify_manifest(const std::string& folder, int64_t step, const std::vector<
   const Json format = member("format");
   if (!format.is_number_integer()) refuse_manifest(path, "no manifest", "the JSON object written with the checkpoint");
   if (format != kFormat) {
-    refuse_manifest(path + ":format", format.dump(), std::to_string(kFormat),
-                    "use the version of the program that wrote it");
+    throw NewerFormat(ExitCode::kCheckpoint,
+                      got_want(path + ":format", format.dump(), std::to_string(kFormat),
+                               "use the version of the program that wrote it; nothing was changed"));
   }
-  if (member("step") != step) refuse_manifest(path + ":step", member("step").dump(), std::to_string(step));
+  if (step && member("step") != *step) {
+    refuse_manifest(path + ":step", member("step").dump(), std::to_string(*step));
+  }
   const Json listed = member("files");
   for (const std::string& name : files) {
     const Json want = listed.is_object() ? listed.value(name, Json()) : Json();
@@ -59,6 +62,12 @@ void verify_manifest(const std::string& folder, int64_t step, const std::vector<
         refuse_manifest(file, got[key].dump() + " as its " + key, wanted.dump() + " as its manifest says");
     }
   }
+}
+
+bool is_healthy(const std::string& folder) {
+  const std::string text = read_file(folder + "/manifest.json", ExitCode::kCheckpoint, kLargestManifest);
+  const Json manifest = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return !manifest.is_object() || manifest.value("healthy", Json(true)) != false;
 }
 
 }  // namespace mm

@@ -1,19 +1,22 @@
 // Saving under another name, verified loading with fall-back, and keeping no more than asked for.
 #include "checkpoint/checkpoint_store.h"
 
-#include <signal.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <filesystem>
 #include <set>
 
 #include "checkpoint/checkpoint_manifest.h"
+#include "checkpoint/finite.h"
 #include "checkpoint/safetensors.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/leftovers.h"
 #include "core/log.h"
 #include "core/text.h"
 
@@ -25,6 +28,7 @@ namespace fs = std::filesystem;
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr const char* kStateFile = "state.json";
+constexpr const char* kConfigFile = "config.json";
 const std::vector<std::string> kFiles = {kModelFile, kOptimizerFile, kStateFile};
 
 constexpr std::string_view kStepPrefix = "step_";
@@ -52,14 +56,12 @@ std::optional<int64_t> parse_step_name(const std::string& name) {
   return step && step_name(*step) == name ? step : std::nullopt;
 }
 
-/// Whether `name` is what a process that is gone was writing. Our own number means the same: in a container every run
-/// may be process 1.
+/// Whether `name` is what a process that is gone was writing.
 bool is_leftover(const std::string& name) {
   const size_t infix = name.rfind(kTemporaryInfix);
   if (infix == std::string::npos) return false;
   const std::optional<int64_t> process = parse_number(std::string_view(name).substr(infix + kTemporaryInfix.size()));
-  if (!process || *process == 0) return false;
-  return *process == ::getpid() || (::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH);
+  return process && *process > 0 && is_process_gone(*process);
 }
 
 bool exists(const std::string& path) {
@@ -67,11 +69,19 @@ bool exists(const std::string& path) {
   return fs::exists(path, failed);
 }
 
+/// None for a folder that is not there; what is there must be one that can be read.
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code failed;
-  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
+  if (fs::symlink_status(folder, failed).type() == fs::file_type::not_found) return names;
+  fs::directory_iterator entry(folder, failed);
+  for (const fs::directory_iterator end; !failed && entry != end; entry.increment(failed)) {
     names.push_back(entry->path().filename().string());
+  }
+  if (failed) {
+    throw Error(ExitCode::kCheckpoint,
+                got_want(folder, '"' + failed.message() + '"', "the folder of this run's checkpoints",
+                         "make it readable or mount what it links to; to start from nothing, move it away"));
   }
   return names;
 }
@@ -85,6 +95,14 @@ void rename_durably(const std::string& from, const std::string& to) {
   std::error_code failed;
   fs::rename(from, to, failed);
   if (failed) throw_storage(to, failed);
+  sync_folder(fs::path(to).parent_path().string());
+}
+
+/// Two folders swap their names, at no instant is one of them missing.
+void exchange_durably(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
+    throw_storage(to, std::error_code(errno, std::generic_category()));
+  }
   sync_folder(fs::path(to).parent_path().string());
 }
 
@@ -116,38 +134,54 @@ CheckpointStore::CheckpointStore(std::string folder, int64_t keep) : folder_(std
   remove_leftovers();
 }
 
-void CheckpointStore::save(int64_t step, const Checkpoint& checkpoint, bool best) {
+void CheckpointStore::save(int64_t step, const Checkpoint& checkpoint, bool best, bool replace) {
   const std::string folder = step_folder(step);
   bool whole = false;
   if (exists(folder)) {
     try {
       verify_manifest(folder, step, kFiles);
       whole = true;
+    } catch (const NewerFormat&) {
+      throw;
     } catch (const Error& damaged) {
       set_aside(step, damaged.what());
     }
   }
-  if (!whole) {
+  if (!whole || replace) {
     const TemporaryFolder temporary(temporary_name(folder));
     std::map<std::string, std::string> metadata = checkpoint.model_metadata;
     metadata.emplace("format", "pt");
     write_safetensors(temporary.path() + "/" + kModelFile, checkpoint.model, metadata);
     write_safetensors(temporary.path() + "/" + kOptimizerFile, checkpoint.optimizer);
     write_file_atomic(temporary.path() + "/" + kStateFile, checkpoint.state_json);
-    write_manifest(temporary.path(), step, kFiles);
-    rename_durably(temporary.path(), folder);
+    std::vector<std::string> files = kFiles;
+    if (!checkpoint.config_json.empty()) {
+      write_file_atomic(temporary.path() + "/" + kConfigFile, checkpoint.config_json);
+      files.emplace_back(kConfigFile);
+    }
+    write_manifest(temporary.path(), step, files, checkpoint.healthy);
+    if (whole) {
+      exchange_durably(temporary.path(), folder);
+    } else {
+      rename_durably(temporary.path(), folder);
+    }
   }
   if (best) point_best_at(step);
   remove_surplus(step);
 }
 
-std::vector<int64_t> CheckpointStore::steps() const {
+std::vector<int64_t> CheckpointStore::folders() const {
   std::vector<int64_t> result;
   for (const std::string& name : names_in(folder_)) {
-    const std::optional<int64_t> step = parse_step_name(name);
-    if (step && exists(folder_ + "/" + name + "/manifest.json")) result.push_back(*step);
+    if (const std::optional<int64_t> step = parse_step_name(name)) result.push_back(*step);
   }
   std::sort(result.begin(), result.end());
+  return result;
+}
+
+std::vector<int64_t> CheckpointStore::steps() const {
+  std::vector<int64_t> result = folders();
+  std::erase_if(result, [&](int64_t step) { return !exists(step_folder(step) + "/manifest.json"); });
   return result;
 }
 
@@ -164,14 +198,25 @@ std::string CheckpointStore::step_folder(int64_t step) const {
 
 Checkpoint CheckpointStore::load(int64_t step) const {
   const std::string folder = step_folder(step);
-  verify_manifest(folder, step, kFiles);
-  return {SafetensorsFile(folder + "/" + kModelFile).tensors(),
-          SafetensorsFile(folder + "/" + kOptimizerFile).tensors(),
-          read_file(folder + "/" + kStateFile, ExitCode::kCheckpoint)};
+  std::vector<std::string> files = kFiles;
+  const bool has_config = exists(folder + "/" + kConfigFile);
+  if (has_config) files.emplace_back(kConfigFile);
+  verify_manifest(folder, step, files);
+  Checkpoint checkpoint = {.model = SafetensorsFile(folder + "/" + kModelFile).tensors(),
+                           .optimizer = SafetensorsFile(folder + "/" + kOptimizerFile).tensors(),
+                           .state_json = read_file(folder + "/" + kStateFile, ExitCode::kCheckpoint)};
+  if (has_config) checkpoint.config_json = read_file(folder + "/" + kConfigFile, ExitCode::kCheckpoint);
+  checkpoint.healthy = is_healthy(folder);
+  for (const NamedTensors* tensors : {&checkpoint.model, &checkpoint.optimizer}) {
+    const std::string problem = describe_non_finite(*tensors);
+    if (problem.empty()) continue;
+    throw Error(ExitCode::kCheckpoint, got_want(folder, problem, "numbers", "an older checkpoint may have them"));
+  }
+  return checkpoint;
 }
 
 std::optional<LoadedCheckpoint> CheckpointStore::load_newest() {
-  std::vector<int64_t> candidates = steps();
+  std::vector<int64_t> candidates = folders();
   std::vector<std::pair<int64_t, std::string>> damaged;
   for (; !candidates.empty(); candidates.pop_back()) {
     const int64_t step = candidates.back();
@@ -179,6 +224,8 @@ std::optional<LoadedCheckpoint> CheckpointStore::load_newest() {
       LoadedCheckpoint loaded{step, step_folder(step), load(step)};
       for (const auto& [bad_step, reason] : damaged) set_aside(bad_step, reason);
       return loaded;
+    } catch (const NewerFormat&) {
+      throw;
     } catch (const Error& error) {
       if (error.code() != ExitCode::kCheckpoint) throw;
       damaged.emplace_back(step, error.what());
@@ -205,6 +252,9 @@ void CheckpointStore::remove_surplus(int64_t newest) const {
   std::set<int64_t> kept(all.end() - std::min<std::ptrdiff_t>(keep_, std::ssize(all)), all.end());
   kept.insert(newest);
   if (const std::optional<int64_t> best_step = best()) kept.insert(*best_step);
+  const auto healthy =
+      std::find_if(all.rbegin(), all.rend(), [&](int64_t step) { return is_healthy(step_folder(step)); });
+  if (healthy != all.rend()) kept.insert(*healthy);
   for (const int64_t step : all) {
     if (kept.contains(step)) continue;
     // Renamed first: a folder that is half removed must not look like a damaged checkpoint.
@@ -214,6 +264,10 @@ void CheckpointStore::remove_surplus(int64_t newest) const {
     if (!failed) fs::remove_all(going, failed);
     if (failed) log_warning(step_folder(step) + " cannot be removed: " + failed.message());
   }
+}
+
+void CheckpointStore::restore_best(int64_t step) const {
+  if (best() != step && exists(step_folder(step) + "/manifest.json")) point_best_at(step);
 }
 
 void CheckpointStore::point_best_at(int64_t step) const {

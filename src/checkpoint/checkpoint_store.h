@@ -16,6 +16,8 @@ struct Checkpoint {
   NamedTensors optimizer;
   std::string state_json;  ///< step, schedule, random streams, data position: the trainer's, opaque here
   std::map<std::string, std::string> model_metadata = {};  ///< of model.safetensors, for its other readers
+  std::string config_json = {};  ///< the settings that it was trained with; empty in older checkpoints
+  bool healthy = true;           ///< whether the model was learning
 };
 
 struct LoadedCheckpoint {
@@ -24,22 +26,23 @@ struct LoadedCheckpoint {
   Checkpoint checkpoint;
 };
 
-/// `<folder>/step_00000120/{model.safetensors, optimizer.safetensors, state.json, manifest.json}` and `<folder>/best`,
-/// a link to one of them.
+/// `<folder>/step_00000120/{model.safetensors, optimizer.safetensors, state.json, config.json, manifest.json}` and
+/// `<folder>/best`, a link to one of them.
 ///
 /// A checkpoint is written to `step_00000120.tmp-<process>`; every file is synced, the manifest with their sizes and
 /// XXH3 hashes comes last, then the folder gets its name. Whatever instant the machine stops at, each folder with a
-/// final name is whole, and one without a manifest is no checkpoint.
+/// final name is whole; one without a manifest is damaged.
 class CheckpointStore {
  public:
-  /// `keep` >= 1 newest checkpoints stay after a save, and the best one. Opening removes what processes that are gone
-  /// left half-written; a folder that does not exist yet is an empty store.
+  /// `keep` >= 1 newest checkpoints stay after a save, the best one, and the newest that is healthy. Opening removes
+  /// what processes that are gone left half-written. A folder that does not exist yet is an empty store; what is there
+  /// and cannot be read as a folder is not: throws Error(kCheckpoint), as a run must not begin anew because of that.
   CheckpointStore(std::string folder, int64_t keep);
 
   /// Writes the checkpoint of `step`, makes it the best one if `best`, then removes those that are too many. A whole
-  /// checkpoint of that step stays as it is; a damaged one is set aside. Throws Error(kStorage), and then the older
-  /// checkpoints are as they were.
-  void save(int64_t step, const Checkpoint& checkpoint, bool best);
+  /// checkpoint of that step stays as it is unless it is to be replaced; a damaged one is set aside. Throws
+  /// Error(kStorage), and then the older checkpoints are as they were.
+  void save(int64_t step, const Checkpoint& checkpoint, bool best, bool replace = false);
 
   /// The steps with a manifest, ascending; their files are not verified.
   std::vector<int64_t> steps() const;
@@ -54,12 +57,21 @@ class CheckpointStore {
   /// reading alone, and stay valid when the folder is removed. Throws Error(kCheckpoint).
   Checkpoint load(int64_t step) const;
 
-  /// The newest checkpoint that is whole; nothing when there is none at all. Damaged newer ones are renamed to
-  /// `<name>.corrupt` with a warning that says why. When every one is damaged, nothing is renamed, so that no later
-  /// call takes the run for a fresh one: throws Error(kCheckpoint) with each reason.
+  /// Whether there is a checkpoint at all, whole or not: whether the run has begun.
+  bool has_any() const { return !folders().empty(); }
+
+  /// The newest checkpoint that is whole, with finite weights and moments; nothing when there is none at all. Damaged
+  /// newer ones are renamed to `<name>.corrupt` with a warning that says why. When every one is damaged, nothing is
+  /// renamed, so that no later call takes the run for a fresh one: throws Error(kCheckpoint) with each reason. One of a
+  /// newer format is left alone: throws NewerFormat.
   std::optional<LoadedCheckpoint> load_newest();
 
+  /// Makes `best` point at `step` if that is there.
+  void restore_best(int64_t step) const;
+
  private:
+  /// The steps of all folders with the name of a checkpoint, ascending.
+  std::vector<int64_t> folders() const;
   void remove_leftovers() const;
   void remove_surplus(int64_t newest) const;
   void point_best_at(int64_t step) const;

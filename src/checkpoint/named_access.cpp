@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "core/json/json_text.h"
 #include "core/text.h"
 
 namespace mm {
@@ -62,16 +63,17 @@ void check_named(const NamedTensors& tensors, const std::vector<ExpectedTensor>&
   for (const auto& [name, shape] : want) {
     const auto found = unused.find(name);
     if (found == unused.end()) {
-      missing.push_back(name + " " + shape_text(shape));
+      missing.push_back(show_key(name) + " " + shape_text(shape));
       continue;
     }
     if (found->second->sizes() != shape) {
-      mis_shaped.push_back(name + " is " + shape_text(found->second->sizes()) + ", want " + shape_text(shape));
+      mis_shaped.push_back(show_key(name) + " is " + shape_text(found->second->sizes()) + ", want " +
+                           shape_text(shape));
     }
     unused.erase(found);
   }
   for (const auto& [name, tensor] : tensors) {
-    if (unused.contains(name)) unexpected.push_back(name + " " + shape_text(tensor.sizes()));
+    if (unused.contains(name)) unexpected.push_back(show_key(name) + " " + shape_text(tensor.sizes()));
   }
 
   std::vector<std::string> lists;

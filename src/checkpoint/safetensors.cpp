@@ -10,6 +10,7 @@
 
 #include "checkpoint/mapped_tensor.h"
 #include "core/error.h"
+#include "core/json/json_text.h"
 #include "core/text.h"
 
 namespace mm {
@@ -115,16 +116,16 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const auto found = by_name_.find(name);
   if (found == by_name_.end()) {
     const std::string nearest = nearest_name(name, names());
-    throw Error(ExitCode::kCheckpoint,
-                got_want(path() + ":" + name, "no such tensor", "one of its " + std::to_string(by_name_.size()),
-                         nearest.empty() ? "" : "the nearest is " + nearest));
+    throw Error(ExitCode::kCheckpoint, got_want(path() + ":" + show_key(name), "no such tensor",
+                                                "one of its " + std::to_string(by_name_.size()),
+                                                nearest.empty() ? "" : "the nearest is " + show_key(nearest)));
   }
   return tensor(header_.entries[found->second]);
 }
 
 at::Tensor SafetensorsFile::tensor(const SafetensorsEntry& entry) const {
   const auto data = map_->bytes().subspan(header_.data_start + entry.begin, entry.end - entry.begin);
-  if (entry.dtype == SafetensorsDtype::kBool) check_bools(data, path() + ":" + entry.name);
+  if (entry.dtype == SafetensorsDtype::kBool) check_bools(data, path() + ":" + show_key(entry.name));
   return mapped_tensor(map_, data, tensor_dtype(entry.dtype), entry.shape, c10::contiguous_strides(entry.shape));
 }
 

@@ -93,6 +93,17 @@ struct stat status_of(int descriptor, const std::string& path, ExitCode code) {
 
 }  // namespace
 
+PathKind path_kind(const std::string& path, ExitCode code) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return PathKind::kMissing;
+    throw Error(code, got_want(path, quoted_reason(errno), "a path that can be followed",
+                               "check its links, its length and the permissions of the folders in it"));
+  }
+  if (S_ISREG(status.st_mode)) return PathKind::kFile;
+  return S_ISDIR(status.st_mode) ? PathKind::kFolder : PathKind::kOther;
+}
+
 std::string read_file(const std::string& path, ExitCode code, size_t max_bytes) {
   const Descriptor file(open_retrying(path.c_str(), O_RDONLY));
   if (file.number() < 0) fail_reading(path, errno, code);

@@ -11,6 +11,12 @@
 
 namespace mm {
 
+enum class PathKind { kMissing, kFile, kFolder, kOther };
+
+/// What `path` leads to, links followed. Throws Error(`code`) with the reason when that cannot be told: links in a
+/// circle, a folder that may not be entered, a name that is too long.
+PathKind path_kind(const std::string& path, ExitCode code);
+
 /// The whole file. Throws Error(`code`) when it is missing, unreadable or larger than `max_bytes`.
 std::string read_file(const std::string& path, ExitCode code, size_t max_bytes = size_t{1} << 30);
 

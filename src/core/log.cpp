@@ -10,9 +10,11 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
+#include "core/patient_write.h"
 #include "core/terminal.h"
 #include "core/text.h"
 
@@ -24,6 +26,8 @@ struct Log {
   LogLevel lowest = LogLevel::kInfo;
   std::vector<std::string> status;
   std::vector<size_t> drawn;  ///< of the rows on the screen, the columns of each
+  std::string unwritten;      ///< for standard output: what belongs into one write
+  PatientWriter out = PatientWriter(STDOUT_FILENO), errors = PatientWriter(STDERR_FILENO);
   std::unique_ptr<spdlog::logger> file;
 };
 
@@ -56,8 +60,14 @@ const char* prefix_of(LogLevel level) {
   return "";
 }
 
-void print(std::FILE* stream, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stream);
+/// One write, after a word on what the reader missed while it did not read.
+void write_out(Log& log) {
+  log.out.write(std::exchange(log.unwritten, {}));
+  if (log.out.is_stalled()) return;
+  if (const int64_t lines = log.out.take_dropped_lines(); lines > 0) {
+    log.out.write(format("(%lld lines were dropped while nobody read them%s)\n", static_cast<long long>(lines),
+                         log.file ? "; the log file has them" : ""));
+  }
 }
 
 /// What takes the cursor to the first of the rows on the screen. They were as wide as drawn; in a terminal that has
@@ -73,7 +83,7 @@ std::string to_first_row(const Log& log) {
 
 void erase_status(Log& log) {
   if (log.drawn.empty()) return;
-  print(stdout, to_first_row(log) + "\x1b[J");
+  log.unwritten += to_first_row(log) + "\x1b[J";
   log.drawn.clear();
 }
 
@@ -92,8 +102,8 @@ void draw_status(Log& log) {
     picture += row;
   }
   if (!log.drawn.empty()) picture += "\x1b[J\r";
-  print(stdout, picture);
-  std::fflush(stdout);
+  log.unwritten += picture;
+  write_out(log);
   status_is_shown = log.drawn.empty() ? 0 : 1;
 }
 
@@ -115,15 +125,13 @@ void log(LogLevel level, std::string_view message) {
   const std::lock_guard<std::mutex> lock(log.mutex);
   if (level < log.lowest) return;
   erase_status(log);
-  std::FILE* stream = stdout;
+  const std::string line = prefix_of(level) + std::string(message) + "\n";
   if (level >= LogLevel::kWarning) {
-    std::fflush(stdout);
-    stream = stderr;
+    write_out(log);
+    log.errors.write(line);
+  } else {
+    log.unwritten += line;
   }
-  print(stream, prefix_of(level));
-  print(stream, message);
-  print(stream, "\n");
-  std::fflush(stream);
   draw_status(log);
   if (log.file) write_to_file(*log.file, level, message);
 }

@@ -10,7 +10,8 @@ namespace mm {
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 /// Writes one message (several lines are allowed): information to standard output, warnings and errors to standard
-/// error ("warning: ", "error: " in front), and all of it with a time stamp to the log file when one is open.
+/// error ("warning: ", "error: " in front), and all of it with a time stamp to the log file when one is open. A reader
+/// that stops reading costs a second once, and then misses lines.
 void log(LogLevel level, std::string_view message);
 inline void log_info(std::string_view message) {
   log(LogLevel::kInfo, message);

@@ -1,9 +1,10 @@
-// A flag is all that a signal handler may touch.
+// A flag and a written line are all that a signal handler may touch.
 #include "core/stop_signal.h"
 
 #include <unistd.h>
 
 #include <csignal>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/log.h"
@@ -12,28 +13,56 @@ namespace mm {
 namespace {
 
 volatile std::sig_atomic_t requests = 0;
+volatile std::sig_atomic_t deferred = 0;
+
+void say(std::string_view line) {
+  // Nothing can be done about a line that cannot be written.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
 
 void on_stop(int) {
   requests = requests + 1;
-  if (requests < 2) return;
+  if (deferred != 0 && requests < 2) return;
   leave_status();
-  _exit(static_cast<int>(ExitCode::kSecondInterrupt));
+  if (requests >= 2) _exit(static_cast<int>(ExitCode::kSecondInterrupt));
+  say("stopped before the first step; the same command starts again\n");
+  _exit(static_cast<int>(ExitCode::kStopped));
+}
+
+void on_bus_error(int) {
+  leave_status();
+  say("error: a file that was being read has become shorter: got its old length no more, want files that stay as they "
+      "are "
+      "(put it back; the same command resumes)\n");
+  _exit(static_cast<int>(ExitCode::kData));
+}
+
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(signal, &action, nullptr);
 }
 
 }  // namespace
 
-void install_stop_handlers() {
-  struct sigaction action = {};
-  action.sa_handler = on_stop;
-  action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGHUP, SIG_IGN);
+void install_signal_handlers() {
+  handle(SIGINT, on_stop);
+  handle(SIGTERM, on_stop);
+  handle(SIGBUS, on_bus_error);
+  for (const int signal : {SIGPIPE, SIGHUP, SIGXFSZ}) handle(signal, SIG_IGN);
+}
+
+void defer_stop_signals() {
+  deferred = 1;
 }
 
 bool stop_requested() {
   return requests > 0;
+}
+
+void leave_if_stopping() {
+  if (stop_requested()) throw StopRequested();
 }
 
 }  // namespace mm

@@ -1,12 +1,23 @@
-// SIGTERM and Ctrl-C: finish the step, save, exit 75. A second Ctrl-C leaves at once.
+// What signals mean to a run. SIGTERM and Ctrl-C: save what there is, exit 75. A second one leaves at once.
 #pragma once
 
 namespace mm {
 
-/// Handles SIGINT and SIGTERM from now on; SIGPIPE and SIGHUP are ignored.
-void install_stop_handlers();
+/// Thrown where work may be left half done, and caught where its rest can be taken up again.
+struct StopRequested {};
+
+/// From now on: SIGINT and SIGTERM end the process at once with kStopped, as nothing is worth saving yet; a second one
+/// is kSecondInterrupt. A broken pipe, a closed terminal and a file size limit are errors of the write that meets them.
+/// A mapped file that shrinks ends the process with kData and a line that says so.
+void install_signal_handlers();
+
+/// From now on the first SIGINT or SIGTERM asks the run to stop instead.
+void defer_stop_signals();
 
 /// Whether a signal has asked the run to stop.
 bool stop_requested();
+
+/// Throws StopRequested when one has.
+void leave_if_stopping();
 
 }  // namespace mm

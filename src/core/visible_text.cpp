@@ -29,6 +29,17 @@ std::string visible_ascii(char c) {
   }
 }
 
+std::string hex_bytes(std::string_view bytes) {
+  std::string hex;
+  for (const char c : bytes) hex += format("\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+  return hex;
+}
+
+/// C1 controls (U+0080 to U+009F) open escape sequences just as ESC does.
+bool is_control(char32_t c) {
+  return (c < 0x20 && c != U'\n' && c != U'\t') || (c >= 0x7f && c < 0xa0);
+}
+
 }  // namespace
 
 std::string visible_text(std::string_view bytes) {
@@ -37,7 +48,7 @@ std::string visible_text(std::string_view bytes) {
     const Utf8Character character = first_character(bytes);
     const std::string_view here = bytes.substr(0, character.length);
     if (!character.valid) {
-      for (const char c : here) visible += format("\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      visible += hex_bytes(here);
     } else if (character.code_point < 0x80) {
       visible += visible_ascii(here[0]);
     } else if (is_invisible(character.code_point)) {
@@ -48,6 +59,21 @@ std::string visible_text(std::string_view bytes) {
     bytes.remove_prefix(character.length);
   }
   return visible;
+}
+
+std::string terminal_text(std::string_view bytes) {
+  std::string text;
+  while (!bytes.empty()) {
+    const Utf8Character character = first_character(bytes);
+    const std::string_view here = bytes.substr(0, character.length);
+    if (!character.valid || is_control(character.code_point)) {
+      text += hex_bytes(here);
+    } else {
+      text += here;
+    }
+    bytes.remove_prefix(character.length);
+  }
+  return text;
 }
 
 }  // namespace mm

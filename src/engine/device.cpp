@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "core/json/json_text.h"
 #include "core/processors.h"
 #include "core/text.h"
 
@@ -21,6 +22,9 @@ namespace mm {
 namespace {
 
 at::Device choose_device(const std::string& wanted) {
+  if (!is_device_name(wanted)) {
+    throw Error(ExitCode::kConfig, got_want("device", show_text(wanted), "auto, cpu, cuda or cuda:N"));
+  }
   if (wanted == "cpu") return at::kCPU;
   const int64_t gpus = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
   if (wanted == "auto") return gpus > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);

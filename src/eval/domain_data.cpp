@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/json/json_text.h"
 #include "core/log.h"
 #include "data/datasets.h"
 
@@ -81,7 +82,7 @@ std::vector<DomainData> open_domains(const DomainFiles& text, const DataConfig& 
     if (auto opened = open_domain(domain, text.held_out_fraction, config, tokenizer)) {
       domains.push_back(std::move(*opened));
     } else {
-      log_warning("domain " + domain.name + " has no document to read and is left out");
+      log_warning("domain " + show_key(domain.name) + " has no document to read and is left out");
     }
   }
   if (domains.empty()) {

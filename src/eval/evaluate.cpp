@@ -10,6 +10,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/stop_signal.h"
 #include "data/batch_loader.h"
 #include "engine/host_values.h"
 #include "ops/cross_entropy.h"
@@ -62,6 +63,7 @@ EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t ma
   LossSums sums(bytes_per_token_v);
   SequentialLoader loader(data, micro_batch, evaluated_windows(data, max_tokens), bytes_per_token_v.device());
   while (const std::optional<Batch> batch = loader.next()) {
+    leave_if_stopping();
     const HiddenStates states = model.forward(batch->tokens_bt, /*training=*/false, batch->targets_bt >= 0);
     sums.add(model.logits(states.hidden_nd), batch->targets_bt);
   }

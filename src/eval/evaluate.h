@@ -39,6 +39,7 @@ int64_t evaluated_windows(const PackedDataset& data, int64_t max_tokens);
 /// Mean cross entropy in nats, perplexity and bits per byte over `max_tokens` tokens (0: all) of `data`, in windows
 /// taken evenly from the whole of it: the same windows every time.
 ///   micro_batch  windows in one forward pass
+/// Throws StopRequested when a signal asks a run to stop.
 EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t max_tokens, int64_t micro_batch,
                           const at::Tensor& bytes_per_token_v);
 

@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "core/random.h"
+#include "core/stop_signal.h"
 
 namespace mm {
 namespace {
@@ -37,6 +38,7 @@ std::vector<int32_t> generate_tokens(CausalLm& model, const std::vector<int32_t>
   RandomStream random(options.seed, "generate");
   std::vector<int32_t> tokens = prompt;
   while (static_cast<int64_t>(tokens.size() - prompt.size()) < options.max_new_tokens) {
+    leave_if_stopping();
     const auto context = std::min(static_cast<int64_t>(tokens.size()), options.context);
     const at::ArrayRef<int32_t> last(tokens.data() + tokens.size() - context, static_cast<size_t>(context));
     const at::Tensor context_t = at::tensor(last, at::kLong);

@@ -20,7 +20,8 @@ struct GenerationOptions {
 };
 
 /// The tokens that follow `prompt` (at least one), up to `eos_id` (left out; -1: none) or max_new_tokens, drawn among
-/// ids below `vocab_size`. The same arguments give the same tokens.
+/// ids below `vocab_size`. The same arguments give the same tokens. Throws StopRequested when a signal asks a run to
+/// stop.
 std::vector<int32_t> generate_tokens(CausalLm& model, const std::vector<int32_t>& prompt, int32_t eos_id,
                                      int64_t vocab_size, const GenerationOptions& options);
 

@@ -10,13 +10,17 @@
 #include "checkpoint/safetensors.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json/json_text.h"
 #include "interchange/model_settings.h"
 #include "interchange/rope_rows.h"
+#include "interchange/whole_folder.h"
 
 namespace mm {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kConfigFile = "config.json";
 
 bool overflows(const at::Tensor& from, const at::Tensor& to) {
   return (at::isfinite(from) != at::isfinite(to)).any().item<bool>();
@@ -25,6 +29,20 @@ bool overflows(const at::Tensor& from, const at::Tensor& to) {
 std::string torch_dtype(const NamedTensors& tensors) {
   const at::ScalarType type = tensors.front().second.scalar_type();
   return type == at::kHalf ? "float16" : type == at::kBFloat16 ? "bfloat16" : "float32";
+}
+
+/// With the tokenizer_config.json beside it, changed so that releases of transformers read it alike.
+void copy_tokenizer(const std::string& tokenizer_json, const std::string& folder) {
+  write_file_atomic(folder + "/tokenizer.json", read_file(tokenizer_json, ExitCode::kData));
+  const std::string config = (fs::path(tokenizer_json).parent_path() / "tokenizer_config.json").string();
+  if (path_kind(config, ExitCode::kData) == PathKind::kMissing) return;
+  auto json = nlohmann::ordered_json::parse(read_file(config, ExitCode::kData), nullptr, false);
+  if (!json.is_object()) {
+    throw Error(ExitCode::kData, got_want(config, "text that is not a JSON object", "a tokenizer config"));
+  }
+  json["tokenizer_class"] = "PreTrainedTokenizerFast";
+  json["add_prefix_space"] = false;
+  write_file_atomic(folder + "/tokenizer_config.json", json.dump(2) + "\n");
 }
 
 }  // namespace
@@ -43,8 +61,8 @@ NamedTensors in_dtype(const NamedTensors& tensors, std::optional<at::ScalarType>
   for (const auto& [name, tensor] : tensors) {
     result.emplace_back(name, tensor.to(*dtype));
     if (*dtype == at::kHalf && overflows(tensor, result.back().second)) {
-      throw Error(ExitCode::kCheckpoint, got_want(where + ":" + name, "values beyond 65504", "what fp16 can hold",
-                                                  "use --dtype bf16 or fp32"));
+      throw Error(ExitCode::kCheckpoint, got_want(where + ":" + show_key(name), "values beyond 65504",
+                                                  "what fp16 can hold", "use --dtype bf16 or fp32"));
     }
   }
   return result;
@@ -55,29 +73,16 @@ void write_model_safetensors(const std::string& path, const NamedTensors& tensor
 }
 
 void write_huggingface_folder(const std::string& folder, const NamedTensors& tensors, const ModelConfig& model,
-                              const SpecialTokens& tokens) {
+                              const SpecialTokens& tokens, const std::string& tokenizer_json) {
   const std::string architecture = huggingface_architecture(model, folder);
-  std::error_code failed;
-  fs::create_directories(folder, failed);
-  if (failed) throw Error(ExitCode::kStorage, got_want(folder, failed.message(), "a folder to write to"));
-  write_safetensors(folder + "/model.safetensors",
+  WholeFolder whole(folder, kConfigFile);
+  write_safetensors(whole.path() + "/model.safetensors",
                     in_rope_layout(tensors, *model.head_dim, model.rope_layout, "half_split"), {{"format", "pt"}});
-  write_file_atomic(folder + "/config.json",
+  write_file_atomic(whole.path() + "/generation_config.json", write_generation_config(tokens));
+  if (!tokenizer_json.empty()) copy_tokenizer(tokenizer_json, whole.path());
+  write_file_atomic(whole.path() + "/" + kConfigFile,
                     write_huggingface_config(model, architecture, torch_dtype(tensors), tokens));
-  write_file_atomic(folder + "/generation_config.json", write_generation_config(tokens));
-}
-
-void copy_tokenizer(const std::string& tokenizer_json, const std::string& folder) {
-  write_file_atomic(folder + "/tokenizer.json", read_file(tokenizer_json, ExitCode::kData));
-  const fs::path config = fs::path(tokenizer_json).parent_path() / "tokenizer_config.json";
-  if (!fs::exists(config)) return;
-  auto json = nlohmann::ordered_json::parse(read_file(config.string(), ExitCode::kData), nullptr, false);
-  if (!json.is_object()) {
-    throw Error(ExitCode::kData, got_want(config.string(), "text that is not a JSON object", "a tokenizer config"));
-  }
-  json["tokenizer_class"] = "PreTrainedTokenizerFast";
-  json["add_prefix_space"] = false;
-  write_file_atomic(folder + "/tokenizer_config.json", json.dump(2) + "\n");
+  whole.commit();
 }
 
 }  // namespace mm

@@ -21,13 +21,15 @@ NamedTensors in_dtype(const NamedTensors& tensors, std::optional<at::ScalarType>
 ///   tensors  Hugging Face names, rotary layout of `model`
 void write_model_safetensors(const std::string& path, const NamedTensors& tensors, const ModelConfig& model);
 
-/// `folder` with config.json, generation_config.json and model.safetensors, as Llama, Qwen3 or Qwen3-MoE. Throws
-/// Error(kCheckpoint) for a model that none of them computes, saying why; Error(kStorage).
+/// `folder` with config.json, generation_config.json and model.safetensors, as Llama, Qwen3 or Qwen3-MoE; whole or not
+/// there (WholeFolder). A folder that is there gets those files and keeps its others; until they are all written, it is
+/// as it was.
+///   tokenizer_json  copied there, with a tokenizer_config.json that transformers 4.57 and 5 read alike: that beside
+///   it,
+///                   without a space before the text (MiniMind v1 asked for one that its own code never put there);
+///                   "": none
+/// Throws Error(kCheckpoint) for a model that none of them computes, saying why; Error(kData), Error(kStorage).
 void write_huggingface_folder(const std::string& folder, const NamedTensors& tensors, const ModelConfig& model,
-                              const SpecialTokens& tokens);
-
-/// Copies tokenizer.json into the folder, with a tokenizer_config.json that transformers 4.57 and 5 read alike: that
-/// beside it, without a space before the text (MiniMind v1 asked for one that its own code never put there).
-void copy_tokenizer(const std::string& tokenizer_json, const std::string& folder);
+                              const SpecialTokens& tokens, const std::string& tokenizer_json = "");
 
 }  // namespace mm

@@ -19,10 +19,10 @@ bool names_key_value_heads(const std::vector<std::string>& settings) {
   return names(settings, "num_key_value_heads") || names(settings, "n_kv_heads");
 }
 
-ModelConfig resolved(ModelConfig model, const std::string& where) {
+ModelConfig resolved(ModelConfig model, const std::string& where, ExitCode code = ExitCode::kConfig) {
   Problems problems;
   resolve_model(model, where, problems);
-  problems.throw_if_any();
+  if (!problems.empty()) throw Error(code, join(problems.messages(), "\n"));
   return model;
 }
 
@@ -30,9 +30,10 @@ ModelConfig resolved(ModelConfig model, const std::string& where) {
 
 FileModel describe_file_model(const std::string& path, const Recognized& recognized, const std::string& settings_path,
                               const std::vector<std::string>& settings) {
-  ModelConfig model = with_settings(recognized.model, settings);
+  const bool described = !settings_path.empty();
+  ModelConfig model = with_file_settings(recognized.model, settings, settings_path);
   settle_heads(recognized, names_key_value_heads(settings), model);
-  model = resolved(model, settings_path.empty() ? path : settings_path);
+  model = described ? resolved(model, settings_path, ExitCode::kCheckpoint) : resolved(model, path);
   check_facts(recognized, {{settings_path, model}}, path);
   return {path, recognized, settings_path, settings, model};
 }

@@ -17,8 +17,8 @@ struct FileModel {
   ModelConfig model;                  ///< both together, resolved
 };
 
-/// Puts the settings over what was recognised. Throws Error(kCheckpoint) when they contradict the shapes,
-/// Error(kConfig) when one of them is wrong in itself.
+/// Puts the settings over what was recognised. Throws Error(kCheckpoint) when they contradict the shapes or when one of
+/// them is wrong in itself; Error(kConfig) when what was recognised alone makes no model, which --set can mend.
 FileModel describe_file_model(const std::string& path, const Recognized& recognized, const std::string& settings_path,
                               const std::vector<std::string>& settings);
 

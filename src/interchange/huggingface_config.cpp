@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "interchange/generation.h"
+#include "interchange/strict_json.h"
 
 namespace mm {
 namespace {
@@ -24,77 +25,85 @@ constexpr std::array kSharedKeys = {
 /// Reads of one config.json, with messages that name the key.
 class HuggingFaceConfig {
  public:
-  HuggingFaceConfig(const std::string& text, const std::string& file) : file_(file) {
-    json_ = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (!json_.is_object()) refuse("", "text that is not a JSON object", "a config.json");
+  HuggingFaceConfig(const std::string& text, const std::string& file) : json_(parse_object(text, file)), file_(file) {}
+
+  /// Null when absent, or null in the file.
+  const JsonTree* value(const std::string& key) const {
+    const JsonTree* found = find_member(json_, key);
+    return found == nullptr || found->is(JsonTree::Kind::kNull) ? nullptr : found;
   }
 
-  /// Null when absent.
-  Json value(const std::string& key) const { return json_.contains(key) ? json_[key] : Json(nullptr); }
+  bool is_true(const std::string& key) const {
+    const JsonTree* found = value(key);
+    return found != nullptr && found->is(JsonTree::Kind::kBool) && found->text == "true";
+  }
 
   /// Refuses any value of `key` but absent, null and `neutral`.
-  void want(const std::string& key, const Json& neutral, const char* why) const {
-    const Json got = value(key);
-    if (!got.is_null() && got != neutral) refuse(key, got.dump(), neutral.dump(), why);
+  void want(const std::string& key, const std::string& neutral, const char* why) const {
+    const JsonTree* got = value(key);
+    if (got != nullptr && to_json(*got) != neutral) refuse(key, got, neutral, why);
   }
 
-  [[noreturn]] void refuse(const std::string& key, const std::string& got, const std::string& want,
+  [[noreturn]] void refuse(const std::string& key, const JsonTree* got, const std::string& want,
                            const std::string& why = "") const {
-    throw Error(ExitCode::kCheckpoint, got_want(key.empty() ? file_ : file_ + ":" + key, got, want, why));
+    const std::string shown = got == nullptr ? "nothing" : show_json(*got);
+    throw Error(ExitCode::kCheckpoint, got_want(file_ + ":" + key, shown, want, why));
   }
 
  private:
-  Json json_;
+  JsonTree json_;
   std::string file_;
 };
 
-/// transformers 4 writes rope_theta and rope_scaling, transformers 5 rope_parameters with both in it.
-Json rope_theta(const HuggingFaceConfig& config) {
-  const Json parameters = config.value("rope_parameters");
+/// transformers 4 writes rope_theta and rope_scaling, transformers 5 rope_parameters with both in it. Null when none
+/// does.
+const JsonTree* rope_theta(const HuggingFaceConfig& config) {
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    const Json scaling = config.value(key);
-    if (!scaling.is_object()) continue;
-    for (const char* type : {"rope_type", "type"}) {
-      if (scaling.contains(type) && scaling[type] != "default") {
-        config.refuse(std::string(key) + "." + type, scaling[type].dump(), "\"default\"", "scaled rotary positions");
+    const JsonTree* scaling = config.value(key);
+    if (scaling == nullptr) continue;
+    for (const char* name : {"rope_type", "type"}) {
+      const JsonTree* type = find_member(*scaling, name);
+      if (type != nullptr && to_json(*type) != "\"default\"") {
+        config.refuse(std::string(key) + "." + name, type, "\"default\"", "scaled rotary positions");
       }
     }
   }
-  if (parameters.is_object() && parameters.contains("rope_theta")) return parameters["rope_theta"];
-  return config.value("rope_theta");
+  const JsonTree* parameters = config.value("rope_parameters");
+  const JsonTree* theta = parameters == nullptr ? nullptr : find_member(*parameters, "rope_theta");
+  const bool given = theta != nullptr && !theta->is(JsonTree::Kind::kNull);
+  return given ? theta : config.value("rope_theta");
 }
 
 bool is_moe(const HuggingFaceConfig& config, const std::string& type) {
-  if (type == "qwen3_moe") return true;
-  return type == "minimind" && config.value("use_moe") == true;
+  return type == "qwen3_moe" || (type == "minimind" && config.is_true("use_moe"));
 }
 
 }  // namespace
 
 std::vector<std::string> read_huggingface_config(const std::string& text, const std::string& file) {
   const HuggingFaceConfig config(text, file);
-  const Json type_value = config.value("model_type");
-  const std::string type = type_value.is_string() ? type_value.get<std::string>() : "";
+  const JsonTree* type_value = config.value("model_type");
+  const std::string type = type_value != nullptr && type_value->is(JsonTree::Kind::kString) ? type_value->text : "";
   if (type != "llama" && type != "qwen3" && type != "qwen3_moe" && type != "minimind") {
-    config.refuse("model_type", type_value.dump(), "\"llama\", \"qwen3\", \"qwen3_moe\" or \"minimind\"");
+    config.refuse("model_type", type_value, "\"llama\", \"qwen3\", \"qwen3_moe\" or \"minimind\"");
   }
-  config.want("hidden_act", "silu", "the feed-forward is SwiGLU");
-  config.want("attention_bias", false, "there are no biases");
-  config.want("mlp_bias", false, "there are no biases");
-  config.want("use_sliding_window", false, "attention sees all earlier tokens");
-  config.want("decoder_sparse_step", 1, "every layer has experts, or none has");
-  config.want("mlp_only_layers", Json::array(), "every layer has experts, or none has");
-  config.want("inference_rope_scaling", false, "scaled rotary positions");
+  config.want("hidden_act", "\"silu\"", "the feed-forward is SwiGLU");
+  config.want("attention_bias", "false", "there are no biases");
+  config.want("mlp_bias", "false", "there are no biases");
+  config.want("use_sliding_window", "false", "attention sees all earlier tokens");
+  config.want("decoder_sparse_step", "1", "every layer has experts, or none has");
+  config.want("mlp_only_layers", "[]", "every layer has experts, or none has");
+  config.want("inference_rope_scaling", "false", "scaled rotary positions");
 
   std::vector<std::string> settings = {std::string("model.model_type=") + (is_moe(config, type) ? "moe" : "dense")};
   for (const char* key : kSharedKeys) {
-    const Json value = config.value(key);
-    if (!value.is_null()) settings.push_back("model." + std::string(key) + "=" + value.dump());
+    const JsonTree* value = config.value(key);
+    if (value != nullptr) settings.push_back("model." + std::string(key) + "=" + to_json(*value));
   }
-  const Json theta = rope_theta(config);
-  if (!theta.is_null()) settings.push_back("model.rope_theta=" + theta.dump());
+  const JsonTree* theta = rope_theta(config);
+  if (theta != nullptr) settings.push_back("model.rope_theta=" + to_json(*theta));
   // transformers' Qwen3-MoE divides the weight of a top-1 router by itself as well.
-  if (type == "qwen3_moe" && config.value("norm_topk_prob") == true) settings.push_back("model.norm_top1_prob=true");
+  if (type == "qwen3_moe" && config.is_true("norm_topk_prob")) settings.push_back("model.norm_top1_prob=true");
   return settings;
 }
 

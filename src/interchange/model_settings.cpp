@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace mm {
 namespace {
@@ -11,6 +12,12 @@ namespace {
 nlohmann::ordered_json section(const ModelConfig& model) {
   ModelConfig copy = model;
   return nlohmann::ordered_json::parse(write_config([&](Fields& fields) { copy.visit(fields); }));
+}
+
+void read_settings(const std::vector<std::string>& settings, ModelConfig& model, Problems& problems) {
+  std::vector<std::string> ignored_keys;
+  read_config(
+      "", settings, [&](Fields& fields) { fields.section("model", model, "the transformer"); }, problems, ignored_keys);
 }
 
 }  // namespace
@@ -32,12 +39,23 @@ std::vector<std::string> settings_of_section(const std::string& json, const std:
 ModelConfig with_settings(const ModelConfig& model, const std::vector<std::string>& settings) {
   ModelConfig result = model;
   Problems problems;
-  std::vector<std::string> ignored_keys;
-  read_config(
-      "", settings, [&](Fields& fields) { fields.section("model", result, "the transformer"); }, problems,
-      ignored_keys);
+  read_settings(settings, result, problems);
   problems.throw_if_any();
   return result;
+}
+
+ModelConfig with_file_settings(const ModelConfig& model, const std::vector<std::string>& settings,
+                               const std::string& path) {
+  ModelConfig result = model;
+  Problems problems;
+  read_settings(settings, result, problems);
+  if (problems.empty()) return result;
+  std::vector<std::string> messages = problems.messages();
+  for (std::string& message : messages) {
+    constexpr std::string_view kPlace = "--set";  // settings are read as overrides, and their messages say so
+    if (message.starts_with(kPlace)) message.replace(0, kPlace.size(), path);
+  }
+  throw Error(ExitCode::kCheckpoint, join(messages, "\n"));
 }
 
 std::string setting_of(const ModelConfig& model, const std::string& key) {

@@ -20,6 +20,10 @@ std::vector<std::string> settings_of_section(const std::string& json, const std:
 /// `model` with the settings over it, not resolved. Throws Error(kConfig) when one of them is wrong.
 ModelConfig with_settings(const ModelConfig& model, const std::vector<std::string>& settings);
 
+/// The same for settings that a file says: throws Error(kCheckpoint) with its path.
+ModelConfig with_file_settings(const ModelConfig& model, const std::vector<std::string>& settings,
+                               const std::string& path);
+
 /// The value of one key of the section as JSON.
 std::string setting_of(const ModelConfig& model, const std::string& key);
 

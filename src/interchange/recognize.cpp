@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json/json_text.h"
 #include "core/text.h"
 #include "interchange/key_names.h"
 
@@ -51,7 +52,7 @@ class Shapes {
   [[noreturn]] void refuse(const std::string& got) const {
     throw Error(ExitCode::kCheckpoint,
                 got_want(file_, got, "the weights of a MiniMind, Llama, Qwen3 or Qwen3-MoE language model",
-                         tensors_.empty() ? "" : "it has " + tensors_.front().name + ", for example"));
+                         tensors_.empty() ? "" : "it has " + show_key(tensors_.front().name) + ", for example"));
   }
 
   const std::vector<NamedShape>& tensors_;

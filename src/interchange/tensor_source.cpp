@@ -3,14 +3,14 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/checkpoint_reader.h"
 #include "checkpoint/safetensors.h"
 #include "core/error.h"
-#include "interchange/huggingface_config.h"
+#include "interchange/config_beside.h"
 #include "interchange/model_settings.h"
+#include "interchange/strict_json.h"
 
 namespace mm {
 namespace {
@@ -28,22 +28,29 @@ constexpr const char* kTorchBin = "pytorch_model.bin";
   throw Error(ExitCode::kCheckpoint, got_want(key, got, want, from_scratch + remedy));
 }
 
-/// The file with the weights, or the index of its shards.
+/// The file with the weights, or the index of its shards. A checkpoint of ours is verified here.
 fs::path find_file(const std::string& from, const std::string& key) {
   const fs::path path(from);
-  std::error_code ignored;
-  if (fs::is_regular_file(path, ignored)) return path;
-  if (!fs::exists(path, ignored)) {
-    refuse(key, from + ", and there is nothing at " + fs::absolute(path).lexically_normal().string(), "weights",
+  const auto kind_of = [](const fs::path& each) { return path_kind(each.string(), ExitCode::kCheckpoint); };
+  const PathKind kind = kind_of(path);
+  if (kind == PathKind::kFile) {
+    verify_weights(from);
+    return path;
+  }
+  if (kind == PathKind::kMissing) {
+    std::error_code failed;
+    const fs::path whole = fs::absolute(path, failed);
+    refuse(key, from + ", and there is nothing at " + (failed ? path : whole).lexically_normal().string(), "weights",
            "put the file there");
   }
+  verify_weights((path / kSafetensors).string());
   for (const char* name : {kSafetensors, kIndex, kTorchBin}) {
-    if (fs::exists(path / name)) return path / name;
+    if (kind_of(path / name) != PathKind::kMissing) return path / name;
   }
-  if (fs::exists(path / "checkpoints" / "best")) return path / "checkpoints" / "best" / kSafetensors;
-  if (fs::exists(path / "checkpoints")) {
-    const CheckpointStore store((path / "checkpoints").string(), 1);
-    if (!store.steps().empty()) return fs::path(store.step_folder(store.steps().back())) / kSafetensors;
+  const std::string checkpoints = (path / "checkpoints").string();
+  if (kind_of(checkpoints) != PathKind::kMissing) {
+    const std::string folder = find_whole_checkpoint(checkpoints);
+    if (!folder.empty()) return fs::path(folder) / kSafetensors;
   }
   refuse(key, from, "a .pth or .safetensors file, a Hugging Face folder, or a run with checkpoints/",
          "name a run below output/, for example");
@@ -61,16 +68,18 @@ void read_safetensors(const std::string& path, TensorSource& source) {
 
 /// All shards that an index names; they lie beside it.
 void read_shards(const fs::path& index, TensorSource& source) {
-  const auto json = nlohmann::json::parse(read_file(index.string(), ExitCode::kCheckpoint), nullptr, false);
   const auto refuse_index = [&](const std::string& got) {
     throw Error(ExitCode::kCheckpoint,
                 got_want(index.string() + ":weight_map", got, "an object from tensor names to files beside it"));
   };
-  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) refuse_index("none");
+  const JsonTree json = parse_object(read_file(index.string(), ExitCode::kCheckpoint), index.string());
+  const JsonTree* weight_map = find_member(json, "weight_map");
+  if (weight_map == nullptr) refuse_index("none");
+  if (!weight_map->is(JsonTree::Kind::kObject)) refuse_index(show_json(*weight_map));
   std::set<std::string> shards;
-  for (const auto& [tensor, file] : json["weight_map"].items()) {
-    if (!file.is_string() || file.get<std::string>().find('/') != std::string::npos) refuse_index(file.dump());
-    shards.insert(file.get<std::string>());
+  for (const auto& [tensor, file] : weight_map->members) {
+    if (!file.is(JsonTree::Kind::kString) || file.text.find('/') != std::string::npos) refuse_index(show_json(file));
+    shards.insert(file.text);
   }
   for (const std::string& shard : shards) read_safetensors((index.parent_path() / shard).string(), source);
 }
@@ -98,32 +107,14 @@ void read_pth(const std::string& path, TensorSource& source) {
   if (nested && is_training_state(root)) source.training = std::move(file);
 }
 
-/// config.json of the folder or of the run around it: Hugging Face's, or that of a run.
+/// What the config.json beside the file says.
 void read_settings_beside(const fs::path& file, TensorSource& source) {
-  const fs::path folder = fs::absolute(file).lexically_normal().parent_path();
-  for (const fs::path& candidate : {folder, folder.parent_path().parent_path()}) {
-    const fs::path config = candidate / "config.json";
-    if (!fs::is_regular_file(config)) continue;
-    const std::string text = read_file(config.string(), ExitCode::kCheckpoint);
-    const auto json = nlohmann::json::parse(text, nullptr, false);
-    if (!json.is_object()) continue;
-    const bool run = json.contains("model") && json["model"].is_object();
-    const bool huggingface = candidate == folder && json.contains("model_type");
-    if (!run && !huggingface) continue;
-    if (source.settings_path.empty()) {
-      source.settings_path = config.string();
-      source.settings = run ? settings_of_section(json["model"].dump(), config.string())
-                            : read_huggingface_config(text, config.string());
-    }
-    if (run) {
-      source.tokenizer_path = json.value("/tokenizer/path"_json_pointer, "");
-      source.sequence_length = json.value("/data/sequence_length"_json_pointer, int64_t{0});
-    }
-    if (huggingface && fs::exists(folder / "tokenizer.json")) {
-      source.tokenizer_path = (folder / "tokenizer.json").string();
-    }
-    return;
-  }
+  ConfigBeside beside = read_config_beside(file.string(), !source.settings_path.empty());
+  source.tokenizer_path = std::move(beside.tokenizer_path);
+  source.sequence_length = beside.sequence_length;
+  if (!source.settings_path.empty()) return;
+  source.settings_path = std::move(beside.path);
+  source.settings = std::move(beside.settings);
 }
 
 }  // namespace
@@ -147,6 +138,11 @@ TensorSource open_tensor_source(const std::string& from, const std::string& key)
     refuse(key, from, "a name ending in .pth or .safetensors", "rename it");
   }
   read_settings_beside(file, source);
+  source.lacks_config = source.settings_path.empty() && has_export_name(file.string());
+  if (source.lacks_config && path_kind(from, ExitCode::kCheckpoint) == PathKind::kFolder) {
+    refuse(key, from + ", which has no config.json", "a folder that says what model is in it",
+           "put config.json there, or name " + file.string() + " itself to open it as a MiniMind model");
+  }
   return source;
 }
 

@@ -8,10 +8,14 @@
 #include <set>
 #include <unordered_map>
 
+#include "checkpoint/finite.h"
 #include "checkpoint/named_access.h"
 #include "core/error.h"
+#include "core/json/json_text.h"
+#include "core/log.h"
 #include "core/text.h"
 #include "interchange/key_names.h"
+#include "interchange/model_settings.h"
 #include "interchange/rope_rows.h"
 #include "interchange/tensor_source.h"
 #include "interchange/training_state.h"
@@ -69,12 +73,13 @@ NamedTensors renamed(const NamedTensors& tensors, const std::string& file, std::
     if (bare.size() != key.size()) ++stripped;
     const std::string name = huggingface_name(bare);
     if (!tensor.is_floating_point()) {
-      throw Error(ExitCode::kCheckpoint,
-                  got_want(file + ":" + key, std::string("a tensor of ") + c10::toString(tensor.scalar_type()),
-                           "floating-point weights"));
+      throw Error(ExitCode::kCheckpoint, got_want(file + ":" + show_key(key),
+                                                  std::string("a tensor of ") + c10::toString(tensor.scalar_type()),
+                                                  "floating-point weights"));
     }
     if (!seen.insert(name).second) {
-      throw Error(ExitCode::kCheckpoint, got_want(file + ":" + key, "a second tensor for " + name, "one"));
+      throw Error(ExitCode::kCheckpoint,
+                  got_want(file + ":" + show_key(key), "a second tensor for " + show_key(name), "one"));
     }
     if (!split_stacked_experts(name, tensor, result)) result.emplace_back(name, tensor);
   }
@@ -120,6 +125,17 @@ std::string description_of(const Weights& weights, const std::string& format_nam
   return join(parts, "; ");
 }
 
+/// The file stands alone where transformers puts a config.json: what shapes do not say is a guess.
+void warn_of_guess(const FileModel& file) {
+  std::vector<std::string> guessed;
+  for (const char* key : {"num_attention_heads", "rope_theta", "rms_norm_eps"}) {
+    guessed.push_back(std::string(key) + "=" + setting_of(file.model, key));
+  }
+  log_warning(got_want(file.path, "no config.json beside it", "one that says what model it is",
+                       "taken for " + std::string(file.recognized.generation->title) + " with " + join(guessed, ", ") +
+                           "; put its config.json there, or name what differs with --set and --generation"));
+}
+
 }  // namespace
 
 Weights open_weights(const std::string& from, const Generation* given, const std::string& key) {
@@ -136,6 +152,7 @@ Weights open_weights(const std::string& from, const Generation* given, const std
   for (const auto& [name, tensor] : weights.tensors) shapes.push_back({name, tensor.sizes().vec()});
   const Recognized recognized = recognize(shapes, minimind_names, given, source.path);
   weights.file = describe_file_model(source.path, recognized, source.settings_path, source.settings);
+  if (source.lacks_config && given == nullptr) warn_of_guess(weights.file);
   weights.description = description_of(weights, source.format, notes);
   if (source.training) {
     weights.training = read_training_state(*source.training, *recognized.generation, weights.file.model);
@@ -164,6 +181,11 @@ NamedTensors checked_tensors(const Weights& weights, const ModelConfig& model) {
 
 void copy_weights(const Weights& weights, const ModelConfig& model, Parameters& parameters) {
   copy_named(checked_tensors(weights, model), parameters.tensors(), weights.file.path, weights.maps);
+  const std::string problem = describe_non_finite(parameters.tensors());
+  if (!problem.empty()) {
+    throw Error(ExitCode::kCheckpoint, got_want(weights.file.path, problem, "numbers",
+                                                "take another copy, or weights from before that training diverged"));
+  }
   parameters.refresh_shadow();
 }
 

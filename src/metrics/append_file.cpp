@@ -32,6 +32,10 @@ void AppendFile::cut_to(uint64_t bytes) {
   if (::ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) throw_storage(path_, "a file that can be cut back");
 }
 
+void AppendFile::sync() {
+  if (::fsync(descriptor_) != 0) throw_storage(path_, "a file that can be synced");
+}
+
 void AppendFile::append(std::string_view bytes) {
   const off_t before = ::lseek(descriptor_, 0, SEEK_END);
   ssize_t written = -1;

@@ -18,6 +18,9 @@ class AppendFile {
   /// Keeps the first `bytes` bytes. Throws Error(kStorage).
   void cut_to(uint64_t bytes);
 
+  /// What was written survives a power cut from here on. Throws Error(kStorage).
+  void sync();
+
   /// Writes `bytes` with one call, so that a reader of the growing file sees whole records.
   /// Throws Error(kStorage) and takes what did not fit back off the file.
   void append(std::string_view bytes);

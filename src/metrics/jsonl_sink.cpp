@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "metrics/load_statistics.h"
@@ -85,12 +86,22 @@ void JsonlSink::write(const StepRecord& record) {
   metrics_.append(to_line(line));
 
   const double rate = record.seconds > 0 ? static_cast<double>(record.tokens) / record.seconds : 0;
-  timing_.append(to_line({{"type", "step"},
-                          {"step", record.step},
-                          {"seconds", record.seconds},
-                          {"tokens_per_second", rate},
-                          {"mfu", record.mfu},
-                          {"memory_bytes", record.memory_bytes}}));
+  append_timing(to_line({{"type", "step"},
+                         {"step", record.step},
+                         {"seconds", record.seconds},
+                         {"tokens_per_second", rate},
+                         {"mfu", record.mfu},
+                         {"memory_bytes", record.memory_bytes}}));
+}
+
+void JsonlSink::append_timing(const std::string& line) {
+  if (timing_failed_) return;
+  try {
+    timing_.append(line);
+  } catch (const Error& error) {
+    timing_failed_ = true;
+    log_warning(std::string(error.what()) + "\nthe run goes on without this file");
+  }
 }
 
 void JsonlSink::write(const EvaluationRecord& record) {
@@ -101,7 +112,7 @@ void JsonlSink::write(const EvaluationRecord& record) {
                            {"perplexity", record.perplexity},
                            {"bits_per_byte", record.bits_per_byte},
                            {"best", record.best}}));
-  timing_.append(to_line({{"type", "evaluation"}, {"step", record.step}, {"seconds", record.seconds}}));
+  append_timing(to_line({{"type", "evaluation"}, {"step", record.step}, {"seconds", record.seconds}}));
 }
 
 void JsonlSink::write(const SampleRecord& record) {

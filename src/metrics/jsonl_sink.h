@@ -25,10 +25,16 @@ class JsonlSink : public MetricSink {
   void write(const SampleRecord& record) override;
   void write_router(const RouterRecord& record) override;
   void write_events(std::span<const EventRecord> events) override;
+  bool is_part_of_the_run() const override { return true; }
+  void sync() override { metrics_.sync(); }
 
  private:
+  /// timing.jsonl says nothing that the run needs: when it cannot be written, it ends there with a warning.
+  void append_timing(const std::string& line);
+
   RecordFile metrics_;
   RecordFile timing_;
+  bool timing_failed_ = false;
 };
 
 }  // namespace mm

@@ -21,6 +21,8 @@ class MicroStepSink : public MetricSink {
   void write(const StepRecord& record) override;
   void write(const EvaluationRecord&) override {}
   void write(const SampleRecord&) override {}
+  bool is_part_of_the_run() const override { return true; }
+  void sync() override { file_.sync(); }
 
  private:
   RecordFile file_;

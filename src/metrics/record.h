@@ -130,6 +130,10 @@ class MetricSink {
   virtual void write_router(const RouterRecord&) {}
   /// Of one moment; not empty.
   virtual void write_events(std::span<const EventRecord>) {}
+  /// Whether a run without this sink would lack a part: if not, a write that fails costs the sink and not the run.
+  virtual bool is_part_of_the_run() const { return false; }
+  /// What was written survives a power cut from here on.
+  virtual void sync() {}
 };
 
 }  // namespace mm

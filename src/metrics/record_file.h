@@ -23,6 +23,8 @@ class RecordFile {
 
   /// Writes `record` and a newline, both or nothing. Throws Error(kStorage).
   void append(std::string_view record);
+  /// What was appended survives a power cut from here on. Throws Error(kStorage).
+  void sync() { file_.sync(); }
 
  private:
   AppendFile file_;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/checkpoint_store.h"
 #include "core/files.h"
 #include "interchange/model_settings.h"
 
@@ -25,6 +26,7 @@ RunConfig glance(const std::string& path, const std::vector<std::string>& overri
 
 /// The model of a run that has begun: its weights may be gone from where it started.
 ModelConfig saved_model(const std::string& path) {
+  if (path_kind(path, ExitCode::kConfig) != PathKind::kFile) return {};
   const auto json = nlohmann::json::parse(read_file(path, ExitCode::kConfig), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("model")) return {};
   return with_settings({}, settings_of_section(json["model"].dump(), path));
@@ -37,10 +39,11 @@ ConfiguredRun configure_run(const std::string& path, const std::vector<std::stri
   const RunConfig glanced = glance(path, overrides);
   if (glanced.init.from.empty()) return {load_run_config(path, overrides, notes), {}};
   const fs::path folder(glanced.folder());
-  if (fs::exists(folder / "checkpoints") && fs::exists(folder / "config.json")) {
+  if (CheckpointStore((folder / "checkpoints").string(), 1).has_any()) {
     return {load_run_config(path, overrides, notes, saved_model((folder / "config.json").string())), {}};
   }
-  if (!fs::exists(glanced.init.from)) return {load_run_config(path, overrides, notes), {}};
+  if (path_kind(glanced.init.from, ExitCode::kCheckpoint) == PathKind::kMissing)
+    return {load_run_config(path, overrides, notes), {}};
   Weights weights = open_initial_weights(glanced.init);
   RunConfig config = load_run_config(path, overrides, notes, weights.file.model, &weights.file);
   return {std::move(config), std::move(weights)};

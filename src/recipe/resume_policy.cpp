@@ -17,6 +17,7 @@ enum class Change {
   kNoEffect,  ///< decided when the run began
   kPlace,     ///< where and how the run computes: other rounding at most
   kSilent,    ///< says nothing about the run
+  kContent,   ///< what counts is what the files hold, which is compared when they are opened
   kRefused,   ///< would be another run
 };
 
@@ -32,8 +33,10 @@ constexpr std::array kRules = {
     Rule{"run.seed", Change::kRefused},
     Rule{"data.", Change::kRefused},
     Rule{"data.cache", Change::kSilent},
+    Rule{"data.train", Change::kContent},
+    Rule{"data.validation: ", Change::kContent},
     Rule{"tokenizer.", Change::kNoEffect},
-    Rule{"tokenizer.path", Change::kRefused},
+    Rule{"tokenizer.path", Change::kContent},
     Rule{"model.", Change::kRefused},
     Rule{"model.dropout", Change::kApplies},
     Rule{"model.ffn_dropout", Change::kApplies},
@@ -125,6 +128,9 @@ std::vector<std::string> explain_changes(const std::string& folder, const std::s
         break;
       case Change::kNoEffect:
         lines.push_back(difference + " (no effect: the run has begun)");
+        break;
+      case Change::kContent:
+        lines.push_back(difference + " (its content is compared with what the run was trained on)");
         break;
       case Change::kSilent:
         break;

@@ -1,24 +1,34 @@
 // The sections of a config in the order they are written, and the checks that need more than one of them.
 #include "recipe/run_config.h"
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
-#include <regex>
+
+#include "core/json/json_text.h"
+#include "core/text.h"
 
 namespace mm {
 namespace {
 
 void check_name(const RunConfig& config, const std::string& where, Problems& problems) {
-  static const std::regex allowed("[A-Za-z0-9_][A-Za-z0-9_.-]*");
-  if (!std::regex_match(config.run.name, allowed)) {
-    problems.add(where + ":run.name", '"' + config.run.name + '"', "letters, digits, '_', '-' and '.'",
+  constexpr size_t kLongest = 200;  // a file name may have 255 bytes, and files beside it are named after it
+  const std::string& name = config.run.name;
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
+  };
+  if (name.size() > kLongest) {
+    problems.add(where + ":run.name", with_commas(static_cast<int64_t>(name.size())) + " characters",
+                 "at most " + std::to_string(kLongest), "it names a folder below output/");
+  } else if (name.empty() || name[0] == '.' || name[0] == '-' || !std::all_of(name.begin(), name.end(), allowed)) {
+    problems.add(where + ":run.name", show_text(name), "letters, digits, '_', '-' and '.'",
                  "it names a folder below output/");
   }
 }
 
 void check_device(const RunConfig& config, const std::string& where, Problems& problems) {
-  static const std::regex allowed("auto|cpu|cuda(:[0-9]{1,3})?");
-  if (!std::regex_match(config.run.device, allowed)) {
-    problems.add(where + ":run.device", '"' + config.run.device + '"', "auto, cpu, cuda or cuda:N");
+  if (!is_device_name(config.run.device)) {
+    problems.add(where + ":run.device", show_text(config.run.device), "auto, cpu, cuda or cuda:N");
   }
 }
 

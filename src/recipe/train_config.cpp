@@ -5,6 +5,14 @@
 
 namespace mm {
 
+bool is_device_name(std::string_view name) {
+  constexpr std::string_view kNumbered = "cuda:";
+  if (name == "auto" || name == "cpu" || name == "cuda") return true;
+  if (!name.starts_with(kNumbered)) return false;
+  name.remove_prefix(kNumbered.size());
+  return !name.empty() && name.size() <= 3 && name.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 void RunSection::visit(Fields& fields) {
   fields("name", name, "folder of the run below output/; empty: the name of the config file");
   fields("device", device, "where to train: auto (a GPU if there is one), cpu, cuda or cuda:N");

@@ -3,11 +3,15 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mm {
 
 class Fields;
+
+/// Whether it is `auto`, `cpu`, `cuda` or `cuda:N` with N below 1,000.
+bool is_device_name(std::string_view name);
 
 struct RunSection {
   std::string name;  ///< folder below output/; empty: the config file's name

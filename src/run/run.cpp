@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/files.h"
+#include "core/leftovers.h"
 #include "core/log.h"
 #include "core/processors.h"
 #include "core/run_lock.h"
@@ -35,7 +36,7 @@ void check_files(const RunConfig& config) {
   std::vector<std::string> problems;
   const auto check = [&](const std::string& key, const std::vector<LabelledPath>& files) {
     for (const LabelledPath& file : files) {
-      if (fs::is_regular_file(file.path)) continue;
+      if (path_kind(file.path, ExitCode::kData) == PathKind::kFile) continue;
       problems.push_back(got_want(key, file.path + ", which is not there", "a JSONL file with a \"text\" in each line",
                                   "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name a file of your own"));
     }
@@ -43,7 +44,7 @@ void check_files(const RunConfig& config) {
   if (config.data.train.empty()) problems.push_back(got_want("data.train", "nothing", "at least one JSONL file"));
   check("data.train", config.data.train);
   check("data.validation", config.data.validation);
-  if (!config.tokenizer.train && !fs::exists(config.tokenizer.path)) {
+  if (!config.tokenizer.train && path_kind(config.tokenizer.path, ExitCode::kData) == PathKind::kMissing) {
     problems.push_back(got_want(
         "tokenizer.path", config.tokenizer.path.empty() ? "nothing" : config.tokenizer.path + ", which is not there",
         "a tokenizer", "put it there, or set tokenizer.train to true to train one from data.train"));
@@ -106,17 +107,26 @@ void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCh
     initialize(state.parameters, config.model, static_cast<uint64_t>(config.run.seed));
     log_info("weights   from scratch");
   } else {
+    require(weights.has_value(), "a run from weights has them open");
     state.start_from(*weights, config);
     log_info("weights   from " + weights->file.path + " (" + weights->description + ")");
   }
 }
 
+/// The settings that a checkpoint was trained with. Older ones do not have them: then those of the run's config.json.
+std::string settings_of(const LoadedCheckpoint& loaded, const std::string& path) {
+  if (!loaded.checkpoint.config_json.empty()) return loaded.checkpoint.config_json;
+  if (path_kind(path, ExitCode::kConfig) == PathKind::kFile) return read_file(path, ExitCode::kConfig);
+  throw Error(ExitCode::kConfig, got_want(path, "no such file", "the settings that this run began with",
+                                          "restore it, or start another run with --set run.name=<name>"));
+}
+
 /// Keeps config.json at what the run is now; refuses what would make it another one.
 void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded) {
   const std::string path = config.folder() + "/config.json", text = run_config_text(config);
-  if (loaded && fs::exists(path)) {
-    for (const std::string& line : explain_changes(config.folder(), read_file(path, ExitCode::kConfig), text,
-                                                   loaded->step, config.compat.enabled())) {
+  if (loaded) {
+    for (const std::string& line :
+         explain_changes(config.folder(), settings_of(*loaded, path), text, loaded->step, config.compat.enabled())) {
       log_info("changed   " + line);
     }
   }
@@ -131,6 +141,22 @@ std::optional<PthExport> pth_export(const RunConfig& config) {
                    find_generation(generation, "checkpoint.pth")};
 }
 
+/// Makes true again what hangs on the newest checkpoint, whatever instant the run was interrupted at: the link to the
+/// best one and the weights for MiniMind.
+void restore_derived_files(const RunConfig& config, const CheckpointStore& store, const LoadedCheckpoint& loaded) {
+  if (const int64_t best = best_saved_step(loaded.checkpoint.state_json); best >= 0) store.restore_best(best);
+  if (const std::optional<PthExport> pth = pth_export(config)) {
+    write_pth(*pth, loaded.checkpoint.model, config.model);
+  }
+}
+
+void warn_of_diverged(const CheckpointStore& store, const LoadedCheckpoint& loaded) {
+  if (loaded.checkpoint.healthy) return;
+  log_warning(loaded.folder +
+              " was saved when the model did not learn any more\n  remedy: to resume from an older one (" +
+              store.step_folder(store.steps().front()) + " is the oldest that is kept), remove this folder");
+}
+
 ExitCode finished_already(int64_t step, const char* key) {
   log_info(format("finished  at step %lld already; raise %s to go on", static_cast<long long>(step), key));
   return ExitCode::kFinished;
@@ -139,9 +165,11 @@ ExitCode finished_already(int64_t step, const char* key) {
 }  // namespace
 
 ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool watch) {
+  install_signal_handlers();
   check_files(config);
+  const std::string checkpoints = config.folder() + "/checkpoints";
   // A run that has begun no longer needs them.
-  if (!config.init.from.empty() && !weights && !fs::exists(config.folder() + "/checkpoints")) {
+  if (!config.init.from.empty() && !weights && !CheckpointStore(checkpoints, config.checkpoint.keep).has_any()) {
     weights = open_initial_weights(config.init);
   }
   std::error_code failed;
@@ -151,11 +179,18 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   open_log_file(config.folder() + "/train.log");
   log_info("run       " + config.folder());
 
-  CheckpointStore store(config.folder() + "/checkpoints", config.checkpoint.keep);
+  remove_leftover_files(config.folder());
+  CheckpointStore store(checkpoints, config.checkpoint.keep);
   std::optional<LoadedCheckpoint> loaded = store.load_newest();
   reconcile_config(config, loaded);
-  if (!config.compat.enabled() && loaded && loaded->step >= config.train.steps) {
-    return finished_already(loaded->step, "train.steps");
+  if (loaded) {
+    restore_derived_files(config, store, *loaded);
+    warn_of_diverged(store, *loaded);
+    const bool done = loaded->step >= config.train.steps && !has_duties_left(loaded->checkpoint.state_json);
+    if (!config.compat.enabled() && done) {
+      if (config.metrics.report_every > 0) refresh_report(config.folder());
+      return finished_already(loaded->step, "train.steps");
+    }
   }
 
   cpu::use_caching_allocator();
@@ -170,6 +205,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   log_model(config, setup);
 
   TrainState state(config, setup, *data.train);
+  if (data.validation) state.validation_fingerprint = data.validation->fingerprint();
   restore_or_initialize(config, loaded, weights, state);
   loaded.reset();  // unmaps the files
   weights.reset();
@@ -196,7 +232,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   }
   sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, watch));
   setup.gemm_rate = measure_gemm_rate(setup.device, setup.compute_type);
-  install_stop_handlers();
+  defer_stop_signals();
   const std::unique_ptr<StepSource> steps =
       replay ? std::unique_ptr<StepSource>(std::make_unique<ReplaySteps>(*replay, state.loader, state.model))
              : std::make_unique<ScheduledSteps>(config, state.loader);

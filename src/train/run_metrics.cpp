@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/error.h"
+#include "core/log.h"
 #include "model/count.h"
 #include "model/moe/balance.h"
 
@@ -39,25 +41,43 @@ void RunMetrics::add_time(StepRecord& record, const StepResult& result, double s
   record.mfu = flops_per_second / gemm_rate_;
 }
 
-void RunMetrics::write(const StepRecord& record) const {
-  for (const std::unique_ptr<MetricSink>& sink : sinks_) sink->write(record);
+template <class Tell>
+void RunMetrics::for_each_sink(const Tell& tell) {
+  std::erase_if(sinks_, [&](const std::unique_ptr<MetricSink>& sink) {
+    try {
+      tell(*sink);
+      return false;
+    } catch (const Error& error) {
+      if (sink->is_part_of_the_run() || error.code() != ExitCode::kStorage) throw;
+      log_warning(std::string(error.what()) + "\nthe run goes on without this file");
+      return true;
+    }
+  });
 }
 
-void RunMetrics::write(const EvaluationRecord& record) const {
-  for (const std::unique_ptr<MetricSink>& sink : sinks_) sink->write(record);
+void RunMetrics::write(const StepRecord& record) {
+  for_each_sink([&](MetricSink& sink) { sink.write(record); });
 }
 
-void RunMetrics::write(const SampleRecord& record) const {
-  for (const std::unique_ptr<MetricSink>& sink : sinks_) sink->write(record);
+void RunMetrics::write(const EvaluationRecord& record) {
+  for_each_sink([&](MetricSink& sink) { sink.write(record); });
 }
 
-void RunMetrics::write(const RouterRecord& record) const {
-  for (const std::unique_ptr<MetricSink>& sink : sinks_) sink->write_router(record);
+void RunMetrics::write(const SampleRecord& record) {
+  for_each_sink([&](MetricSink& sink) { sink.write(record); });
 }
 
-void RunMetrics::write(const std::vector<EventRecord>& events) const {
+void RunMetrics::write(const RouterRecord& record) {
+  for_each_sink([&](MetricSink& sink) { sink.write_router(record); });
+}
+
+void RunMetrics::write(const std::vector<EventRecord>& events) {
   if (events.empty()) return;
-  for (const std::unique_ptr<MetricSink>& sink : sinks_) sink->write_events(events);
+  for_each_sink([&](MetricSink& sink) { sink.write_events(events); });
+}
+
+void RunMetrics::sync() {
+  for_each_sink([](MetricSink& sink) { sink.sync(); });
 }
 
 }  // namespace mm

@@ -21,13 +21,21 @@ class RunMetrics {
   /// The time that the step took, and what follows from it.
   void add_time(StepRecord& record, const StepResult& result, double seconds);
 
-  void write(const StepRecord& record) const;
-  void write(const EvaluationRecord& record) const;
-  void write(const SampleRecord& record) const;
-  void write(const RouterRecord& record) const;
-  void write(const std::vector<EventRecord>& events) const;
+  /// A sink that is no part of the run and cannot write is left out from then on, with a warning; another throws
+  /// Error(kStorage).
+  void write(const StepRecord& record);
+  void write(const EvaluationRecord& record);
+  void write(const SampleRecord& record);
+  void write(const RouterRecord& record);
+  void write(const std::vector<EventRecord>& events);
+  /// What was told survives a power cut from here on.
+  void sync();
 
  private:
+  /// Calls `tell(sink)` for each.
+  template <class Tell>
+  void for_each_sink(const Tell& tell);
+
   const RunConfig& config_;
   const DeviceSetup& setup_;
   std::vector<std::unique_ptr<MetricSink>>& sinks_;

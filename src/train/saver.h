@@ -17,16 +17,29 @@ struct PthExport {
   const Generation& generation;
 };
 
+/// Writes the weights of `tensors` (Hugging Face names; more than the file needs may be there). A file that cannot be
+/// written is a warning: it can be made again from the checkpoint.
+void write_pth(const PthExport& pth, const NamedTensors& tensors, const ModelConfig& model);
+
+/// What is known of a state besides itself when it is saved.
+struct SaveNotes {
+  std::optional<double> validation_loss;  ///< behind this very step: the lowest that was saved is the best
+  bool healthy = true;                    ///< whether the model is learning
+  bool replace = false;                   ///< a checkpoint of this step that is there already
+};
+
 class Saver {
  public:
   /// All that is named here outlives it.
-  Saver(CheckpointStore& store, const std::optional<PthExport>& pth) : store_(store), pth_(pth) {}
+  Saver(const RunConfig& config, CheckpointStore& store, const std::optional<PthExport>& pth)
+      : config_(config), store_(store), pth_(pth) {}
 
-  /// Does nothing when this step is saved already.
-  ///   loss  of a validation at this very step: the lowest that was saved is the best
-  void save(TrainState& state, const std::optional<double>& loss);
+  /// Does nothing when this state is saved already. Throws Error(kDiverged) when weights or moments are not finite, and
+  /// then every checkpoint is as it was; Error(kStorage) as CheckpointStore does.
+  void save(TrainState& state, const SaveNotes& notes);
 
  private:
+  const RunConfig& config_;
   CheckpointStore& store_;
   const std::optional<PthExport>& pth_;
   int64_t saved_step_ = -1;

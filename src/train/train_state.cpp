@@ -9,6 +9,8 @@
 #include "checkpoint/named_access.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/log.h"
+#include "core/text.h"
 #include "interchange/model_settings.h"
 #include "interchange/rope_rows.h"
 #include "train/probe_batch.h"
@@ -58,6 +60,15 @@ double loss_from_json(const nlohmann::json& value) {
   return value.is_null() ? std::numeric_limits<double>::infinity() : value.get<double>();
 }
 
+constexpr int64_t kVersion = 1;
+
+void check_version(int64_t version, const std::string& folder) {
+  if (version <= kVersion) return;
+  throw Error(ExitCode::kCheckpoint,
+              got_want(folder + "/state.json:version", std::to_string(version), "at most " + std::to_string(kVersion),
+                       "use the version of the program that wrote it; nothing was changed"));
+}
+
 void check_data(const std::string& trained_on, uint64_t fingerprint, const std::string& folder) {
   if (trained_on == hex64(fingerprint)) return;
   throw Error(
@@ -105,7 +116,7 @@ void TrainState::start_from(const Weights& weights, const RunConfig& config) {
 
 Checkpoint TrainState::checkpoint() const {
   nlohmann::ordered_json state;
-  state["version"] = 1;
+  state["version"] = kVersion;
   state["step"] = step;
   state["tokens_total"] = tokens_total;
   state["data_position"] = loader.position();
@@ -116,6 +127,10 @@ Checkpoint TrainState::checkpoint() const {
   for (const auto& [expert, when] : revived) state["revived"].push_back({expert.first, expert.second, when});
   state["best_loss"] = loss_to_json(best_loss);
   state["best_saved_loss"] = loss_to_json(best_saved_loss);
+  state["best_saved_step"] = best_saved_step;
+  state["validation_fingerprint"] = hex64(validation_fingerprint);
+  state["skipped_in_a_row"] = skipped_in_a_row;
+  state["duties_done"] = duties_done;
   return {parameters.tensors(),
           optimizer_tensors(*this),
           state.dump(2) + "\n",
@@ -132,10 +147,20 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
   parameters.refresh_shadow();
   try {
     const auto state = nlohmann::json::parse(loaded.checkpoint.state_json);
+    check_version(state.at("version").get<int64_t>(), loaded.folder);
     check_data(state.at("data_fingerprint").get<std::string>(), data_fingerprint, loaded.folder);
     step = state.at("step").get<int64_t>();
     tokens_total = state.at("tokens_total").get<int64_t>();
-    loader.seek(state.at("data_position").get<int64_t>());
+    const auto position = state.at("data_position").get<int64_t>();
+    if (step != loaded.step || tokens_total < 0 || position < 0) {
+      throw Error(ExitCode::kCheckpoint,
+                  got_want(loaded.folder + "/state.json",
+                           format("step %lld, %lld tokens, data position %lld", static_cast<long long>(step),
+                                  static_cast<long long>(tokens_total), static_cast<long long>(position)),
+                           format("step %lld and numbers from 0 up", static_cast<long long>(loaded.step)),
+                           "remove this checkpoint to resume from an older one"));
+    }
+    loader.seek(position);
     if (replay_start) {
       const auto& start = state.at("replay_start");
       replay_start = {.epoch = start.at("epoch").get<int64_t>(), .step = start.at("step").get<int64_t>()};
@@ -147,12 +172,39 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
         revived[{row.at(0).get<int64_t>(), row.at(1).get<int64_t>()}] = row.at(2).get<int64_t>();
       }
     }
+    skipped_in_a_row = state.value("skipped_in_a_row", skipped_in_a_row);
+    duties_done = state.value("duties_done", duties_done);
+    // Losses on other text say nothing of those to come.
+    const std::string validated_on = state.value("validation_fingerprint", hex64(0));
+    if (validated_on != hex64(0) && validated_on != hex64(validation_fingerprint)) {
+      log_warning("the validation text is not what it was: the lowest validation loss is looked for anew");
+      return;
+    }
     best_loss = loss_from_json(state.at("best_loss"));
     best_saved_loss = loss_from_json(state.at("best_saved_loss"));
+    best_saved_step = state.value("best_saved_step", best_saved_step);
   } catch (const nlohmann::json::exception& problem) {
     throw Error(ExitCode::kCheckpoint, got_want(loaded.folder + "/state.json", problem.what(), "the state of a run",
                                                 "remove this checkpoint to resume from an older one"));
   }
+}
+
+namespace {
+
+int64_t integer_of(const std::string& state_json, const char* key) {
+  const auto state = nlohmann::json::parse(state_json, nullptr, /*allow_exceptions=*/false);
+  if (!state.is_object() || !state.contains(key) || !state[key].is_number_integer()) return -1;
+  return state[key].get<int64_t>();
+}
+
+}  // namespace
+
+int64_t best_saved_step(const std::string& state_json) {
+  return integer_of(state_json, "best_saved_step");
+}
+
+bool has_duties_left(const std::string& state_json) {
+  return integer_of(state_json, "duties_done") >= 0;
 }
 
 }  // namespace mm

@@ -34,14 +34,24 @@ struct TrainState : TrainedModel {
   std::map<std::pair<int64_t, int64_t>, int64_t> revived;      ///< (layer, expert): the step it was last revived at
   double best_loss = std::numeric_limits<double>::infinity();  ///< lowest validation loss so far
   double best_saved_loss = std::numeric_limits<double>::infinity();  ///< of the checkpoint that `best` points at
+  int64_t best_saved_step = -1;         ///< the step of that checkpoint; -1: none, or not known
+  uint64_t validation_fingerprint = 0;  ///< of the data that these losses are of; 0: none, or not known
+  int64_t skipped_in_a_row = 0;         ///< steps that were not finite, up to this one
+  int64_t duties_done = -1;             ///< of what was due behind this step; -1: all
 
   /// First weights from elsewhere; with `init.optimizer` also AdamW's moments and the place in the run. Throws
   /// Error(kCheckpoint) when they are of another model, or the file has no training state.
   void start_from(const Weights& weights, const RunConfig& config);
 
   Checkpoint checkpoint() const;
-  /// Throws Error(kCheckpoint) when the checkpoint is of another model, Error(kData) when it was trained on other data.
+  /// Throws Error(kCheckpoint) when the checkpoint is of another model, damaged or of a newer version, Error(kData)
+  /// when it was trained on other data.
   void restore(const LoadedCheckpoint& loaded);
 };
+
+/// Of a state.json, without a state: the step of the best checkpoint, -1 for none or unknown; and whether something
+/// that was due behind its step was left undone.
+int64_t best_saved_step(const std::string& state_json);
+bool has_duties_left(const std::string& state_json);
 
 }  // namespace mm

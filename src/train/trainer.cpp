@@ -2,8 +2,10 @@
 #include "train/trainer.h"
 
 #include <chrono>
+#include <cmath>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/random.h"
 #include "core/stop_signal.h"
 #include "core/text.h"
@@ -18,6 +20,13 @@ namespace {
 /// In fp16 a few steps are skipped while the loss scale settles; a model that skips this many in a row is lost.
 constexpr int64_t kMaxSkippedInARow = 20;
 
+/// First weights may be that much worse than a guess among all tokens; a model that ever learned is not.
+constexpr double kAboveGuessing = 1.0;
+
+double guessing_loss(const ModelConfig& model) {
+  return std::log(static_cast<double>(model.vocab_size));
+}
+
 }  // namespace
 
 Trainer::Trainer(const TrainerParts& parts, TrainState& state)
@@ -30,32 +39,61 @@ Trainer::Trainer(const TrainerParts& parts, TrainState& state)
                  .replay = config_.compat.enabled()},
                 state),
       metrics_(config_, parts.setup, parts.sinks),
-      saver_(parts_.store, parts_.pth),
+      saver_(config_, parts_.store, parts_.pth),
       duties_{{config_.model.is_moe() ? config_.metrics.router_every : 0, true, false, &Trainer::measure_router},
               {parts.validation ? config_.evaluation.every : 0, false, true, &Trainer::evaluate},
               {config_.sample.every, false, true, &Trainer::sample},
               {config_.checkpoint.every, false, true, &Trainer::save}},
       bytes_per_token_v_(bytes_per_token(parts.tokenizer, config_.model.vocab_size, parts.setup.device)) {
   if (duties_.front().every > 0) probe_.emplace(config_, state_);
+  if (state_.duties_done >= 0) taken_up_at_ = state_.step;
 }
 
 ExitCode Trainer::run() {
+  try {
+    train();
+  } catch (const StopRequested&) {
+    // What was half done is done again by the resumed run.
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::kStorage) save_before_leaving();
+    throw;
+  }
+  save();
+  return state_.step < parts_.steps.total_steps() || state_.duties_done >= 0 ? ExitCode::kStopped : ExitCode::kFinished;
+}
+
+void Trainer::train() {
+  do_duties();  // those that a stopped run has left
   while (state_.step < parts_.steps.total_steps() && !asked_to_stop()) {
     StepRecord record = step();
     tell(record);
-    for (const Duty& duty : duties_) {
-      if (due(duty, state_.step)) (this->*duty.act)();
-    }
+    state_.duties_done = 0;
+    do_duties();
   }
-  save();
-  return state_.step < parts_.steps.total_steps() ? ExitCode::kStopped : ExitCode::kFinished;
+}
+
+void Trainer::do_duties() {
+  if (state_.duties_done < 0) return;
+  while (state_.duties_done < std::ssize(duties_)) {
+    const Duty& duty = duties_[static_cast<size_t>(state_.duties_done)];
+    // Saving is the last one: what it saves has nothing left to do.
+    if (&duty == &duties_.back()) state_.duties_done = -1;
+    if (due(duty, state_.step)) (this->*duty.act)();
+    if (state_.duties_done < 0) return;
+    ++state_.duties_done;
+  }
 }
 
 StepRecord Trainer::step() {
   const auto start = std::chrono::steady_clock::now();
   const StepPlan plan = parts_.steps.plan(state_.step);
+  const int64_t position = state_.loader.position();
   training_.begin(plan.micro_batches);
   for (int64_t micro_batch = 0; micro_batch < plan.micro_batches; ++micro_batch) {
+    if (stop_requested()) {
+      state_.loader.seek(position);
+      throw StopRequested();
+    }
     seed_dropout(micro_batch);
     const Batch batch = parts_.steps.batch(state_.step, micro_batch);
     training_.backward(training_.forward(batch), batch);
@@ -99,17 +137,26 @@ void Trainer::tell(StepRecord& record) {
 }
 
 void Trainer::watch_divergence(const StepRecord& record) {
-  skipped_in_a_row_ = record.skipped ? skipped_in_a_row_ + 1 : 0;
-  if (skipped_in_a_row_ < kMaxSkippedInARow) return;
-  throw Error(ExitCode::kDiverged,
-              got_want(format("step %lld", static_cast<long long>(record.step)),
-                       format("%lld steps in a row that were not finite", static_cast<long long>(skipped_in_a_row_)),
-                       "finite losses and gradients",
-                       "lower optim.learning_rate or raise schedule.warmup_steps; the last checkpoint is as it was"));
+  const bool was_learning = is_learning() && loss_ > 0;
+  state_.skipped_in_a_row = record.skipped ? state_.skipped_in_a_row + 1 : 0;
+  if (!record.skipped) loss_ = record.loss;
+  if (was_learning && !is_learning() && !record.skipped) {
+    log_warning(format(
+        "step %lld: loss %.4g, and %.4g is what guessing gives: the model has diverged\n"
+        "  remedy: stop, lower optim.learning_rate, and resume from the last checkpoint before this (%s)",
+        static_cast<long long>(record.step), record.loss, guessing_loss(config_.model), "remove the newer ones"));
+  }
+  if (state_.skipped_in_a_row < kMaxSkippedInARow) return;
+  throw Error(
+      ExitCode::kDiverged,
+      got_want(format("step %lld", static_cast<long long>(record.step)),
+               format("%lld steps in a row that were not finite", static_cast<long long>(state_.skipped_in_a_row)),
+               "finite losses and gradients",
+               "lower optim.learning_rate or raise schedule.warmup_steps; the last checkpoint is as it was"));
 }
 
 void Trainer::measure_router() {
-  if (skipped_in_a_row_ > 0) return;  // there was no update to measure
+  if (state_.skipped_in_a_row > 0) return;  // there was no update to measure
   const RouterRecord record = probe_->measure();
   metrics_.write(record);
   metrics_.write(state_.alarms.observe(record));
@@ -133,7 +180,24 @@ void Trainer::sample() {
 }
 
 void Trainer::save() {
-  saver_.save(state_, validation_loss_);
+  metrics_.sync();  // no checkpoint counts on records that a power cut could take
+  saver_.save(state_, notes());
+}
+
+void Trainer::save_before_leaving() {
+  try {
+    saver_.save(state_, notes());
+  } catch (const Error& error) {
+    log_warning(std::string("the last steps could not be saved: ") + error.what());
+  }
+}
+
+SaveNotes Trainer::notes() const {
+  return {.validation_loss = validation_loss_, .healthy = is_learning(), .replace = state_.step == taken_up_at_};
+}
+
+bool Trainer::is_learning() const {
+  return state_.skipped_in_a_row == 0 && loss_ <= guessing_loss(config_.model) + kAboveGuessing;
 }
 
 bool Trainer::due(const Duty& duty, int64_t step) const {

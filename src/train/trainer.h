@@ -32,7 +32,8 @@ class Trainer {
   Trainer(const TrainerParts& parts, TrainState& state);
 
   /// Trains until the last step or a request to stop, then saves. Returns kFinished or kStopped.
-  /// Throws Error(kDiverged) after too many steps in a row that were not finite.
+  /// Throws Error(kDiverged) after too many steps in a row that were not finite, or when weights or moments are not;
+  /// Error(kStorage) when metrics or checkpoints cannot be written, after an attempt to save.
   ExitCode run();
 
  private:
@@ -44,8 +45,13 @@ class Trainer {
     void (Trainer::*act)();
   };
 
-  /// One optimizer step: the only place where weights change.
+  /// Steps and duties until the end, or StopRequested.
+  void train();
+  /// One optimizer step: the only place where weights change. Throws StopRequested between micro-batches, and then is
+  /// as good as not begun.
   StepRecord step();
+  /// What is due behind this step and not done yet.
+  void do_duties();
   /// Judges a step, tells of it, and revives what died.
   void tell(StepRecord& record);
   void watch_divergence(const StepRecord& record);
@@ -54,8 +60,11 @@ class Trainer {
   void evaluate();
   void sample();
   void save();
+  void save_before_leaving();
 
   bool due(const Duty& duty, int64_t step) const;
+  bool is_learning() const;
+  SaveNotes notes() const;
   bool asked_to_stop() const;
   void seed_dropout(int64_t micro_batch) const;
 
@@ -69,7 +78,8 @@ class Trainer {
   std::vector<Duty> duties_;          ///< in the order in which they are done
   at::Tensor bytes_per_token_v_;
   std::optional<double> validation_loss_;  ///< behind this very step
-  int64_t skipped_in_a_row_ = 0;
+  int64_t taken_up_at_ = -1;               ///< the step that was left before all that was due behind it was done
+  double loss_ = 0;                        ///< of the last step that was finite; 0: none yet
 };
 
 }  // namespace mm

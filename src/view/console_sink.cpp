@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <string_view>
 #include <vector>
 
 #include "core/log.h"
 #include "core/terminal.h"
 #include "core/text.h"
+#include "core/visible_text.h"
 #include "metrics/load_statistics.h"
 #include "view/expert_table.h"
 
@@ -39,37 +39,6 @@ std::string expert_shares(const ExpertLoad& load) {
   const int decimals = load.experts <= 16 ? 2 : 3;
   return format("experts %.*f..%.*f dead %lld", decimals, statistics.min_share, decimals, statistics.max_share,
                 static_cast<long long>(statistics.dead));
-}
-
-/// The length of the UTF-8 sequence that `text` opens with, 0 when it opens with none.
-size_t utf8_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const size_t length = byte(0) < 0x80 ? 1 : byte(0) < 0xc2 ? 0 : byte(0) < 0xe0 ? 2 : byte(0) < 0xf0 ? 3 : 4;
-  if (byte(0) > 0xf4 || length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
-
-std::string escape_controls(std::string_view text) {
-  std::string result;
-  while (!text.empty()) {
-    const auto first = static_cast<unsigned char>(text[0]);
-    const size_t length = utf8_length(text);
-    // C1 controls (U+0080 to U+009F) open escape sequences just as ESC does.
-    const bool c1 = length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
-    const bool c0 = (first < 0x20 && first != '\n' && first != '\t') || first == 0x7f;
-    if (length == 0 || c0 || c1) {
-      for (const char c : text.substr(0, std::max<size_t>(length, 1))) {
-        result += format("\\x%02x", static_cast<unsigned char>(c));
-      }
-    } else {
-      result += text.substr(0, length);
-    }
-    text.remove_prefix(std::max<size_t>(length, 1));
-  }
-  return result;
 }
 
 }  // namespace
@@ -111,8 +80,8 @@ std::string evaluation_line(const EvaluationRecord& record) {
 
 std::string sample_text(const SampleRecord& record) {
   return format("sample at step %lld, prompt \"%s\":\n", static_cast<long long>(record.step),
-                escape_controls(record.prompt).c_str()) +
-         escape_controls(record.prompt + record.text);
+                terminal_text(record.prompt).c_str()) +
+         terminal_text(record.prompt + record.text);
 }
 
 ConsoleSink::ConsoleSink(const MetricsConfig& config, bool watch)

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/text.h"
+#include "core/visible_text.h"
 
 namespace mm {
 namespace {
@@ -17,7 +18,7 @@ using Lines = std::vector<std::string>;
 std::string loss_row(const DomainLoss& domain, const std::string& name) {
   return format("%10.4f  %10.3f  %9.4f  %12s  %9s  ", domain.loss, domain.perplexity, domain.bits_per_byte,
                 with_commas(domain.tokens).c_str(), with_commas(domain.documents).c_str()) +
-         name;
+         visible_text(name);
 }
 
 std::string wide_row(std::span<const int64_t> counts, double all) {
@@ -51,7 +52,7 @@ void add_shares(Lines& lines, const DomainReport& report, const LayerDomains& la
     const std::span<const int64_t> counts = layer.expert_tokens.row(i);
     const auto all = static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
     const std::string row = experts > kMostColumns ? short_row(counts, all) : wide_row(counts, all);
-    lines.push_back(row + " | " + report.domains[i].name);
+    lines.push_back(row + " | " + visible_text(report.domains[i].name));
   }
 }
 
@@ -76,7 +77,7 @@ void add_typical_tokens(Lines& lines, const LayerDomains& layer) {
 std::string domain_loss_table(const DomainReport& report) {
   Lines lines = {"      loss  perplexity  bits/byte        tokens  documents  domain"};
   for (const DomainLoss& domain : report.domains) {
-    lines.push_back(loss_row(domain, domain.name) + "  " + join(domain.files, ", "));
+    lines.push_back(loss_row(domain, domain.name) + "  " + visible_text(join(domain.files, ", ")));
   }
   if (report.domains.size() > 1) lines.push_back(loss_row(report.all, "all of them"));
   return join(lines, "\n");

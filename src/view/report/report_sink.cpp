@@ -8,9 +8,7 @@
 #include "view/report/report_page.h"
 
 namespace mm {
-namespace {
-
-void write_or_warn(const std::string& run_folder) {
+void refresh_report(const std::string& run_folder) {
   const std::string path = run_folder + "/report.html";
   try {
     write_report({run_folder}, path);
@@ -19,21 +17,19 @@ void write_or_warn(const std::string& run_folder) {
   }
 }
 
-}  // namespace
-
 ReportSink::ReportSink(const MetricsConfig& config, std::string run_folder)
     : run_folder_(std::move(run_folder)), period_(config.report_every) {}
 
 ReportSink::~ReportSink() {
   if (writing_.valid()) writing_.wait();
-  write_or_warn(run_folder_);
+  refresh_report(run_folder_);
 }
 
 void ReportSink::write(const StepRecord&) {
   const bool busy = writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
   if (busy || Clock::now() - written_ < period_) return;
   written_ = Clock::now();
-  writing_ = std::async(std::launch::async, write_or_warn, run_folder_);
+  writing_ = std::async(std::launch::async, refresh_report, run_folder_);
 }
 
 }  // namespace mm

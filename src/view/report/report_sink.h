@@ -11,6 +11,9 @@
 
 namespace mm {
 
+/// Writes `<run_folder>/report.html`; where that fails, it warns.
+void refresh_report(const std::string& run_folder);
+
 /// Rewrites `report.html` in the run's folder every `metrics.report_every` minutes, in a thread of its own, from the
 /// files that other sinks have written; and once more when it is destroyed, however the run ended. A report that cannot
 /// be written is a warning: it must not end a run.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <limits>
 #include <numeric>
@@ -17,7 +16,6 @@
 namespace mm {
 namespace {
 
-namespace fs = std::filesystem;
 using simdjson::dom::element;
 
 constexpr size_t kMostEvents = 500;
@@ -84,7 +82,7 @@ ExpertLoad expert_load(element record) {
 
 /// Calls `take` with each whole line of the file, or not at all when it is not there.
 void for_each_line(const std::string& path, const std::function<void(std::string_view)>& take) {
-  if (!fs::is_regular_file(path)) return;
+  if (path_kind(path, ExitCode::kData) != PathKind::kFile) return;
   const MappedFile file(path, ExitCode::kData);
   std::string_view left(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   for (size_t end = left.find('\n'); end != std::string_view::npos; end = left.find('\n')) {
@@ -265,7 +263,7 @@ void thin_domains(DomainReport& report, const std::string& path, size_t most_ite
 /// A damaged file must not cost the rest of the report.
 void read_domains(RunHistory& run, const HistoryLimits& limits) {
   const std::string path = run.folder + "/domains.json";
-  if (!fs::is_regular_file(path)) return;
+  if (path_kind(path, ExitCode::kData) != PathKind::kFile) return;
   try {
     DomainReport report = read_domain_report(path);
     thin_domains(report, path, limits.domain_items);
@@ -296,11 +294,12 @@ RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits)
       alarms(limits.buckets) {}
 
 RunHistory read_run_history(const std::string& folder, const HistoryLimits& limits) {
-  if (!fs::is_directory(folder)) {
+  if (path_kind(folder, ExitCode::kData) != PathKind::kFolder) {
     throw Error(ExitCode::kData, got_want(folder, "no folder there", "the folder of a run, such as output/quickstart"));
   }
   const std::string config_path = folder + "/config.json";
-  const std::string config = fs::is_regular_file(config_path) ? read_file(config_path, ExitCode::kData) : "";
+  const std::string config =
+      path_kind(config_path, ExitCode::kData) == PathKind::kFile ? read_file(config_path, ExitCode::kData) : "";
   RunHistory run(folder, limits);
   read_metrics(run);
   read_timing(run);

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
+#include "checkpoint/checkpoint_manifest.h"
 #include "core/error.h"
 #include "core/files.h"
 
@@ -151,7 +153,7 @@ TEST(CheckpointStore, AMissingFileIsSeen) {
   EXPECT_NE(error_of_load(store, 20).find("optimizer.safetensors: got no such file"), std::string::npos);
 }
 
-TEST(CheckpointStore, AFolderWithoutAManifestIsNoCheckpoint) {
+TEST(CheckpointStore, AFolderWithoutAManifestIsDamaged) {
   const std::string folder = new_folder("no_manifest");
   CheckpointStore store(folder, 3);
   store.save(10, checkpoint_of(10), false);
@@ -159,6 +161,46 @@ TEST(CheckpointStore, AFolderWithoutAManifestIsNoCheckpoint) {
   fs::remove(store.step_folder(20) + "/manifest.json");
   EXPECT_EQ(store.steps(), Steps{10});
   EXPECT_EQ(store.load_newest()->step, 10);
+  EXPECT_TRUE(fs::exists(store.step_folder(20) + ".corrupt"));
+}
+
+TEST(CheckpointStore, WeightsThatAreNotFiniteAreDamaged) {
+  const std::string folder = new_folder("not_finite");
+  CheckpointStore store(folder, 3);
+  store.save(10, checkpoint_of(10), false);
+  Checkpoint lost = checkpoint_of(20);
+  lost.optimizer.front().second.flatten()[0] = std::numeric_limits<float>::infinity();
+  store.save(20, lost, false);
+  EXPECT_NE(error_of_load(store, 20).find("1 of "), std::string::npos) << error_of_load(store, 20);
+  EXPECT_EQ(store.load_newest()->step, 10);
+}
+
+TEST(CheckpointStore, TheNewestHealthyCheckpointIsKept) {
+  const std::string folder = new_folder("healthy");
+  CheckpointStore store(folder, 1);
+  store.save(10, checkpoint_of(10), false);
+  for (const int64_t step : {20, 30}) {
+    Checkpoint diverged = checkpoint_of(step);
+    diverged.healthy = false;
+    store.save(step, diverged, false);
+  }
+  EXPECT_EQ(store.steps(), (Steps{10, 30}));
+  EXPECT_FALSE(store.load(30).healthy);
+  store.save(40, checkpoint_of(40), false);
+  EXPECT_EQ(store.steps(), Steps{40});
+}
+
+TEST(CheckpointStore, ACheckpointIsReplacedInOneMoment) {
+  const std::string folder = new_folder("replaced");
+  CheckpointStore store(folder, 2);
+  store.save(10, checkpoint_of(10), false);
+  Checkpoint other = checkpoint_of(10);
+  other.state_json = "{\"other\": true}";
+  store.save(10, other, false);
+  EXPECT_NE(store.load(10).state_json, other.state_json);
+  store.save(10, other, false, /*replace=*/true);
+  EXPECT_EQ(store.load(10).state_json, other.state_json);
+  EXPECT_EQ(store.steps(), Steps{10});
 }
 
 TEST(CheckpointStore, AManifestOfANewerFormatSaysSo) {
@@ -169,7 +211,11 @@ TEST(CheckpointStore, AManifestOfANewerFormatSaysSo) {
   std::string text = read_file(path, ExitCode::kData);
   text.replace(text.find("\"format\": 1"), 11, "\"format\": 2");
   write_file_atomic(path, text);
-  EXPECT_EQ(error_of_load(store, 10), path + ":format: got 2, want 1 (use the version of the program that wrote it)");
+  EXPECT_EQ(error_of_load(store, 10), path +
+                                          ":format: got 2, want 1 (use the version of the program that wrote it; "
+                                          "nothing was changed)");
+  EXPECT_THROW(store.load_newest(), NewerFormat);
+  EXPECT_TRUE(fs::exists(path));
 }
 
 TEST(CheckpointStore, HostileManifestsAreRefused) {

@@ -193,4 +193,25 @@ TEST(Files, MapSurvivesMoves) {
   EXPECT_EQ(moved.path(), folder / "b");
 }
 
+TEST(PathKind, IsToldOrIsAnErrorWithTheReason) {
+  const TempFolder folder;
+  mm::write_file_atomic(folder / "file", "");
+  fs::create_symlink("file", folder / "link");
+  fs::create_symlink("loop", folder / "loop");
+  fs::create_symlink("nothing", folder / "dangling");
+  const auto kind = [&](const std::string& name) { return mm::path_kind(folder / name, mm::ExitCode::kData); };
+  EXPECT_EQ(kind("file"), mm::PathKind::kFile);
+  EXPECT_EQ(kind("link"), mm::PathKind::kFile);
+  EXPECT_EQ(kind("."), mm::PathKind::kFolder);
+  EXPECT_EQ(kind("nothing"), mm::PathKind::kMissing);
+  EXPECT_EQ(kind("dangling"), mm::PathKind::kMissing);
+  EXPECT_EQ(kind("file/below"), mm::PathKind::kMissing);
+  EXPECT_EQ(mm::path_kind("/dev/null", mm::ExitCode::kData), mm::PathKind::kOther);
+  for (const std::string& name : {std::string("loop"), std::string(300, 'x')}) {
+    const Thrown error = thrown_by([&] { kind(name); });
+    EXPECT_EQ(error.code, mm::ExitCode::kData);
+    EXPECT_TRUE(error.message.starts_with((folder / name) + ": got \"")) << error.message;
+  }
+}
+
 }  // namespace

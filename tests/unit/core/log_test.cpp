@@ -2,7 +2,11 @@
 #include "core/log.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <regex>
 #include <sstream>
@@ -42,6 +46,28 @@ TEST(Log, LevelDropsWhatIsBelow) {
               mm::log(mm::LogLevel::kDebug, "kept");
             }),
             "kept\n");
+}
+
+TEST(Log, AReaderThatStopsReadingDoesNotStopTheProgram) {
+  const TempFolder folder;
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const auto start = std::chrono::steady_clock::now();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], STDOUT_FILENO);
+    mm::open_log_file(folder / "train.log");
+    for (int line = 0; line < 20000; ++line) mm::log_info("a line that nobody reads");
+    ::_exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);  // with its output unread
+  EXPECT_EQ(status, 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+  const std::string log = mm::read_file(folder / "train.log", mm::ExitCode::kData);
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 20000);
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST(Log, PipesSeeNoStatus) {

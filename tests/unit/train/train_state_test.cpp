@@ -100,7 +100,11 @@ TEST(TrainState, ALossThatWasNeverMeasuredIsNullInTheFile) {
                 "  },\n"
                 "  \"revived\": [],\n"
                 "  \"best_loss\": null,\n"
-                "  \"best_saved_loss\": null\n"
+                "  \"best_saved_loss\": null,\n"
+                "  \"best_saved_step\": -1,\n"
+                "  \"validation_fingerprint\": \"0000000000000000\",\n"
+                "  \"skipped_in_a_row\": 0,\n"
+                "  \"duties_done\": -1\n"
                 "}\n");
 }
 

@@ -132,7 +132,8 @@ TEST(Trainer, AStepThatIsNotFiniteChangesNothing) {
   run.state.parameters.master()[5] = std::numeric_limits<float>::quiet_NaN();
   run.config.train.steps = 4;
   const auto before = bytes_of(run.state);
-  run.train();
+  EXPECT_EQ(thrown_by([&] { run.train(); }).code, ExitCode::kDiverged);  // such weights are not saved
+  EXPECT_EQ(run.store.steps(), std::vector<int64_t>{3});
   const StepRecord& record = run.records->steps.back();
   EXPECT_TRUE(record.skipped);
   EXPECT_EQ(record.step, 4);
@@ -158,6 +159,20 @@ TEST(Trainer, TwentySkippedStepsInARowEndTheRunAndLeaveTheLastCheckpoint) {
             "optim.learning_rate or raise schedule.warmup_steps; the last checkpoint is as it was)");
   EXPECT_EQ(run.store.steps(), std::vector<int64_t>{2});
   EXPECT_EQ(bytes_of(TinyRun(folder.path(), run.config).state.parameters.master()), weights);
+}
+
+TEST(Trainer, SkippedStepsAreCountedAcrossRestarts) {
+  const TempFolder folder;
+  // Gradients overflow in every step, and the weights stay as they are.
+  const auto run_to = [&](int64_t step) {
+    TinyRun run(folder.path(),
+                tiny_config({"train.precision=fp16", "train.steps=100", "train.stop_after=" + std::to_string(step)}));
+    run.state.scaler.scale().fill_(std::exp2(120));
+    return run.train();
+  };
+  EXPECT_EQ(run_to(12), ExitCode::kStopped);
+  EXPECT_EQ(thrown_by([&] { run_to(30); }).code, ExitCode::kDiverged);
+  EXPECT_EQ(CheckpointStore(folder.path() + "/checkpoints", 1).load_newest()->step, 12);
 }
 
 /// Whether the mean loss of the last five of 25 steps is clearly below the first loss.

@@ -185,5 +185,15 @@ TEST(VisibleText, ShowsWhatCannotBeSeenAndKeepsWhatCan) {
   EXPECT_EQ(visible_text("\xe2\x80\xae"), "\\u{202e}");
 }
 
+TEST(DomainTables, ShowNamesAsTextThatATerminalDoesNotObey) {
+  DomainReport report = DomainReport();
+  report.domains = {{.name = "\x1b[2J", .files = {"a\nerror: fake"}}};
+  EXPECT_TRUE(contains(domain_loss_table(report), "  \\x1b[2J  a\\nerror: fake"));
+}
+
+TEST(TerminalText, KeepsLinesAndDisarmsTheRest) {
+  EXPECT_EQ(terminal_text("床前\n\t\x1b[2J\x7f\xc2\x9b\xff\r\\"), "床前\n\t\\x1b[2J\\x7f\\xc2\\x9b\\xff\\x0d\\");
+}
+
 }  // namespace
 }  // namespace mm

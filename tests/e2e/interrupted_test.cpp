@@ -1,0 +1,196 @@
+// Whatever a run meets when it starts, it neither loses what is there nor takes it for something else.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <functional>
+
+#include "core/text.h"
+#include "workplace.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kStopped = 75;
+
+std::string checkpoint(const std::string& run, int step) {
+  return mm::format("output/%s/checkpoints/step_%08d", run.c_str(), step);
+}
+
+void expect_contains(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in:\n" << text;
+}
+
+/// A run in `run` that has ended, with a validation and a checkpoint every five of 20 steps.
+void finish(const Workplace& workplace, const std::string& run, const Words& settings = {}) {
+  const Finished program = workplace.pretrain(train("dense", run, settings));
+  ASSERT_EQ(program.exit_code, 0) << program.err;
+}
+
+TEST(Interrupted, ARunFromWeightsThatDiedInItsFirstSaveStartsAgain) {
+  const Workplace workplace;
+  finish(workplace, "source");
+  const Words settings = {"init.from=output/source/checkpoints/step_00000020/model.safetensors"};
+  finish(workplace, "whole", settings);
+
+  // What a kill in the first save leaves: the folders, the config, and a checkpoint without its name.
+  fs::create_directories(workplace / "output/parts/checkpoints/step_00000005.tmp-999999999");
+  fs::copy_file(workplace / "output/whole/config.json", workplace / "output/parts/config.json");
+  const Finished again = workplace.pretrain(train("dense", "parts", settings));
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  expect_contains(again.out, "weights   from output/source");
+  EXPECT_EQ(differences(workplace, "whole", "parts", 20), Words());
+}
+
+/// `spoil` is done to the checkpoints of a run that has ended; the next call must refuse and touch nothing.
+void expect_not_taken_for_fresh(const std::function<void(const std::string& checkpoints)>& spoil,
+                                const std::string& message) {
+  const Workplace workplace;
+  finish(workplace, "a");
+  const std::string metrics = workplace.read("output/a/metrics.jsonl");
+  spoil(workplace / "output/a/checkpoints");
+  const Finished again = workplace.pretrain(train("dense", "a"));
+  EXPECT_EQ(again.exit_code, 4) << again.err;
+  expect_contains(again.err, message);
+  EXPECT_EQ(workplace.read("output/a/metrics.jsonl"), metrics);
+}
+
+TEST(Interrupted, CheckpointsThatCannotBeReadAreNotAbsent) {
+  expect_not_taken_for_fresh(
+      [](const std::string& checkpoints) {
+        fs::rename(checkpoints, checkpoints + "_elsewhere");
+        fs::create_directory_symlink("not_mounted", checkpoints);
+      },
+      "output/a/checkpoints: got \"No such file or directory\", want the folder of this run's checkpoints (make it "
+      "readable or mount what it links to; to start from nothing, move it away)");
+  expect_not_taken_for_fresh(
+      [](const std::string& checkpoints) {
+        fs::remove_all(checkpoints);
+        fs::copy_file(fs::path(checkpoints).parent_path() / "config.json", checkpoints);
+      },
+      "output/a/checkpoints: got \"Not a directory\"");
+  expect_not_taken_for_fresh(
+      [](const std::string& checkpoints) {
+        for (const auto& entry : fs::directory_iterator(checkpoints)) fs::remove(entry.path() / "manifest.json");
+      },
+      "output/a/checkpoints: got no checkpoint that is whole, want at least one");
+}
+
+TEST(Interrupted, ACheckpointOfANewerFormatIsLeftAlone) {
+  const Workplace workplace;
+  finish(workplace, "a");
+  const std::string manifest = checkpoint("a", 20) + "/manifest.json";
+  std::string text = workplace.read(manifest);
+  text.replace(text.find("\"format\": 1"), 11, "\"format\": 2");
+  workplace.write(manifest, text);
+  const Finished again = workplace.pretrain(train("dense", "a", {"train.steps=22"}));
+  EXPECT_EQ(again.exit_code, 4);
+  expect_contains(again.err,
+                  "manifest.json:format: got 2, want 1 (use the version of the program that wrote it; nothing "
+                  "was changed)");
+  EXPECT_TRUE(workplace.exists(manifest));
+}
+
+TEST(Interrupted, WhatHangsOnTheNewestCheckpointIsMadeTrueAtStart) {
+  const Workplace workplace;
+  finish(workplace, "a");
+  const std::string pth = workplace.read("output/a/pretrain_32.pth");
+  const auto best = fs::read_symlink(workplace / "output/a/checkpoints/best");
+
+  // Killed behind the rename of the last checkpoint.
+  workplace.write("output/a/pretrain_32.pth", "the weights of an older step");
+  workplace.write("output/a/config.json.tmp.999999999.0", "left by a process that is gone");
+  fs::remove(workplace / "output/a/checkpoints/best");
+  fs::remove(workplace / "output/a/report.html");
+  finish(workplace, "a");
+  EXPECT_EQ(workplace.read("output/a/pretrain_32.pth"), pth);
+  EXPECT_EQ(fs::read_symlink(workplace / "output/a/checkpoints/best"), best);
+  EXPECT_TRUE(workplace.exists("output/a/report.html"));
+  EXPECT_FALSE(workplace.exists("output/a/config.json.tmp.999999999.0"));
+}
+
+TEST(Interrupted, ADeletedConfigDoesNotMakeItAnotherRun) {
+  const Workplace workplace;
+  finish(workplace, "a");
+  fs::remove(workplace / "output/a/config.json");
+  const Finished again =
+      workplace.pretrain(train("dense", "a", {"train.steps=22", "run.seed=7", "model.rope_theta=500"}));
+  EXPECT_EQ(again.exit_code, 2);
+  expect_contains(again.err, "config.json:run.seed: got a change 42 -> 7");
+  expect_contains(again.err, "config.json:model.rope_theta: got a change");
+  finish(workplace, "a", {"train.steps=22"});
+}
+
+TEST(Interrupted, TheSameTextInAnotherPlaceIsTheSameText) {
+  const Workplace workplace;
+  finish(workplace, "a");
+  fs::create_directory(workplace / "elsewhere");
+  fs::copy_file(workplace / "text.jsonl", workplace / "elsewhere/text.jsonl");
+  const Finished moved = workplace.pretrain(train("dense", "a", {"train.steps=22", "data.train=elsewhere/text.jsonl"}));
+  EXPECT_EQ(moved.exit_code, 0) << moved.err;
+  expect_contains(moved.out, "(its content is compared with what the run was trained on)");
+  workplace.write("elsewhere/text.jsonl",
+                  "{\"text\": \"something else altogether\"}\n{\"text\": \"and more of it\"}\n");
+  const Finished other = workplace.pretrain(train("dense", "a", {"train.steps=24", "data.train=elsewhere/text.jsonl"}));
+  EXPECT_EQ(other.exit_code, 3) << other.err;
+}
+
+TEST(Interrupted, ASignalBeforeTheFirstStepIsAStopAsWell) {
+  const Workplace workplace;
+  for (int delay = 0; delay < 5; ++delay) {
+    Program program = workplace.start(train("dense", "a", {"train.steps=100000"}));
+    program.wait_until([&] { return workplace.exists("output/a/train.log"); });
+    usleep(static_cast<useconds_t>(delay) * 30000);
+    program.send(SIGTERM);
+    EXPECT_EQ(program.wait().exit_code, kStopped);
+    fs::remove_all(workplace / "output/a");
+    fs::remove(workplace / "tokenizer.model");
+  }
+}
+
+TEST(Interrupted, AStopInAnEvaluationIsTakenUpThere) {
+  const Workplace workplace;
+  // An evaluation of many thousand windows: the signal finds it at work.
+  const Words settings = {
+      "train.steps=6",          "evaluation.every=3", "evaluation.tokens=0", "data.validation=text.jsonl",
+      "data.sequence_length=8", "sample.every=0",     "checkpoint.every=0"};
+  finish(workplace, "whole", settings);
+  {
+    Program program = workplace.start(train("dense", "parts", settings));
+    program.wait_until([&] {
+      return workplace.exists("output/parts/metrics.jsonl") &&
+             workplace.read("output/parts/metrics.jsonl").find("\"step\":3") != std::string::npos;
+    });
+    program.send(SIGTERM);
+    EXPECT_EQ(program.wait().exit_code, kStopped);
+  }
+  finish(workplace, "parts", settings);
+  EXPECT_EQ(differences(workplace, "whole", "parts", 6), Words());
+}
+
+TEST(Interrupted, AFileSizeLimitIsAnErrorOfTheWrite) {
+  const Workplace workplace;
+  const Finished limited = run_program("/bin/sh",
+                                       {"-c", std::string("ulimit -f 40; exec ") + MM_PRETRAIN +
+                                                  " --config dense.json --set run.name=a --set checkpoint.every=2"},
+                                       workplace.folder());
+  EXPECT_EQ(limited.exit_code, 7) << limited.err;
+  expect_contains(limited.err, "File too large");
+  finish(workplace, "a", {"checkpoint.every=2"});
+}
+
+TEST(Interrupted, WeightsThatAreNotNumbersAreRefused) {
+  const Workplace workplace;
+  finish(workplace, "source");
+  std::string weights = workplace.read(checkpoint("source", 20) + "/model.safetensors");
+  weights.replace(weights.size() - 4, 4, std::string("\0\0\xc0\x7f", 4));
+  workplace.write("nan.safetensors", weights);
+  const Finished program = workplace.pretrain(train("dense", "a", {"init.from=nan.safetensors"}));
+  EXPECT_EQ(program.exit_code, 4) << program.err;
+  expect_contains(program.err, ": 1 of ");
+  expect_contains(program.err, " values are not finite");
+}
+
+}  // namespace
