@@ -25,7 +25,7 @@ policy_of() {
   wait "$process" 2>/dev/null || true
 }
 
-expect 'the policy of a program' "$(policy_of)" GOMP_SPINCOUNT=10000
+expect 'the policy of a program' "$(policy_of)" GOMP_SPINCOUNT=100000
 expect 'a policy of the user' "$(policy_of OMP_WAIT_POLICY=active)" OMP_WAIT_POLICY=active
 expect 'a count of the user' "$(policy_of GOMP_SPINCOUNT=7)" GOMP_SPINCOUNT=7
 
