@@ -55,8 +55,9 @@ void add_experts(Json& line, const StepRecord& record) {
 
 }  // namespace
 
-JsonlSink::JsonlSink(const std::string& run_folder, int64_t resume_step)
-    : metrics_(run_folder + "/metrics.jsonl", resume_step), timing_(run_folder + "/timing.jsonl", resume_step) {
+JsonlSink::JsonlSink(const std::string& run_folder, int64_t resume_step, const std::vector<std::string>& undone)
+    : metrics_(run_folder + "/metrics.jsonl", resume_step, "step", undone),
+      timing_(run_folder + "/timing.jsonl", resume_step, "step", undone) {
   if (metrics_.cut_lines() == 0 && timing_.cut_lines() == 0) return;
   log_info(format("%s: cut back to step %lld: %lld lines off metrics.jsonl, %lld off timing.jsonl", run_folder.c_str(),
                   static_cast<long long>(resume_step), static_cast<long long>(metrics_.cut_lines()),

@@ -18,7 +18,8 @@ class JsonlSink : public MetricSink {
  public:
   /// Continues both files of `run_folder` (which exists) after the records of `resume_step`; 0 starts them anew.
   /// Says in one log line what it had to cut off. Throws Error(kStorage).
-  JsonlSink(const std::string& run_folder, int64_t resume_step);
+  ///   undone  types of records that will be written again for `resume_step` (RecordFile)
+  JsonlSink(const std::string& run_folder, int64_t resume_step, const std::vector<std::string>& undone = {});
 
   void write(const StepRecord& record) override;
   void write(const EvaluationRecord& record) override;

@@ -1,6 +1,7 @@
 // Cutting back and appending.
 #include "metrics/record_file.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -9,12 +10,18 @@
 namespace mm {
 namespace {
 
-std::optional<int64_t> step_of(std::string_view line, std::string_view key) {
+struct Place {
+  int64_t step = 0;
+  std::string type;
+};
+
+/// Nothing for a line that is no record.
+std::optional<Place> place_of(std::string_view line, std::string_view key) {
   const auto record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!record.is_object()) return std::nullopt;
-  const auto step = record.find(key);
+  const auto step = record.find(key), type = record.find("type");
   if (step == record.end() || !step->is_number_integer()) return std::nullopt;
-  return step->get<int64_t>();
+  return Place{step->get<int64_t>(), type != record.end() && type->is_string() ? type->get<std::string>() : ""};
 }
 
 struct Cut {
@@ -23,7 +30,11 @@ struct Cut {
 };
 
 /// Walks back from the end: however long the file is, only what goes and one line more is read.
-Cut find_cut(std::string_view text, int64_t resume_step, std::string_view key) {
+Cut find_cut(std::string_view text, int64_t resume_step, std::string_view key, const std::vector<std::string>& undone) {
+  const auto stays = [&](const Place& place) {
+    if (place.step != resume_step) return place.step < resume_step;
+    return std::find(undone.begin(), undone.end(), place.type) == undone.end();
+  };
   Cut cut{text.size(), 0};
   while (cut.kept_bytes > 0) {
     const std::string_view kept = text.substr(0, cut.kept_bytes);
@@ -31,8 +42,8 @@ Cut find_cut(std::string_view text, int64_t resume_step, std::string_view key) {
     const size_t newline = kept.substr(0, kept.size() - whole).rfind('\n');
     const size_t start = newline == std::string_view::npos ? 0 : newline + 1;
     if (whole && resume_step > 0) {
-      const std::optional<int64_t> step = step_of(kept.substr(start), key);
-      if (step && *step <= resume_step) break;
+      const std::optional<Place> place = place_of(kept.substr(start), key);
+      if (place && stays(*place)) break;
     }
     cut.kept_bytes = start;
     ++cut.lines;
@@ -42,10 +53,12 @@ Cut find_cut(std::string_view text, int64_t resume_step, std::string_view key) {
 
 }  // namespace
 
-RecordFile::RecordFile(const std::string& path, int64_t resume_step, std::string_view key) : file_(path) {
+RecordFile::RecordFile(const std::string& path, int64_t resume_step, std::string_view key,
+                       const std::vector<std::string>& undone)
+    : file_(path) {
   const MappedFile file(path, ExitCode::kStorage);
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  const Cut cut = find_cut(text, resume_step, key);
+  const Cut cut = find_cut(text, resume_step, key, undone);
   if (cut.lines > 0) file_.cut_to(cut.kept_bytes);
   cut_lines_ = cut.lines;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "metrics/append_file.h"
 
@@ -15,8 +16,10 @@ class RecordFile {
   /// Opens `path` for appending, after cutting off what lies behind `resume_step`: records of later steps, lines that
   /// are no record and a last line that a crash left without its newline. `resume_step` 0 is a run from nothing and
   /// cuts everything. Throws Error(kStorage).
-  ///   key  of a record's step
-  RecordFile(const std::string& path, int64_t resume_step, std::string_view key = "step");
+  ///   key     of a record's step
+  ///   undone  types of records that the run is going to write again for `resume_step`: they go as well
+  RecordFile(const std::string& path, int64_t resume_step, std::string_view key = "step",
+             const std::vector<std::string>& undone = {});
 
   /// How many lines the constructor cut off.
   int64_t cut_lines() const { return cut_lines_; }

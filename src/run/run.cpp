@@ -220,7 +220,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   }
 
   std::vector<std::unique_ptr<MetricSink>> sinks;
-  sinks.push_back(std::make_unique<JsonlSink>(config.folder(), state.step));
+  sinks.push_back(std::make_unique<JsonlSink>(config.folder(), state.step, undone_records(state)));
   if (replay) {
     sinks.push_back(std::make_unique<MicroStepSink>(config.folder(), replay->plan().last_number(state.step)));
   }

@@ -29,6 +29,19 @@ double guessing_loss(const ModelConfig& model) {
 
 }  // namespace
 
+std::vector<std::string> undone_records(const TrainState& state) {
+  // In the order of the duties; only the work of these is left half done.
+  switch (state.duties_done) {
+    case 0:
+    case 1:
+      return {"evaluation", "sample"};
+    case 2:
+      return {"sample"};
+    default:
+      return {};
+  }
+}
+
 Trainer::Trainer(const TrainerParts& parts, TrainState& state)
     : parts_(parts),
       config_(parts.config),
@@ -76,10 +89,11 @@ void Trainer::do_duties() {
   if (state_.duties_done < 0) return;
   while (state_.duties_done < std::ssize(duties_)) {
     const Duty& duty = duties_[static_cast<size_t>(state_.duties_done)];
-    // Saving is the last one: what it saves has nothing left to do.
-    if (&duty == &duties_.back()) state_.duties_done = -1;
-    if (due(duty, state_.step)) (this->*duty.act)();
-    if (state_.duties_done < 0) return;
+    // Saving is the last one: what it saves has nothing left to do. A checkpoint that had is replaced.
+    const bool last = &duty == &duties_.back();
+    if (last) state_.duties_done = -1;
+    if (due(duty, state_.step) || (last && state_.step == taken_up_at_)) (this->*duty.act)();
+    if (last) return;
     ++state_.duties_done;
   }
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "data/packed_dataset.h"
@@ -26,6 +27,10 @@ struct TrainerParts {
   std::vector<std::unique_ptr<MetricSink>>& sinks;
   std::optional<PthExport> pth = {};
 };
+
+/// The types of the records that a trainer writes again for the step of a state that was left before all that was due
+/// behind it was done.
+std::vector<std::string> undone_records(const TrainState& state);
 
 class Trainer {
  public:

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -110,6 +111,28 @@ TEST(JsonlSink, ResumingWhereItStoppedCutsNothingAndSaysNothing) {
   JsonlSink sink(folder, 4);
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
   EXPECT_EQ(text_of(folder + "/metrics.jsonl"), before);
+}
+
+TEST(JsonlSink, WhatTheRunIsGoingToWriteAgainIsCutOff) {
+  const std::string folder = new_folder("undone");
+  {
+    JsonlSink sink(folder, 0);
+    write_steps(sink, 1, 2);
+    sink.write(EvaluationRecord{.step = 2});
+    sink.write(SampleRecord{2, "a", "b"});
+  }
+  const auto types = [&] {
+    std::istringstream lines(text_of(folder + "/metrics.jsonl"));
+    std::vector<std::string> all;
+    for (std::string line; std::getline(lines, line);) all.push_back(nlohmann::json::parse(line).at("type"));
+    return all;
+  };
+  JsonlSink(folder, 2, {"sample"});
+  EXPECT_EQ(types().back(), "evaluation");
+  JsonlSink(folder, 2, {"evaluation", "sample"});
+  EXPECT_EQ(types().back(), "step");
+  JsonlSink(folder, 2, {});
+  EXPECT_EQ(types().back(), "step");
 }
 
 TEST(JsonlSink, AFreshRunStartsBothFilesAnew) {
