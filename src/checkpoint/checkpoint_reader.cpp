@@ -2,13 +2,13 @@
 #include "checkpoint/checkpoint_reader.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "checkpoint/checkpoint_manifest.h"
+#include "checkpoint/step_name.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json/json_text.h"
@@ -21,15 +21,6 @@ namespace {
 constexpr const char* kWeightsFile = "model.safetensors";
 constexpr const char* kSettingsFile = "config.json";
 constexpr const char* kManifestFile = "manifest.json";
-
-/// The step in `step_00000120`. Another spelling of the number is not a name that we give.
-std::optional<int64_t> step_in_name(const std::string& name) {
-  constexpr std::string_view kPrefix = "step_";
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  int64_t step = -1;
-  std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), step);
-  return format("step_%08lld", static_cast<long long>(step)) == name ? std::optional(step) : std::nullopt;
-}
 
 /// Links followed; the path itself where they cannot be.
 std::filesystem::path followed(const std::filesystem::path& path) {
@@ -67,7 +58,7 @@ void verify_weights_in(const std::filesystem::path& folder) {
   }
   std::vector<std::string> files = {kWeightsFile};
   if (is_there(folder / kSettingsFile)) files.emplace_back(kSettingsFile);  // read beside the weights
-  verify_manifest(folder.string(), step_in_name(followed(folder).filename().string()), files);
+  verify_manifest(folder.string(), parse_step_name(followed(folder).filename().string()), files);
 }
 
 std::vector<std::string> names_of_run(const std::string& checkpoints) {
@@ -104,7 +95,7 @@ std::string best_of_run(const std::string& checkpoints, std::vector<std::string>
 std::vector<std::string> candidates_of_run(const std::string& checkpoints, std::vector<std::string>& reasons) {
   std::vector<std::pair<int64_t, std::string>> steps;
   for (const std::string& name : names_of_run(checkpoints)) {
-    if (const std::optional<int64_t> step = step_in_name(name)) {
+    if (const std::optional<int64_t> step = parse_step_name(name)) {
       steps.emplace_back(*step, (std::filesystem::path(checkpoints) / name).string());
     }
   }

@@ -14,6 +14,7 @@
 #include "checkpoint/checkpoint_manifest.h"
 #include "checkpoint/finite.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/step_name.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/leftovers.h"
@@ -31,7 +32,6 @@ constexpr const char* kStateFile = "state.json";
 constexpr const char* kConfigFile = "config.json";
 const std::vector<std::string> kFiles = {kModelFile, kOptimizerFile, kStateFile};
 
-constexpr std::string_view kStepPrefix = "step_";
 constexpr std::string_view kTemporaryInfix = ".tmp-";
 
 std::string temporary_name(const std::string& path) {
@@ -43,17 +43,6 @@ std::optional<int64_t> parse_number(std::string_view digits) {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size() || number < 0) return std::nullopt;
   return number;
-}
-
-std::string step_name(int64_t step) {
-  return format("step_%08lld", static_cast<long long>(step));
-}
-
-/// Only the spelling that step_name gives counts: another one would be a second folder of the same step.
-std::optional<int64_t> parse_step_name(const std::string& name) {
-  if (!name.starts_with(kStepPrefix)) return std::nullopt;
-  const std::optional<int64_t> step = parse_number(std::string_view(name).substr(kStepPrefix.size()));
-  return step && step_name(*step) == name ? step : std::nullopt;
 }
 
 /// Whether `name` is what a process that is gone was writing.

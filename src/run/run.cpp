@@ -212,7 +212,8 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
 
   std::optional<Replay> replay;
   if (state.replay_start) replay.emplace(config, data.train->windows(), *state.replay_start);
-  if (replay && state.step >= replay->plan().updates()) return finished_already(state.step, "compat.epochs");
+  if (replay && state.step >= replay->plan().updates() && state.duties_done < 0)
+    return finished_already(state.step, "compat.epochs");
   if (replay) {
     log_replay(config, *data.train, replay->plan());
   } else {

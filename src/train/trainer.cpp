@@ -23,6 +23,9 @@ constexpr int64_t kMaxSkippedInARow = 20;
 /// First weights may be that much worse than a guess among all tokens; a model that ever learned is not.
 constexpr double kAboveGuessing = 1.0;
 
+/// The order of the duties, which a saved state counts by. The first is never left half done, the last needs no record.
+enum DutyOrder : int64_t { kRouter, kEvaluation, kSample, kSave };
+
 double guessing_loss(const ModelConfig& model) {
   return std::log(static_cast<double>(model.vocab_size));
 }
@@ -30,16 +33,9 @@ double guessing_loss(const ModelConfig& model) {
 }  // namespace
 
 std::vector<std::string> undone_records(const TrainState& state) {
-  // In the order of the duties; only the work of these is left half done.
-  switch (state.duties_done) {
-    case 0:
-    case 1:
-      return {"evaluation", "sample"};
-    case 2:
-      return {"sample"};
-    default:
-      return {};
-  }
+  if (state.duties_done < 0 || state.duties_done > kSample) return {};
+  if (state.duties_done == kSample) return {"sample"};
+  return {"evaluation", "sample"};
 }
 
 Trainer::Trainer(const TrainerParts& parts, TrainState& state)
@@ -58,7 +54,7 @@ Trainer::Trainer(const TrainerParts& parts, TrainState& state)
               {config_.sample.every, false, true, &Trainer::sample},
               {config_.checkpoint.every, false, true, &Trainer::save}},
       bytes_per_token_v_(bytes_per_token(parts.tokenizer, config_.model.vocab_size, parts.setup.device)) {
-  if (duties_.front().every > 0) probe_.emplace(config_, state_);
+  if (duties_[kRouter].every > 0) probe_.emplace(config_, state_);
   if (state_.duties_done >= 0) taken_up_at_ = state_.step;
 }
 
@@ -90,7 +86,7 @@ void Trainer::do_duties() {
   while (state_.duties_done < std::ssize(duties_)) {
     const Duty& duty = duties_[static_cast<size_t>(state_.duties_done)];
     // Saving is the last one: what it saves has nothing left to do. A checkpoint that had is replaced.
-    const bool last = &duty == &duties_.back();
+    const bool last = state_.duties_done == kSave;
     if (last) state_.duties_done = -1;
     if (due(duty, state_.step) || (last && state_.step == taken_up_at_)) (this->*duty.act)();
     if (last) return;
@@ -113,7 +109,7 @@ StepRecord Trainer::step() {
     training_.backward(training_.forward(batch), batch);
   }
   training_.finish_gradients();
-  if (due(duties_.front(), state_.step + 1)) probe_->keep_weights();
+  if (due(duties_[kRouter], state_.step + 1)) probe_->keep_weights();
   StepResult result = training_.update(plan.learning_rate);
   state_.step += 1;
   state_.tokens_total += result.targets;
@@ -155,10 +151,10 @@ void Trainer::watch_divergence(const StepRecord& record) {
   state_.skipped_in_a_row = record.skipped ? state_.skipped_in_a_row + 1 : 0;
   if (!record.skipped) loss_ = record.loss;
   if (was_learning && !is_learning() && !record.skipped) {
-    log_warning(format(
-        "step %lld: loss %.4g, and %.4g is what guessing gives: the model has diverged\n"
-        "  remedy: stop, lower optim.learning_rate, and resume from the last checkpoint before this (%s)",
-        static_cast<long long>(record.step), record.loss, guessing_loss(config_.model), "remove the newer ones"));
+    log_warning(
+        format("step %lld: loss %.4g, and %.4g is what guessing gives: the model has diverged\n"
+               "  remedy: stop, lower optim.learning_rate, remove the checkpoints since then, and resume",
+               static_cast<long long>(record.step), record.loss, guessing_loss(config_.model)));
   }
   if (state_.skipped_in_a_row < kMaxSkippedInARow) return;
   throw Error(
