@@ -159,9 +159,9 @@ void CheckpointStore::save(int64_t step, const Checkpoint& checkpoint, bool best
   remove_surplus(step);
 }
 
-std::vector<int64_t> CheckpointStore::folders() const {
+std::vector<int64_t> checkpoint_steps(const std::string& folder) {
   std::vector<int64_t> result;
-  for (const std::string& name : names_in(folder_)) {
+  for (const std::string& name : names_in(folder)) {
     if (const std::optional<int64_t> step = parse_step_name(name)) result.push_back(*step);
   }
   std::sort(result.begin(), result.end());
@@ -169,7 +169,7 @@ std::vector<int64_t> CheckpointStore::folders() const {
 }
 
 std::vector<int64_t> CheckpointStore::steps() const {
-  std::vector<int64_t> result = folders();
+  std::vector<int64_t> result = checkpoint_steps(folder_);
   std::erase_if(result, [&](int64_t step) { return !exists(step_folder(step) + "/manifest.json"); });
   return result;
 }
@@ -205,7 +205,7 @@ Checkpoint CheckpointStore::load(int64_t step) const {
 }
 
 std::optional<LoadedCheckpoint> CheckpointStore::load_newest() {
-  std::vector<int64_t> candidates = folders();
+  std::vector<int64_t> candidates = checkpoint_steps(folder_);
   std::vector<std::pair<int64_t, std::string>> damaged;
   for (; !candidates.empty(); candidates.pop_back()) {
     const int64_t step = candidates.back();

@@ -26,6 +26,10 @@ struct LoadedCheckpoint {
   Checkpoint checkpoint;
 };
 
+/// The steps of all checkpoints in `folder`, whole or not, ascending: whether a run has begun. Touches nothing, so that
+/// it may be asked by who does not hold the run. Throws Error(kCheckpoint) as CheckpointStore does.
+std::vector<int64_t> checkpoint_steps(const std::string& folder);
+
 /// `<folder>/step_00000120/{model.safetensors, optimizer.safetensors, state.json, config.json, manifest.json}` and
 /// `<folder>/best`, a link to one of them.
 ///
@@ -57,9 +61,6 @@ class CheckpointStore {
   /// reading alone, and stay valid when the folder is removed. Throws Error(kCheckpoint).
   Checkpoint load(int64_t step) const;
 
-  /// Whether there is a checkpoint at all, whole or not: whether the run has begun.
-  bool has_any() const { return !folders().empty(); }
-
   /// The newest checkpoint that is whole, with finite weights and moments; nothing when there is none at all. Damaged
   /// newer ones are renamed to `<name>.corrupt` with a warning that says why. When every one is damaged, nothing is
   /// renamed, so that no later call takes the run for a fresh one: throws Error(kCheckpoint) with each reason. One of a
@@ -70,8 +71,6 @@ class CheckpointStore {
   void restore_best(int64_t step) const;
 
  private:
-  /// The steps of all folders with the name of a checkpoint, ascending.
-  std::vector<int64_t> folders() const;
   void remove_leftovers() const;
   void remove_surplus(int64_t newest) const;
   void point_best_at(int64_t step) const;

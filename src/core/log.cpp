@@ -60,7 +60,7 @@ const char* prefix_of(LogLevel level) {
   return "";
 }
 
-/// One write, after a word on what the reader missed while it did not read.
+/// What belongs together at once; then a word on what the reader missed while it did not read.
 void write_out(Log& log) {
   log.out.write(std::exchange(log.unwritten, {}));
   if (log.out.is_stalled()) return;
@@ -87,7 +87,7 @@ void erase_status(Log& log) {
   log.drawn.clear();
 }
 
-/// In one write and over what is there, so that nothing flickers. The cursor waits at the start of the last row: the
+/// At once and over what is there, so that nothing flickers. The cursor waits at the start of the last row: the
 /// "^C" that a terminal writes there cannot break it.
 void draw_status(Log& log) {
   const TerminalSize size = terminal_size();

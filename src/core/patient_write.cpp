@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kPatience = 1000;  // milliseconds
 /// What a pipe or terminal that has any room takes without blocking.
-constexpr size_t kPiece = 512;
+constexpr size_t kPiece = 4096;
 
 }  // namespace
 

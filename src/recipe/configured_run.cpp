@@ -39,7 +39,7 @@ ConfiguredRun configure_run(const std::string& path, const std::vector<std::stri
   const RunConfig glanced = glance(path, overrides);
   if (glanced.init.from.empty()) return {load_run_config(path, overrides, notes), {}};
   const fs::path folder(glanced.folder());
-  if (CheckpointStore((folder / "checkpoints").string(), 1).has_any()) {
+  if (!checkpoint_steps((folder / "checkpoints").string()).empty()) {
     return {load_run_config(path, overrides, notes, saved_model((folder / "config.json").string())), {}};
   }
   if (path_kind(glanced.init.from, ExitCode::kCheckpoint) == PathKind::kMissing)

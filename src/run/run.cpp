@@ -169,7 +169,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   check_files(config);
   const std::string checkpoints = config.folder() + "/checkpoints";
   // A run that has begun no longer needs them.
-  if (!config.init.from.empty() && !weights && !CheckpointStore(checkpoints, config.checkpoint.keep).has_any()) {
+  if (!config.init.from.empty() && !weights && checkpoint_steps(checkpoints).empty()) {
     weights = open_initial_weights(config.init);
   }
   std::error_code failed;
@@ -212,8 +212,9 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
 
   std::optional<Replay> replay;
   if (state.replay_start) replay.emplace(config, data.train->windows(), *state.replay_start);
-  if (replay && state.step >= replay->plan().updates() && state.duties_done < 0)
+  if (replay && state.step >= replay->plan().updates() && state.duties_done < 0) {
     return finished_already(state.step, "compat.epochs");
+  }
   if (replay) {
     log_replay(config, *data.train, replay->plan());
   } else {
