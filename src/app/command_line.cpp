@@ -5,15 +5,31 @@
 namespace mm {
 namespace {
 
+constexpr const char* kNotEmpty = "not empty";
+
 template <class Value>
-CommandLine::Option add_option(CLI::App& app, const std::string& usage, Value& value, const std::string& help) {
+CLI::Option* add_option(CLI::App& app, const std::string& usage, Value& value, const std::string& help) {
   const size_t space = usage.find(' ');
   CLI::Option* option = app.add_option(usage.substr(0, space), value, help);
   if (space != std::string::npos) option->option_text(usage.substr(space + 1));
-  return CommandLine::Option(option);
+  return option;
+}
+
+/// What an unset variable of a shell leaves is no value.
+template <class Value>
+CLI::Option* add_text_option(CLI::App& app, const std::string& usage, Value& value, const std::string& help) {
+  const auto refuse_empty = [](const std::string& text) {
+    return std::string(text.empty() ? "got nothing, want a value (is a variable not set?)" : "");
+  };
+  return add_option(app, usage, value, help)->check(refuse_empty, "", kNotEmpty);
 }
 
 }  // namespace
+
+CommandLine::Option CommandLine::Option::may_be_empty() {
+  option_->get_validator(kNotEmpty)->active(false);
+  return *this;
+}
 
 CommandLine::Option CommandLine::Option::required() {
   option_->required();
@@ -68,24 +84,24 @@ CommandLine::CommandLine(const std::string& purpose, const std::string& footer)
 CommandLine::~CommandLine() = default;
 
 CommandLine::Option CommandLine::option(const std::string& usage, std::string& value, const std::string& help) {
-  return add_option(*app_, usage, value, help);
+  return Option(add_text_option(*app_, usage, value, help));
 }
 
 CommandLine::Option CommandLine::option(const std::string& usage, int64_t& value, const std::string& help) {
-  return add_option(*app_, usage, value, help);
+  return Option(add_option(*app_, usage, value, help));
 }
 
 CommandLine::Option CommandLine::option(const std::string& usage, uint64_t& value, const std::string& help) {
-  return add_option(*app_, usage, value, help);
+  return Option(add_option(*app_, usage, value, help));
 }
 
 CommandLine::Option CommandLine::option(const std::string& usage, double& value, const std::string& help) {
-  return add_option(*app_, usage, value, help);
+  return Option(add_option(*app_, usage, value, help));
 }
 
 CommandLine::Option CommandLine::option(const std::string& usage, std::vector<std::string>& value,
                                         const std::string& help) {
-  return add_option(*app_, usage, value, help);
+  return Option(add_text_option(*app_, usage, value, help));
 }
 
 CommandLine::Option CommandLine::flag(const std::string& name, bool& value, const std::string& help) {

@@ -24,6 +24,8 @@ class CommandLine {
    public:
     explicit Option(CLI::Option* option) : option_(option) {}
 
+    /// Of text, which else may not be empty.
+    Option may_be_empty();
     Option required();
     /// Refuses the option beside another one, which is declared already.
     Option excludes(const std::string& other);

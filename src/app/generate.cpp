@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
   options.max_new_tokens = 128;
   options.context = 0;
   mm::add_model_options(line, model);
-  line.option("--prompt TEXT", prompt, "Text to continue; empty: from nothing");
+  line.option("--prompt TEXT", prompt, "Text to continue; empty: from nothing").may_be_empty();
   line.option("--max-new-tokens", options.max_new_tokens, "Length of the continuation")
       .range(1, 1 << 20)
       .shows_default();

@@ -2,6 +2,8 @@
 #include "app/guard.h"
 
 #include <c10/util/Exception.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <new>
 
@@ -15,6 +17,13 @@ int fail(ExitCode code, std::string_view message) {
   show_status("");
   log(LogLevel::kError, message);
   return static_cast<int>(code);
+}
+
+/// A caller may have closed them; the next file that is opened must not become one of them.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", O_RDWR);
+  }
 }
 
 }  // namespace
@@ -38,6 +47,7 @@ int guarded(const std::function<ExitCode()>& body) {
 }
 
 int run_program(CommandLine& line, int argc, char** argv, const std::function<ExitCode()>& body) {
+  open_standard_streams();
   if (const auto code = line.read(argc, argv)) return static_cast<int>(*code);
   return guarded(body);
 }

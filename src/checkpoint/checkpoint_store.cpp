@@ -132,6 +132,8 @@ void CheckpointStore::save(int64_t step, const Checkpoint& checkpoint, bool best
       whole = true;
     } catch (const NewerFormat&) {
       throw;
+    } catch (const Unreadable&) {
+      throw;
     } catch (const Error& damaged) {
       set_aside(step, damaged.what());
     }
@@ -214,6 +216,8 @@ std::optional<LoadedCheckpoint> CheckpointStore::load_newest() {
       for (const auto& [bad_step, reason] : damaged) set_aside(bad_step, reason);
       return loaded;
     } catch (const NewerFormat&) {
+      throw;
+    } catch (const Unreadable&) {
       throw;
     } catch (const Error& error) {
       if (error.code() != ExitCode::kCheckpoint) throw;

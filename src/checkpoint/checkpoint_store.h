@@ -64,7 +64,7 @@ class CheckpointStore {
   /// The newest checkpoint that is whole, with finite weights and moments; nothing when there is none at all. Damaged
   /// newer ones are renamed to `<name>.corrupt` with a warning that says why. When every one is damaged, nothing is
   /// renamed, so that no later call takes the run for a fresh one: throws Error(kCheckpoint) with each reason. One of a
-  /// newer format is left alone: throws NewerFormat.
+  /// newer format, or that a failing disk or a missing permission hides, is left alone: throws NewerFormat, Unreadable.
   std::optional<LoadedCheckpoint> load_newest();
 
   /// Makes `best` point at `step` if that is there.

@@ -2,6 +2,7 @@
 #include "core/files.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/leftovers.h"
 #include "core/text.h"
 
 namespace mm {
@@ -50,8 +52,8 @@ std::string remedy_for_missing(const std::string& path) {
 [[noreturn]] void fail_reading(const std::string& path, int error_number, ExitCode code) {
   if (error_number == ENOENT) throw Error(code, got_want(path, "no such file", "a file", remedy_for_missing(path)));
   if (error_number == EISDIR) throw Error(code, got_want(path, "a folder", "a file", "name a file in it"));
-  throw Error(code,
-              got_want(path, quoted_reason(error_number), "a readable file", "check the path and its permissions"));
+  throw Unreadable(code, got_want(path, quoted_reason(error_number), "a readable file",
+                                  error_number == EIO ? "check the disk" : "check the path and its permissions"));
 }
 
 [[noreturn]] void fail_writing(const std::string& path, int error_number) {
@@ -91,6 +93,23 @@ struct stat status_of(int descriptor, const std::string& path, ExitCode code) {
   return status;
 }
 
+/// Opens without waiting for a writer, as a named pipe would.
+int open_for_reading(const std::string& path) {
+  return open_retrying(path.c_str(), O_RDONLY | O_NONBLOCK);
+}
+
+/// A pipe, as of `<(jq ...)`, may have nothing yet; one that nobody writes to never will.
+void wait_for_input(int descriptor, const std::string& path, ExitCode code) {
+  constexpr int kPatience = 10000;  // milliseconds
+  pollfd waiting = {.fd = descriptor, .events = POLLIN, .revents = 0};
+  int ready = 0;
+  do ready = ::poll(&waiting, 1, kPatience);
+  while (ready < 0 && errno == EINTR);
+  if (ready != 0) return;
+  throw Error(code, got_want(path, "a pipe or device that nothing came from in ten seconds", "a file",
+                             "check the path and who writes to it"));
+}
+
 }  // namespace
 
 PathKind path_kind(const std::string& path, ExitCode code) {
@@ -105,9 +124,10 @@ PathKind path_kind(const std::string& path, ExitCode code) {
 }
 
 std::string read_file(const std::string& path, ExitCode code, size_t max_bytes) {
-  const Descriptor file(open_retrying(path.c_str(), O_RDONLY));
+  const Descriptor file(open_for_reading(path));
   if (file.number() < 0) fail_reading(path, errno, code);
   const struct stat status = status_of(file.number(), path, code);
+  const bool may_wait = !S_ISREG(status.st_mode);
 
   // The size is a hint only: pipes have none, and a file may grow while it is read.
   std::string bytes;
@@ -115,8 +135,9 @@ std::string read_file(const std::string& path, ExitCode code, size_t max_bytes) 
   size_t filled = 0;
   while (true) {
     if (filled == bytes.size()) bytes.resize(std::min(2 * bytes.size(), max_bytes + 1));
+    if (may_wait) wait_for_input(file.number(), path, code);
     const ssize_t count = ::read(file.number(), bytes.data() + filled, bytes.size() - filled);
-    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (count < 0) fail_reading(path, errno, code);
     if (count == 0) break;
     filled += static_cast<size_t>(count);
@@ -139,13 +160,15 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   std::error_code failed;
   fs::create_directories(folder_of(path_), failed);
   if (failed) fail_writing(path_, failed.value());
+  remove_leftovers_of(path_);
   // The number tells apart files of one process; a name taken by a killed process with the same id is passed over.
   static std::atomic<unsigned> number{0};
   do {
+    if (descriptor_ >= 0) ::close(descriptor_);
     temporary_path_ = format("%s.tmp.%d.%u", path_.c_str(), static_cast<int>(::getpid()), number++);
     descriptor_ = open_retrying(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666);
-  } while (descriptor_ < 0 && errno == EEXIST);
-  if (descriptor_ < 0) fail_writing(path_, errno);
+    if (descriptor_ < 0 && errno != EEXIST) fail_writing(path_, errno);
+  } while (descriptor_ < 0 || !claim_temporary(descriptor_));
 }
 
 AtomicFile::~AtomicFile() {
@@ -168,9 +191,10 @@ void AtomicFile::write(const void* bytes, size_t count) {
 void AtomicFile::commit() {
   require(descriptor_ >= 0, "AtomicFile::commit after commit");
   if (::fsync(descriptor_) != 0) fail_writing(path_, errno);
-  if (::close(std::exchange(descriptor_, -1)) != 0) fail_writing(path_, errno);
+  // Closed behind the rename: until then the file is claimed.
   if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) fail_writing(path_, errno);
   temporary_path_.clear();
+  ::close(std::exchange(descriptor_, -1));
   sync_folder(folder_of(path_));
 }
 
@@ -182,9 +206,12 @@ void sync_folder(const std::string& folder) {
 }
 
 MappedFile::MappedFile(const std::string& path, ExitCode code) : path_(path) {
-  Descriptor file(open_retrying(path.c_str(), O_RDONLY));
+  Descriptor file(open_for_reading(path));
   if (file.number() < 0) fail_reading(path, errno, code);
   const struct stat status = status_of(file.number(), path, code);
+  if (!S_ISREG(status.st_mode)) {
+    throw Error(code, got_want(path, "a pipe or device", "a file", "write what comes out of it to a file first"));
+  }
   if (status.st_size == 0) return;
   const auto size = static_cast<size_t>(status.st_size);
   void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);

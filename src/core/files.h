@@ -17,7 +17,14 @@ enum class PathKind { kMissing, kFile, kFolder, kOther };
 /// circle, a folder that may not be entered, a name that is too long.
 PathKind path_kind(const std::string& path, ExitCode code);
 
-/// The whole file. Throws Error(`code`) when it is missing, unreadable or larger than `max_bytes`.
+/// A file that is there and cannot be read, for want of permission or because the disk fails: it may well be whole.
+class Unreadable : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The whole file. Throws Error(`code`) when it is missing or larger than `max_bytes`, or a pipe that nothing comes
+/// from; Unreadable.
 std::string read_file(const std::string& path, ExitCode code, size_t max_bytes = size_t{1} << 30);
 
 /// Writes `path` under another name in the same folder, syncs it and renames it: readers see the old or the new file.
@@ -25,7 +32,8 @@ std::string read_file(const std::string& path, ExitCode code, size_t max_bytes =
 void write_file_atomic(const std::string& path, std::string_view bytes);
 
 /// Appends whole writes to a file under another name; `commit` syncs and renames it to `path`,
-/// destruction without `commit` removes it. Throws Error(kStorage).
+/// destruction without `commit` removes it. What a killed process left of the same file goes first. Throws
+/// Error(kStorage).
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);
@@ -46,7 +54,8 @@ class AtomicFile {
 /// Makes a rename in `folder` durable.
 void sync_folder(const std::string& folder);
 
-/// A read-only memory map. Throws Error(`code`) when the file is missing or unreadable; an empty file maps to nothing.
+/// A read-only memory map; an empty file maps to nothing. Throws Error(`code`) when it is missing or no file,
+/// Unreadable.
 class MappedFile {
  public:
   MappedFile(const std::string& path, ExitCode code);

@@ -1,6 +1,8 @@
 // Collecting messages.
 #include "core/problems.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/text.h"
 
@@ -11,7 +13,11 @@ void Problems::add(std::string_view where, std::string_view got, std::string_vie
 }
 
 void Problems::throw_if_any() const {
-  if (!empty()) throw Error(ExitCode::kConfig, join(messages_, "\n"));
+  if (empty()) return;
+  constexpr size_t kMostShown = 100;
+  std::vector<std::string> shown(messages_.begin(), messages_.begin() + std::min(messages_.size(), kMostShown));
+  if (messages_.size() > kMostShown) shown.push_back(format("and %zu more", messages_.size() - kMostShown));
+  throw Error(ExitCode::kConfig, join(shown, "\n"));
 }
 
 }  // namespace mm

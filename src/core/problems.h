@@ -17,7 +17,7 @@ class Problems {
   void add(std::string message) { messages_.push_back(std::move(message)); }
   bool empty() const { return messages_.empty(); }
   const std::vector<std::string>& messages() const { return messages_; }
-  /// Throws Error(kConfig) with every message, one a line; does nothing when there is none.
+  /// Throws Error(kConfig) with the messages, one a line, the first hundred of them; does nothing when there is none.
   void throw_if_any() const;
 
  private:

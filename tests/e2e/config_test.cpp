@@ -192,6 +192,15 @@ TEST(Config, WrongUsageIsAnErrorOfTheUser) {
             "more)\n");
 }
 
+TEST(Config, AValueThatIsEmptyIsNoValue) {
+  const Workplace workplace;
+  const Finished program = workplace.pretrain({"--config", "dense.json", "--init", ""});
+  EXPECT_EQ(program.exit_code, 2);
+  EXPECT_NE(program.err.find("--init: got nothing, want a value (is a variable not set?)"), std::string::npos)
+      << program.err;
+  EXPECT_FALSE(workplace.exists("output"));
+}
+
 TEST(Config, AGpuThatIsNotThereHasItsOwnExitCode) {
   const Workplace workplace;
   const Finished program = workplace.pretrain({"--config", "dense.json", "--device", "cuda:999"});

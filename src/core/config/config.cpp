@@ -149,20 +149,28 @@ class Reader final : public Fields {
   }
 
   void report_unknown_keys() {
+    // A file of something else has any number of them, each of which takes a while to find the nearest name for.
+    constexpr int64_t kMostExplained = 20;
     const Level& level = levels_.back();
     if (level.object == nullptr) return;
     std::vector<std::string> foreign;
+    int64_t unknown = 0;
     for (const auto& [key, tree] : level.object->members) {
       if (std::find(level.known.begin(), level.known.end(), key) != level.known.end()) continue;
       if (std::find(level.foreign.begin(), level.foreign.end(), key) != level.foreign.end()) {
         foreign.push_back(backticked(key));
         continue;
       }
+      if (++unknown > kMostExplained) continue;
       const std::string want = level.section.empty() ? "a section" : "a key of " + backticked(level.section);
       problems_.add(where(key), "an unknown key", want, remedy_for_unknown(level, key));
     }
-    if (foreign.empty()) return;
     const std::string place = level.section.empty() ? source_ : source_ + ":" + level.section;
+    if (unknown > kMostExplained) {
+      problems_.add(place, format("%lld more unknown keys", static_cast<long long>(unknown - kMostExplained)),
+                    "settings of this program", "check that it is the file you meant");
+    }
+    if (foreign.empty()) return;
     notes_.push_back(place + ": ignored " + join(foreign, ", ") + ": other tools' keys with no meaning here");
   }
 

@@ -196,6 +196,17 @@ TEST(Config, OtherToolsSwitchesBecomeWords) {
                      "(they are names of one setting)"});
 }
 
+TEST(Config, AFileOfSomethingElseIsToldOfAFewOfItsKeys) {
+  std::string json = "{\"model\": {\"k0\": 0";
+  for (int key = 1; key < 100'000; ++key) json += ", \"k" + std::to_string(key) + "\": 0";
+  const Messages messages = messages_of(json + "}}");
+  ASSERT_EQ(messages.size(), 21u);
+  EXPECT_EQ(messages[0], "a.json:model.k0: got an unknown key, want a key of `model` (--describe lists every key)");
+  EXPECT_EQ(messages[20],
+            "a.json:model: got 99980 more unknown keys, want settings of this program (check that it is the file you "
+            "meant)");
+}
+
 TEST(Config, ForeignKeysGiveOneNote) {
   const Result result = read(R"({"model": {"torch_dtype": "bf16", "architectures": ["X"]}})");
   EXPECT_EQ(result.messages, Messages{});

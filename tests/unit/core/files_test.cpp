@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 #include <iterator>
+#include <thread>
 #include <vector>
 
 #include "temp_folder.h"
@@ -191,6 +194,30 @@ TEST(Files, MapSurvivesMoves) {
   moved = mm::MappedFile(folder / "b", mm::ExitCode::kData);
   EXPECT_EQ(text_of(moved), "b");
   EXPECT_EQ(moved.path(), folder / "b");
+}
+
+/// Writes to `path`, a named pipe, as soon as somebody reads it.
+std::thread writer_of(const std::string& path, const std::string& text) {
+  return std::thread([=] { std::ofstream(path) << text; });
+}
+
+TEST(Files, APipeIsReadToItsEnd) {
+  const TempFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  const std::string text(100'000, 'x');
+  std::thread writer = writer_of(folder / "pipe", text);
+  EXPECT_EQ(mm::read_file(folder / "pipe", mm::ExitCode::kData), text);
+  writer.join();
+}
+
+TEST(Files, APipeIsNothingToMap) {
+  const TempFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  const Thrown thrown = thrown_by([&] { mm::MappedFile(folder / "pipe", mm::ExitCode::kData); });
+  EXPECT_EQ(thrown.code, mm::ExitCode::kData);
+  EXPECT_EQ(thrown.message, (folder / "pipe") +
+                                ": got a pipe or device, want a file (write what comes out of it to a "
+                                "file first)");
 }
 
 TEST(PathKind, IsToldOrIsAnErrorWithTheReason) {
