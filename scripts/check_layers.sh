@@ -20,6 +20,7 @@ awk -v label="$(basename "$PWD")/" '
     may["core"] = ""
     may["core/json"] = "core"
     may["core/config"] = "core core/json"
+    may["core/watchdog"] = "core"
     core = "core core/json core/config"
     may["tokenizer"] = core " tokenizer/bpe"
     may["tokenizer/bpe"] = core
@@ -40,9 +41,9 @@ awk -v label="$(basename "$PWD")/" '
     may["eval"] = core " tokenizer data " metrics " ops model recipe engine"
     may["train"] = core " tokenizer data " metrics " ops model optim checkpoint interchange distributed recipe engine eval"
     may["train/replay"] = may["train"] " train"
-    may["run"] = may["train"] " train train/replay view view/report view/tensorboard"
+    may["run"] = may["train"] " core/watchdog train train/replay view view/report view/tensorboard"
     may["app"] = may["run"] " run"
-    split("core core/json core/config tokenizer tokenizer/bpe metrics metrics/alarms view view/report view/tensorboard", names)
+    split("core core/json core/config core/watchdog tokenizer tokenizer/bpe metrics metrics/alarms view view/report view/tensorboard", names)
     for (i in names) torch_free[names[i]] = 1
   }
 

@@ -23,7 +23,8 @@ examples:
 
 The same command again resumes the run in output/<run.name>.
 exit codes: 0 finished, 2 usage or config, 3 data or tokenizer, 4 checkpoint, 5 diverged, 6 memory, 7 storage,
-            8 device, 75 stopped on request (the same command resumes), 130 second Ctrl-C, 1 a bug of ours)";
+            8 device, 9 a disk or GPU that hangs, 75 stopped on request (the same command resumes),
+            130 second Ctrl-C, 1 a bug of ours)";
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -31,8 +32,8 @@ std::string holder_of(int descriptor) {
 
 }  // namespace
 
-RunLock::RunLock(const std::string& folder) {
-  const std::string path = folder + "/.lock";
+RunLock::RunLock(const std::string& folder) : path_(folder + "/.lock") {
+  const std::string& path = path_;
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
   if (failed) fail(folder, failed.value());
@@ -56,6 +57,17 @@ RunLock::RunLock(const std::string& folder) {
     ::close(descriptor_);
     fail(path, reason);
   }
+}
+
+void RunLock::require_held() const {
+  struct stat held {
+  }, named{};
+  const bool same = ::fstat(descriptor_, &held) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+                    held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+  if (same) return;
+  throw Error(ExitCode::kStorage,
+              got_want(path_, "no longer the file that this run has locked", "the folder that the run began in",
+                       "put it back if it was moved; what was saved there can be resumed"));
 }
 
 RunLock::~RunLock() {

@@ -15,7 +15,11 @@ class RunLock {
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
 
+  /// Throws Error(kStorage) when the folder was removed or moved away since: another run may have it now.
+  void require_held() const;
+
  private:
+  std::string path_;
   int descriptor_ = -1;
 };
 

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <string_view>
 
+#include "core/alive.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 volatile std::sig_atomic_t requests = 0;
 volatile std::sig_atomic_t deferred = 0;
+volatile std::sig_atomic_t saves = 0;
 
 void say(std::string_view line) {
   // Nothing can be done about a line that cannot be written.
@@ -29,11 +31,14 @@ void on_stop(int) {
   _exit(static_cast<int>(ExitCode::kStopped));
 }
 
+void on_save(int) {
+  saves = 1;
+}
+
 void on_bus_error(int) {
   leave_status();
-  say("error: a file that was being read has become shorter: got its old length no more, want files that stay as they "
-      "are "
-      "(put it back; the same command resumes)\n");
+  say("error: a file that was being read has become shorter, or its disk fails: got nothing where data was, want files "
+      "that stay as they are (put it back; the same command resumes)\n");
   _exit(static_cast<int>(ExitCode::kData));
 }
 
@@ -49,6 +54,7 @@ void handle(int signal, void (*handler)(int)) {
 void install_signal_handlers() {
   handle(SIGINT, on_stop);
   handle(SIGTERM, on_stop);
+  handle(SIGUSR1, on_save);
   handle(SIGBUS, on_bus_error);
   for (const int signal : {SIGPIPE, SIGHUP, SIGXFSZ}) handle(signal, SIG_IGN);
 }
@@ -58,7 +64,14 @@ void defer_stop_signals() {
 }
 
 bool stop_requested() {
+  still_going();
   return requests > 0;
+}
+
+bool take_save_request() {
+  const bool asked = saves != 0;
+  saves = 0;
+  return asked;
 }
 
 void leave_if_stopping() {

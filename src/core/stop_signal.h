@@ -1,4 +1,5 @@
-// What signals mean to a run. SIGTERM and Ctrl-C: save what there is, exit 75. A second one leaves at once.
+// What signals mean to a run. SIGTERM and Ctrl-C: save what there is, exit 75. A second one leaves at once. SIGUSR1:
+// save now and go on.
 #pragma once
 
 namespace mm {
@@ -8,14 +9,17 @@ struct StopRequested {};
 
 /// From now on: SIGINT and SIGTERM end the process at once with kStopped, as nothing is worth saving yet; a second one
 /// is kSecondInterrupt. A broken pipe, a closed terminal and a file size limit are errors of the write that meets them.
-/// A mapped file that shrinks ends the process with kData and a line that says so.
+/// SIGUSR1 asks for a checkpoint. A mapped file that shrinks ends the process with kData and a line that says so.
 void install_signal_handlers();
 
 /// From now on the first SIGINT or SIGTERM asks the run to stop instead.
 void defer_stop_signals();
 
-/// Whether a signal has asked the run to stop.
+/// Whether a signal has asked the run to stop. Who asks is alive (core/alive.h).
 bool stop_requested();
+
+/// Whether a signal has asked for a checkpoint since the last call.
+bool take_save_request();
 
 /// Throws StopRequested when one has.
 void leave_if_stopping();

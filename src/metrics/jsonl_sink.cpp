@@ -137,6 +137,14 @@ void JsonlSink::write_router(const RouterRecord& record) {
   metrics_.append(to_line(line));
 }
 
+void JsonlSink::write_save(const SaveRecord& record) {
+  append_timing(to_line({{"type", "save"},
+                         {"step", record.step},
+                         {"saved_step", record.saved_step},
+                         {"blocked_seconds", record.blocked_seconds},
+                         {"seconds", record.seconds}}));
+}
+
 void JsonlSink::write_events(std::span<const EventRecord> events) {
   for (const EventRecord& event : events) {
     Json line = {{"type", event.type},

@@ -21,10 +21,14 @@ class JsonlSink : public MetricSink {
   ///   undone  types of records that will be written again for `resume_step` (RecordFile)
   JsonlSink(const std::string& run_folder, int64_t resume_step, const std::vector<std::string>& undone = {});
 
+  /// The step of the last record of an earlier start in metrics.jsonl; 0: none.
+  int64_t last_step() const { return metrics_.last_step(); }
+
   void write(const StepRecord& record) override;
   void write(const EvaluationRecord& record) override;
   void write(const SampleRecord& record) override;
   void write_router(const RouterRecord& record) override;
+  void write_save(const SaveRecord& record) override;
   void write_events(std::span<const EventRecord> events) override;
   bool is_part_of_the_run() const override { return true; }
   void sync() override { metrics_.sync(); }

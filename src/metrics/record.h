@@ -120,7 +120,15 @@ struct SampleRecord {
   std::string text;  ///< the continuation, without the prompt
 };
 
-/// Where records go. Sinks are called in the order of the run and never from two threads.
+/// A checkpoint, told of when it is written.
+struct SaveRecord {
+  int64_t step = 0;            ///< by now
+  int64_t saved_step = 0;      ///< that the checkpoint is of
+  double blocked_seconds = 0;  ///< the training waited for that long
+  double seconds = 0;          ///< that writing took
+};
+
+/// Where records go. Sinks are called in the order of the run and, but for sync(), never from two threads.
 class MetricSink {
  public:
   virtual ~MetricSink() = default;
@@ -128,11 +136,12 @@ class MetricSink {
   virtual void write(const EvaluationRecord& record) = 0;
   virtual void write(const SampleRecord& record) = 0;
   virtual void write_router(const RouterRecord&) {}
+  virtual void write_save(const SaveRecord&) {}
   /// Of one moment; not empty.
   virtual void write_events(std::span<const EventRecord>) {}
   /// Whether a run without this sink would lack a part: if not, a write that fails costs the sink and not the run.
   virtual bool is_part_of_the_run() const { return false; }
-  /// What was written survives a power cut from here on.
+  /// What was written survives a power cut from here on. Called while another thread may be writing.
   virtual void sync() {}
 };
 

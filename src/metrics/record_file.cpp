@@ -27,6 +27,7 @@ std::optional<Place> place_of(std::string_view line, std::string_view key) {
 struct Cut {
   size_t kept_bytes = 0;
   int64_t lines = 0;
+  int64_t last_step = 0;  ///< that stays
 };
 
 /// Walks back from the end: however long the file is, only what goes and one line more is read.
@@ -35,7 +36,7 @@ Cut find_cut(std::string_view text, int64_t resume_step, std::string_view key, c
     if (place.step != resume_step) return place.step < resume_step;
     return std::find(undone.begin(), undone.end(), place.type) == undone.end();
   };
-  Cut cut{text.size(), 0};
+  Cut cut{.kept_bytes = text.size()};
   while (cut.kept_bytes > 0) {
     const std::string_view kept = text.substr(0, cut.kept_bytes);
     const bool whole = kept.back() == '\n';
@@ -43,7 +44,10 @@ Cut find_cut(std::string_view text, int64_t resume_step, std::string_view key, c
     const size_t start = newline == std::string_view::npos ? 0 : newline + 1;
     if (whole && resume_step > 0) {
       const std::optional<Place> place = place_of(kept.substr(start), key);
-      if (place && stays(*place)) break;
+      if (place && stays(*place)) {
+        cut.last_step = place->step;
+        break;
+      }
     }
     cut.kept_bytes = start;
     ++cut.lines;
@@ -61,6 +65,7 @@ RecordFile::RecordFile(const std::string& path, int64_t resume_step, std::string
   const Cut cut = find_cut(text, resume_step, key, undone);
   if (cut.lines > 0) file_.cut_to(cut.kept_bytes);
   cut_lines_ = cut.lines;
+  last_step_ = cut.last_step;
 }
 
 void RecordFile::append(std::string_view record) {

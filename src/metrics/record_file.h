@@ -24,6 +24,9 @@ class RecordFile {
   /// How many lines the constructor cut off.
   int64_t cut_lines() const { return cut_lines_; }
 
+  /// The step of the last record that it kept; 0: none.
+  int64_t last_step() const { return last_step_; }
+
   /// Writes `record` and a newline, both or nothing. Throws Error(kStorage).
   void append(std::string_view record);
   /// What was appended survives a power cut from here on. Throws Error(kStorage).
@@ -32,6 +35,7 @@ class RecordFile {
  private:
   AppendFile file_;
   int64_t cut_lines_ = 0;
+  int64_t last_step_ = 0;
 };
 
 }  // namespace mm

@@ -11,6 +11,7 @@
 #include "core/run_lock.h"
 #include "core/stop_signal.h"
 #include "core/text.h"
+#include "core/watchdog/watchdog.h"
 #include "data/open_tokenizer.h"
 #include "interchange/state_dict.h"
 #include "metrics/jsonl_sink.h"
@@ -157,6 +158,14 @@ void warn_of_diverged(const CheckpointStore& store, const LoadedCheckpoint& load
               store.step_folder(store.steps().front()) + " is the oldest that is kept), remove this folder");
 }
 
+/// Records are synced before the checkpoint that counts on them: what is missing was taken away.
+void warn_of_missing_records(const RunConfig& config, int64_t last_step, int64_t step) {
+  if (last_step >= step) return;
+  log_warning(got_want(
+      config.folder() + "/metrics.jsonl", format("records up to step %lld", static_cast<long long>(last_step)),
+      format("them up to step %lld", static_cast<long long>(step)), "those between are lost; the training is not"));
+}
+
 ExitCode finished_already(int64_t step, const char* key) {
   log_info(format("finished  at step %lld already; raise %s to go on", static_cast<long long>(step), key));
   return ExitCode::kFinished;
@@ -207,6 +216,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   TrainState state(config, setup, *data.train);
   if (data.validation) state.validation_fingerprint = data.validation->fingerprint();
   restore_or_initialize(config, loaded, weights, state);
+  const bool resumed = loaded.has_value();
   loaded.reset();  // unmaps the files
   weights.reset();
 
@@ -222,7 +232,9 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   }
 
   std::vector<std::unique_ptr<MetricSink>> sinks;
-  sinks.push_back(std::make_unique<JsonlSink>(config.folder(), state.step, undone_records(state)));
+  auto jsonl = std::make_unique<JsonlSink>(config.folder(), state.step, undone_records(state));
+  if (resumed) warn_of_missing_records(config, jsonl->last_step(), state.step);
+  sinks.push_back(std::move(jsonl));
   if (replay) {
     sinks.push_back(std::make_unique<MicroStepSink>(config.folder(), replay->plan().last_number(state.step)));
   }
@@ -235,10 +247,11 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, watch));
   setup.gemm_rate = measure_gemm_rate(setup.device, setup.compute_type);
   defer_stop_signals();
+  const Watchdog watchdog(static_cast<double>(config.run.hang_seconds), config.folder() + "/hang.txt");
   const std::unique_ptr<StepSource> steps =
       replay ? std::unique_ptr<StepSource>(std::make_unique<ReplaySteps>(*replay, state.loader, state.model))
              : std::make_unique<ScheduledSteps>(config, state.loader);
-  Trainer trainer({config, setup, *tokenizer, data.validation, *steps, store, sinks, pth_export(config)}, state);
+  Trainer trainer({config, setup, *tokenizer, data.validation, *steps, store, sinks, pth_export(config), &lock}, state);
   const ExitCode code = trainer.run();
   show_status("");
   log_info(format(code == ExitCode::kFinished ? "finished  at step %lld, checkpoints in %s"

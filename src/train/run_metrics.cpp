@@ -15,7 +15,11 @@ RunMetrics::RunMetrics(const RunConfig& config, const DeviceSetup& setup,
       setup_(setup),
       sinks_(sinks),
       flops_per_token_(flops_per_token(config.model, config.data.sequence_length)),
-      gemm_rate_(setup.gemm_rate) {}
+      gemm_rate_(setup.gemm_rate) {
+  for (const auto& sink : sinks_) {
+    if (sink->is_part_of_the_run()) lasting_sinks_.push_back(sink.get());
+  }
+}
 
 StepRecord RunMetrics::read(const StepResult& result) const {
   StepRecord record;
@@ -76,8 +80,12 @@ void RunMetrics::write(const std::vector<EventRecord>& events) {
   for_each_sink([&](MetricSink& sink) { sink.write_events(events); });
 }
 
-void RunMetrics::sync() {
-  for_each_sink([](MetricSink& sink) { sink.sync(); });
+void RunMetrics::write(const SaveRecord& record) {
+  for_each_sink([&](MetricSink& sink) { sink.write_save(record); });
+}
+
+void RunMetrics::sync() const {
+  for (MetricSink* sink : lasting_sinks_) sink->sync();
 }
 
 }  // namespace mm

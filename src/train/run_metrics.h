@@ -28,8 +28,9 @@ class RunMetrics {
   void write(const SampleRecord& record);
   void write(const RouterRecord& record);
   void write(const std::vector<EventRecord>& events);
-  /// What was told survives a power cut from here on.
-  void sync();
+  void write(const SaveRecord& record);
+  /// What was told survives a power cut from here on. May be called by another thread.
+  void sync() const;
 
  private:
   /// Calls `tell(sink)` for each.
@@ -39,6 +40,7 @@ class RunMetrics {
   const RunConfig& config_;
   const DeviceSetup& setup_;
   std::vector<std::unique_ptr<MetricSink>>& sinks_;
+  std::vector<MetricSink*> lasting_sinks_;  ///< those that are part of the run, which are never left out
   double flops_per_token_;
   double gemm_rate_;  ///< FLOP/s; 0: MFU is not told
 };

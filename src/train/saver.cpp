@@ -1,13 +1,26 @@
 #include "train/saver.h"
 
+#include <c10/util/Exception.h>
+
+#include <new>
+
 #include "checkpoint/finite.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "engine/side_stream.h"
 #include "interchange/state_dict.h"
 
 namespace mm {
 namespace {
+
+/// A full disk may be cleared and a server may come back: so long a run waits for it, and loses no more.
+constexpr double kRetrySeconds = 60;
+constexpr int64_t kMostFailures = 10;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 void check_finite(const Checkpoint& checkpoint, int64_t step) {
   for (const NamedTensors* tensors : {&checkpoint.model, &checkpoint.optimizer}) {
@@ -30,28 +43,101 @@ void write_pth(const PthExport& pth, const NamedTensors& tensors, const ModelCon
   }
 }
 
+Saver::Saver(const RunConfig& config, CheckpointStore& store, const std::optional<PthExport>& pth, RunMetrics& metrics,
+             const RunLock* lock)
+    : config_(config),
+      store_(store),
+      pth_(pth),
+      metrics_(metrics),
+      lock_(lock),
+      in_background_(config.checkpoint.background) {}
+
 void Saver::save(TrainState& state, const SaveNotes& notes) {
   if (saved_step_ == state.step) return;
-  const double saved_loss = state.best_saved_loss;
-  const int64_t saved_step = state.best_saved_step;
-  const bool best = notes.validation_loss && *notes.validation_loss < saved_loss;
+  const Clock::time_point start = Clock::now();
+  settle(state, /*last=*/false);
+  begun_ = Clock::now();
+  writing_ = {.step = state.step, .best_saved_loss = state.best_saved_loss, .best_saved_step = state.best_saved_step};
+  saved_step_ = state.step;
+  const bool best = notes.validation_loss && *notes.validation_loss < state.best_saved_loss;
   if (best) {
     state.best_saved_loss = *notes.validation_loss;
     state.best_saved_step = state.step;
   }
+  Checkpoint checkpoint = checkpoint_of(state, notes);
+  const auto how = in_background_ ? std::launch::async : std::launch::deferred;
+  written_ = std::async(how, [this, checkpoint = std::move(checkpoint), step = state.step, best,
+                              replace = notes.replace, queued = SideStream(state.parameters.device())] {
+    c10::OptionalStreamGuard guard;
+    if (in_background_) queued.enter(guard);
+    return write(checkpoint, step, best, replace);
+  });
+  if (!in_background_) settle(state, /*last=*/false);
+  writing_.blocked_seconds = seconds_since(start);
+}
+
+Checkpoint Saver::checkpoint_of(const TrainState& state, const SaveNotes& notes) {
+  Checkpoint checkpoint = state.checkpoint();
+  checkpoint.config_json = run_config_text(config_);
+  checkpoint.healthy = notes.healthy;
+  if (!in_background_) return checkpoint;
   try {
-    Checkpoint checkpoint = state.checkpoint();
-    check_finite(checkpoint, state.step);
-    checkpoint.config_json = run_config_text(config_);
-    checkpoint.healthy = notes.healthy;
-    store_.save(state.step, checkpoint, best, notes.replace);
-  } catch (const Error&) {
-    state.best_saved_loss = saved_loss;
-    state.best_saved_step = saved_step;
-    throw;
+    snapshot_.forget();
+    Checkpoint copy = checkpoint;
+    copy.model = snapshot_.take(checkpoint.model);
+    copy.optimizer = snapshot_.take(checkpoint.optimizer);
+    return copy;
+  } catch (const std::bad_alloc&) {
+  } catch (const c10::OutOfMemoryError&) {
   }
-  if (pth_) write_pth(*pth_, state.parameters.named(state.parameters.master()), state.model.config());
-  saved_step_ = state.step;
+  log_warning("memory does not hold a copy of the state: training stands still while a checkpoint is written");
+  in_background_ = false;
+  snapshot_ = {};
+  return checkpoint;
+}
+
+double Saver::write(const Checkpoint& checkpoint, int64_t step, bool best, bool replace) const {
+  const Clock::time_point start = Clock::now();
+  check_finite(checkpoint, step);
+  if (lock_ != nullptr) lock_->require_held();
+  metrics_.sync();  // no checkpoint counts on records that a power cut could take
+  store_.save(step, checkpoint, best, replace);
+  if (pth_) write_pth(*pth_, checkpoint.model, config_.model);
+  return seconds_since(start);
+}
+
+void Saver::look(TrainState& state) {
+  if (written_.valid() && written_.wait_for(Clock::duration::zero()) == std::future_status::ready) {
+    settle(state, /*last=*/false);
+  }
+}
+
+void Saver::finish(TrainState& state) {
+  settle(state, /*last=*/true);
+}
+
+bool Saver::is_due_by_time() const {
+  const double every = failures_ > 0 ? kRetrySeconds : 60.0 * static_cast<double>(config_.checkpoint.every_minutes);
+  return every > 0 && seconds_since(begun_) >= every;
+}
+
+void Saver::settle(TrainState& state, bool last) {
+  if (!written_.valid()) return;
+  const Clock::time_point start = Clock::now();
+  try {
+    const double seconds = written_.get();
+    failures_ = 0;
+    metrics_.write(SaveRecord{.step = state.step,
+                              .saved_step = writing_.step,
+                              .blocked_seconds = writing_.blocked_seconds + seconds_since(start),
+                              .seconds = seconds});
+  } catch (const Error& error) {
+    state.best_saved_loss = writing_.best_saved_loss;
+    state.best_saved_step = writing_.best_saved_step;
+    saved_step_ = -1;
+    if (error.code() != ExitCode::kStorage || last || ++failures_ == kMostFailures) throw;
+    log_warning(std::string(error.what()) + "\nthe run goes on and tries again in a minute; nothing saved is lost");
+  }
 }
 
 }  // namespace mm

@@ -1,12 +1,17 @@
 // Saving a run: its checkpoint, and the weights for MiniMind's own programs beside it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <future>
 #include <optional>
 #include <string>
 
 #include "checkpoint/checkpoint_store.h"
+#include "checkpoint/snapshot.h"
+#include "core/run_lock.h"
 #include "interchange/generation.h"
+#include "train/run_metrics.h"
 #include "train/train_state.h"
 
 namespace mm {
@@ -28,21 +33,58 @@ struct SaveNotes {
   bool replace = false;                   ///< a checkpoint of this step that is there already
 };
 
+/// Copies the state and lets the training go on while a thread writes the copy; one at a time.
+///
+/// A checkpoint that cannot be written is a warning, and tried again a minute later, until several in a row have
+/// failed: Error(kStorage). One with weights or moments that are not finite is not written: Error(kDiverged). Whatever
+/// goes wrong in the thread is thrown by the next call here, and every older checkpoint is as it was.
 class Saver {
  public:
   /// All that is named here outlives it.
-  Saver(const RunConfig& config, CheckpointStore& store, const std::optional<PthExport>& pth)
-      : config_(config), store_(store), pth_(pth) {}
+  ///   lock  of the run's folder, without which nothing is written; null: nobody else writes there
+  Saver(const RunConfig& config, CheckpointStore& store, const std::optional<PthExport>& pth, RunMetrics& metrics,
+        const RunLock* lock);
 
-  /// Does nothing when this state is saved already. Throws Error(kDiverged) when weights or moments are not finite, and
-  /// then every checkpoint is as it was; Error(kStorage) as CheckpointStore does.
+  /// Does nothing when this state is saved already, or is being written.
   void save(TrainState& state, const SaveNotes& notes);
 
+  /// Tells of the checkpoint that was being written if that is done.
+  void look(TrainState& state);
+  /// Waits for it. It is the last: a failure is thrown at once.
+  void finish(TrainState& state);
+
+  /// Whether the last checkpoint is `checkpoint.every_minutes` old, or failed a minute ago.
+  bool is_due_by_time() const;
+
  private:
+  using Clock = std::chrono::steady_clock;
+
+  /// What the checkpoint that is being written will have changed, to take it back when it fails.
+  struct Writing {
+    int64_t step = 0;
+    double blocked_seconds = 0;  ///< the training waited for that long
+    double best_saved_loss = 0;  ///< before it
+    int64_t best_saved_step = -1;
+  };
+
+  /// Of a copy of the tensors, where memory holds one.
+  Checkpoint checkpoint_of(const TrainState& state, const SaveNotes& notes);
+  /// In the thread; returns the seconds that it took.
+  double write(const Checkpoint& checkpoint, int64_t step, bool best, bool replace) const;
+  void settle(TrainState& state, bool last);
+
   const RunConfig& config_;
   CheckpointStore& store_;
   const std::optional<PthExport>& pth_;
+  RunMetrics& metrics_;
+  const RunLock* lock_;
+  Snapshot snapshot_;
+  bool in_background_;
   int64_t saved_step_ = -1;
+  int64_t failures_ = 0;  ///< in a row
+  Clock::time_point begun_ = Clock::now();
+  Writing writing_;
+  std::future<double> written_;  ///< the last member: it is waited for before what the thread uses goes
 };
 
 }  // namespace mm

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/alive.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/random.h"
@@ -48,7 +49,7 @@ Trainer::Trainer(const TrainerParts& parts, TrainState& state)
                  .replay = config_.compat.enabled()},
                 state),
       metrics_(config_, parts.setup, parts.sinks),
-      saver_(config_, parts_.store, parts_.pth),
+      saver_(config_, parts_.store, parts_.pth, metrics_, parts_.lock),
       duties_{{config_.model.is_moe() ? config_.metrics.router_every : 0, true, false, &Trainer::measure_router},
               {parts.validation ? config_.evaluation.every : 0, false, true, &Trainer::evaluate},
               {config_.sample.every, false, true, &Trainer::sample},
@@ -68,6 +69,7 @@ ExitCode Trainer::run() {
     throw;
   }
   save();
+  saver_.finish(state_);
   return state_.step < parts_.steps.total_steps() || state_.duties_done >= 0 ? ExitCode::kStopped : ExitCode::kFinished;
 }
 
@@ -75,6 +77,8 @@ void Trainer::train() {
   do_duties();  // those that a stopped run has left
   while (state_.step < parts_.steps.total_steps() && !asked_to_stop()) {
     StepRecord record = step();
+    if (parts_.lock != nullptr) parts_.lock->require_held();
+    saver_.look(state_);
     tell(record);
     state_.duties_done = 0;
     do_duties();
@@ -88,13 +92,15 @@ void Trainer::do_duties() {
     // Saving is the last one: what it saves has nothing left to do. A checkpoint that had is replaced.
     const bool last = state_.duties_done == kSave;
     if (last) state_.duties_done = -1;
-    if (due(duty, state_.step) || (last && state_.step == taken_up_at_)) (this->*duty.act)();
+    const bool besides = last && save_is_due();
+    if (due(duty, state_.step) || besides) (this->*duty.act)();
     if (last) return;
     ++state_.duties_done;
   }
 }
 
 StepRecord Trainer::step() {
+  still_in("a step");
   const auto start = std::chrono::steady_clock::now();
   const StepPlan plan = parts_.steps.plan(state_.step);
   const int64_t position = state_.loader.position();
@@ -133,6 +139,7 @@ void Trainer::seed_dropout(int64_t micro_batch) const {
 }
 
 void Trainer::tell(StepRecord& record) {
+  still_in("writing metrics");
   if (record.skipped && config_.model.is_moe()) {
     record.non_finite = find_non_finite(state_.model, training_.last_batch());
   }
@@ -166,6 +173,7 @@ void Trainer::watch_divergence(const StepRecord& record) {
 }
 
 void Trainer::measure_router() {
+  still_in("the measures of the router");
   if (state_.skipped_in_a_row > 0) return;  // there was no update to measure
   const RouterRecord record = probe_->measure();
   metrics_.write(record);
@@ -173,6 +181,7 @@ void Trainer::measure_router() {
 }
 
 void Trainer::evaluate() {
+  still_in("an evaluation");
   EvaluationRecord record = mm::evaluate(state_.model, *parts_.validation, config_.evaluation.tokens,
                                          config_.train.micro_batch, bytes_per_token_v_);
   record.step = state_.step;
@@ -183,20 +192,29 @@ void Trainer::evaluate() {
 }
 
 void Trainer::sample() {
+  still_in("a sample");
   for (SampleRecord& record : draw_samples(state_.model, parts_.tokenizer, config_)) {
     record.step = state_.step;
     metrics_.write(record);
   }
 }
 
+bool Trainer::save_is_due() const {
+  if (take_save_request() || state_.step == taken_up_at_) return true;
+  const CheckpointConfig& checkpoint = config_.checkpoint;
+  const bool best = checkpoint.best && validation_loss_ && *validation_loss_ < state_.best_saved_loss;
+  return checkpoint.every > 0 && (best || saver_.is_due_by_time());
+}
+
 void Trainer::save() {
-  metrics_.sync();  // no checkpoint counts on records that a power cut could take
+  still_in("saving a checkpoint");
   saver_.save(state_, notes());
 }
 
 void Trainer::save_before_leaving() {
   try {
     saver_.save(state_, notes());
+    saver_.finish(state_);
   } catch (const Error& error) {
     log_warning(std::string("the last steps could not be saved: ") + error.what());
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/run_lock.h"
 #include "data/packed_dataset.h"
 #include "engine/training_step.h"
 #include "train/router_probe.h"
@@ -26,6 +27,7 @@ struct TrainerParts {
   CheckpointStore& store;
   std::vector<std::unique_ptr<MetricSink>>& sinks;
   std::optional<PthExport> pth = {};
+  const RunLock* lock = nullptr;  ///< of the run's folder, which the run must not lose
 };
 
 /// The types of the records that a trainer writes again for the step of a state that was left before all that was due
@@ -68,6 +70,8 @@ class Trainer {
   void save_before_leaving();
 
   bool due(const Duty& duty, int64_t step) const;
+  /// Besides every so many steps.
+  bool save_is_due() const;
   bool is_learning() const;
   SaveNotes notes() const;
   bool asked_to_stop() const;

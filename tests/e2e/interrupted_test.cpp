@@ -181,6 +181,78 @@ TEST(Interrupted, AFileSizeLimitIsAnErrorOfTheWrite) {
   finish(workplace, "a", {"checkpoint.every=2"});
 }
 
+TEST(Interrupted, OtherValidationTextIsSaidAndItsLossesAreNotCompared) {
+  const Workplace workplace;
+  workplace.write("held.jsonl", "{\"text\": \"amber cloud seven light under song\"}\n");
+  const Words settings = {"data.validation=held.jsonl", "evaluation.tokens=0"};
+  finish(workplace, "a", settings);
+  workplace.write("held.jsonl", "{\"text\": \"stone stone stone stone stone\"}\n");
+  const Finished again =
+      workplace.pretrain(train("dense", "a", {"data.validation=held.jsonl", "evaluation.tokens=0", "train.steps=25"}));
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  expect_contains(again.err, "the validation text is not what it was: the lowest validation loss is looked for anew");
+  expect_contains(again.out, "(best so far)");
+}
+
+TEST(Interrupted, RecordsThatAreMissingAreSaid) {
+  const Workplace workplace;
+  finish(workplace, "a");
+  const std::string metrics = workplace.read("output/a/metrics.jsonl");
+  workplace.write("output/a/metrics.jsonl", metrics.substr(0, metrics.find("\"step\":9") - 15));
+  const Finished again = workplace.pretrain(train("dense", "a", {"train.steps=25"}));
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  expect_contains(again.err, "output/a/metrics.jsonl: got records up to step 8, want them up to step 20");
+}
+
+TEST(Interrupted, AFileThatShrinksWhileItIsReadEndsTheRunWithItsCode) {
+  const Workplace workplace;
+  Program program = workplace.start(train("dense", "a", {"train.steps=100000"}));
+  program.wait_until([&] { return workplace.exists(checkpoint("a", 5)); });
+  for (const auto& entry : fs::directory_iterator(workplace.folder())) {
+    if (entry.path().extension() == ".tokens") fs::resize_file(entry.path(), 0);
+  }
+  const Finished ended = program.wait();
+  EXPECT_EQ(ended.exit_code, 3) << ended.err;
+  expect_contains(ended.err, "a file that was being read has become shorter");
+}
+
+TEST(Interrupted, AFolderThatIsTakenAwayEndsTheRun) {
+  const Workplace workplace;
+  Program program = workplace.start(train("dense", "a", {"train.steps=100000"}));
+  program.wait_until([&] { return workplace.exists(checkpoint("a", 5)); });
+  fs::rename(workplace / "output/a", workplace / "output/b");
+  const Finished ended = program.wait();
+  EXPECT_EQ(ended.exit_code, 7) << ended.err;
+  expect_contains(ended.err, "output/a/.lock: got no longer the file that this run has locked");
+  // One that was being written just then may have come through.
+  EXPECT_FALSE(workplace.exists("output/a/checkpoints/step_00000020"));
+}
+
+TEST(Interrupted, AStoppedProcessDoesNotHang) {
+  const Workplace workplace;
+  Program program = workplace.start(train("dense", "a", {"train.steps=100000", "run.hang_seconds=1"}));
+  program.wait_until([&] { return workplace.exists(checkpoint("a", 5)); });
+  // What a stopped process does not do is no hang.
+  program.send(SIGSTOP);
+  usleep(3'000'000);
+  program.send(SIGCONT);
+  usleep(500'000);
+  EXPECT_FALSE(workplace.exists("output/a/hang.txt"));
+  program.send(SIGTERM);
+  EXPECT_EQ(program.wait().exit_code, kStopped);
+}
+
+TEST(Interrupted, AClosedOutputDoesNotBecomeAnotherFile) {
+  const Workplace workplace;
+  const Finished closed = run_program(
+      "/bin/sh", {"-c", std::string("exec ") + MM_PRETRAIN + " --config dense.json --set run.name=a <&- >&- 2>&-"},
+      workplace.folder());
+  EXPECT_EQ(closed.exit_code, 0);
+  EXPECT_EQ(workplace.read("output/a/.lock").find("step"), std::string::npos);
+  finish(workplace, "b");
+  EXPECT_EQ(differences(workplace, "a", "b", 20), Words());
+}
+
 TEST(Interrupted, WeightsThatAreNotNumbersAreRefused) {
   const Workplace workplace;
   finish(workplace, "source");

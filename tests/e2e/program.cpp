@@ -42,11 +42,13 @@ std::string new_output_name(const std::string& folder) {
 
 }  // namespace
 
-Program::Program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder)
+Program::Program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder,
+                 const std::vector<std::string>& more_variables)
     : output_(new_output_name(folder)) {
   std::vector<std::string> words = {path};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> variables = environment();
+  variables.insert(variables.end(), more_variables.begin(), more_variables.end());
   const std::string out = output_ + ".out", err = output_ + ".err";
   constexpr int kNewFile = O_WRONLY | O_CREAT | O_TRUNC;
 
@@ -90,6 +92,7 @@ void Program::wait_until(const std::function<bool()>& happened) {
   }
 }
 
-Finished run_program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder) {
-  return Program(path, arguments, folder).wait();
+Finished run_program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder,
+                     const std::vector<std::string>& variables) {
+  return Program(path, arguments, folder, variables).wait();
 }

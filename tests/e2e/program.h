@@ -17,7 +17,9 @@ struct Finished {
 class Program {
  public:
   /// Starts `path` in `folder`, with one compute thread. Its output goes to files beside `folder`.
-  Program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder);
+  ///   variables  `NAME=value` of the environment, besides ours
+  Program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder,
+          const std::vector<std::string>& variables = {});
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -37,4 +39,5 @@ class Program {
 };
 
 /// Runs `path` to its end.
-Finished run_program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder);
+Finished run_program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder,
+                     const std::vector<std::string>& variables = {});

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "core/files.h"
 #include "temp_folder.h"
 #include "thrown.h"
@@ -40,6 +42,19 @@ TEST(RunLock, KilledHolderFreesTheFolder) {
   ASSERT_TRUE(WIFSIGNALED(status));
   EXPECT_EQ(mm::read_file(folder / ".lock", mm::ExitCode::kStorage), std::to_string(child) + "\n");
   EXPECT_NO_THROW(mm::RunLock(folder.path()));
+}
+
+TEST(RunLock, AFolderThatWasTakenAwayIsNoticed) {
+  const TempFolder folder;
+  const mm::RunLock lock(folder / "run");
+  EXPECT_NO_THROW(lock.require_held());
+  std::filesystem::rename(folder / "run", folder / "moved");
+  const mm::RunLock other(folder / "run");
+  const Thrown thrown = thrown_by([&] { lock.require_held(); });
+  EXPECT_EQ(thrown.code, mm::ExitCode::kStorage);
+  EXPECT_EQ(thrown.message, (folder / "run/.lock") +
+                                ": got no longer the file that this run has locked, want the folder that the run began "
+                                "in (put it back if it was moved; what was saved there can be resumed)");
 }
 
 TEST(RunLock, FolderThatCannotBeMadeIsAStorageError) {

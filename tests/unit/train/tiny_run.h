@@ -66,11 +66,13 @@ struct RecordingSink : MetricSink {
   std::vector<SampleRecord> samples;
   std::vector<RouterRecord> routers;
   std::vector<EventRecord> events;
+  std::vector<SaveRecord> saves;
 
   void write(const StepRecord& record) override { steps.push_back(record); }
   void write(const EvaluationRecord& record) override { evaluations.push_back(record); }
   void write(const SampleRecord& record) override { samples.push_back(record); }
   void write_router(const RouterRecord& record) override { routers.push_back(record); }
+  void write_save(const SaveRecord& record) override { saves.push_back(record); }
   void write_events(std::span<const EventRecord> some) override {
     events.insert(events.end(), some.begin(), some.end());
   }

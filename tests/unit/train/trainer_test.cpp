@@ -5,10 +5,14 @@
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <limits>
 
+#include "core/files.h"
 #include "core/random.h"
+#include "core/stop_signal.h"
 #include "tests/unit/core/thrown.h"
 #include "tests/unit/train/tiny_run.h"
 
@@ -248,9 +252,9 @@ TEST(Trainer, AStoppedRunWithEveryOptionOfARouterGoesOnAsIfItHadNot) {
 
 TEST(Trainer, PeriodsAndTheLastStepAreKept) {
   const TempFolder folder;
-  TinyRun run(folder.path(),
-              tiny_config({"train.steps=7", "evaluation.every=3", "sample.every=5", "checkpoint.every=4",
-                           "checkpoint.keep=5", "sample.prompts=[\"a\", \"b\"]", "sample.max_new_tokens=2"}));
+  TinyRun run(folder.path(), tiny_config({"train.steps=7", "evaluation.every=3", "sample.every=5", "checkpoint.every=4",
+                                          "checkpoint.keep=5", "checkpoint.best=false", "sample.prompts=[\"a\", \"b\"]",
+                                          "sample.max_new_tokens=2"}));
   run.train();
   std::vector<int64_t> evaluations, samples;
   for (const EvaluationRecord& record : run.records->evaluations) evaluations.push_back(record.step);
@@ -258,6 +262,62 @@ TEST(Trainer, PeriodsAndTheLastStepAreKept) {
   EXPECT_EQ(evaluations, (std::vector<int64_t>{3, 6, 7}));
   EXPECT_EQ(samples, (std::vector<int64_t>{5, 5, 7, 7}));
   EXPECT_EQ(run.store.steps(), (std::vector<int64_t>{4, 7}));
+}
+
+TEST(Trainer, TheLowestValidationLossIsKeptWhereverItIsMeasured) {
+  const TempFolder folder;
+  TinyRun run(folder.path(),
+              tiny_config({"train.steps=7", "evaluation.every=2", "checkpoint.every=100", "checkpoint.keep=9"}));
+  run.train();
+  std::vector<int64_t> kept = {7};
+  for (const EvaluationRecord& record : run.records->evaluations) {
+    if (record.best && record.step < 7) kept.push_back(record.step);
+  }
+  std::sort(kept.begin(), kept.end());
+  EXPECT_GT(kept.size(), 2u);
+  EXPECT_EQ(run.store.steps(), kept);
+  EXPECT_EQ(run.store.best(), run.state.best_saved_step);
+  EXPECT_EQ(run.state.best_saved_loss, run.state.best_loss);
+}
+
+TEST(Trainer, ACheckpointThatIsWrittenInTheBackgroundHasTheStateOfItsStep) {
+  const TempFolder folder;
+  const auto settings = [](const char* background) {
+    return tiny_config(moe_settings({"train.steps=6", "checkpoint.every=1", "checkpoint.keep=9", "model.balance=bias",
+                                     "evaluation.every=2", background}));
+  };
+  TinyRun beside(folder / "beside", settings("checkpoint.background=true"));
+  TinyRun between(folder / "between", settings("checkpoint.background=false"));
+  beside.train();
+  between.train();
+  ASSERT_EQ(beside.store.steps(), (std::vector<int64_t>{1, 2, 3, 4, 5, 6}));
+  for (const int64_t step : between.store.steps()) {
+    for (const char* file : {"/model.safetensors", "/optimizer.safetensors", "/state.json"}) {
+      EXPECT_TRUE(read_file(beside.store.step_folder(step) + file, ExitCode::kInternal) ==
+                  read_file(between.store.step_folder(step) + file, ExitCode::kInternal))
+          << step << file;
+    }
+  }
+  EXPECT_EQ(beside.store.best(), between.store.best());
+}
+
+TEST(Trainer, ACheckpointThatCannotBeWrittenIsTriedAgainAndTheLastOneMustBe) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config({"train.steps=6", "checkpoint.every=2", "checkpoint.keep=9"}));
+  write_file_atomic(folder / "checkpoints", "no folder");
+  EXPECT_EQ(thrown_by([&] { run.train(); }).code, ExitCode::kStorage);
+  EXPECT_EQ(run.state.step, 6);
+  EXPECT_EQ(run.records->steps.size(), 6u);
+  EXPECT_EQ(run.records->saves.size(), 0u);
+}
+
+TEST(Trainer, ASignalAsksForACheckpoint) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config({"train.steps=3"}));
+  install_signal_handlers();
+  ::raise(SIGUSR1);
+  run.train();
+  EXPECT_EQ(run.store.steps(), (std::vector<int64_t>{1, 3}));
 }
 
 TEST(Trainer, TheLearningRateOfEveryStepIsTheSchedules) {
