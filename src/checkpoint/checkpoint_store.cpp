@@ -249,13 +249,38 @@ void CheckpointStore::remove_surplus(int64_t newest) const {
       std::find_if(all.rbegin(), all.rend(), [&](int64_t step) { return is_healthy(step_folder(step)); });
   if (healthy != all.rend()) kept.insert(*healthy);
   for (const int64_t step : all) {
-    if (kept.contains(step)) continue;
-    // Renamed first: a folder that is half removed must not look like a damaged checkpoint.
-    const std::string going = temporary_name(step_folder(step));
-    std::error_code failed;
-    fs::rename(step_folder(step), going, failed);
-    if (!failed) fs::remove_all(going, failed);
-    if (failed) log_warning(step_folder(step) + " cannot be removed: " + failed.message());
+    if (!kept.contains(step)) remove(step);
+  }
+}
+
+void CheckpointStore::remove(int64_t step) const {
+  // Renamed first: a folder that is half removed must not look like a damaged checkpoint.
+  const std::string going = temporary_name(step_folder(step));
+  std::error_code failed;
+  fs::rename(step_folder(step), going, failed);
+  if (!failed) fs::remove_all(going, failed);
+  if (failed) log_warning(step_folder(step) + " cannot be removed: " + failed.message());
+}
+
+std::optional<LoadedCheckpoint> CheckpointStore::load_healthy(int64_t most) const {
+  std::vector<int64_t> all = steps();
+  for (; !all.empty(); all.pop_back()) {
+    const int64_t step = all.back();
+    if (step > most) continue;
+    try {
+      LoadedCheckpoint loaded{step, step_folder(step), load(step)};
+      if (loaded.checkpoint.healthy) return loaded;
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kCheckpoint) throw;
+      log_warning(error.what());
+    }
+  }
+  return std::nullopt;
+}
+
+void CheckpointStore::remove_after(int64_t last) const {
+  for (const int64_t step : steps()) {
+    if (step > last) remove(step);
   }
 }
 

@@ -67,12 +67,18 @@ class CheckpointStore {
   /// newer format, or that a failing disk or a missing permission hides, is left alone: throws NewerFormat, Unreadable.
   std::optional<LoadedCheckpoint> load_newest();
 
+  /// The newest checkpoint of at most `step` that is healthy and whole; nothing when there is none.
+  std::optional<LoadedCheckpoint> load_healthy(int64_t step) const;
+  /// Removes those of later steps than `step`.
+  void remove_after(int64_t step) const;
+
   /// Makes `best` point at `step` if that is there.
   void restore_best(int64_t step) const;
 
  private:
   void remove_leftovers() const;
   void remove_surplus(int64_t newest) const;
+  void remove(int64_t step) const;
   void point_best_at(int64_t step) const;
   void set_aside(int64_t step, const std::string& reason) const;
 

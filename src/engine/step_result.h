@@ -22,7 +22,7 @@ struct StepResult {
   at::Tensor balance_loss;      ///< undefined when the model has none
   at::Tensor z_loss;            ///< undefined when the model has none
   at::Tensor grad_norm;         ///< before clipping, without loss scale
-  at::Tensor skipped;           ///< 1: not finite, nothing was changed
+  at::Tensor skipped;           ///< 1: not finite or a spike, nothing was changed
   at::Tensor loss_scale;        ///< that the step was computed with
   at::Tensor expert_tokens_le;  ///< [layers, experts] int64; undefined for a dense model
   at::Tensor dropped_tokens;    ///< scalar int64: (token, expert) pairs beyond the capacity; undefined without one

@@ -3,6 +3,7 @@
 
 #include <ATen/ops/isfinite.h>
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -78,9 +79,13 @@ void TrainingStep::backward(const MicroBatchLosses& losses, const Batch& batch) 
   last_batch_ = batch;
 }
 
-void TrainingStep::finish_gradients() {
+void TrainingStep::finish_gradients(const StepLimits& limits) {
   result_.grad_norm = gradient_norm() / result_.loss_scale;
-  result_.skipped = at::isfinite(result_.grad_norm).logical_not().to(at::kFloat);
+  not_finite_ = at::isfinite(result_.grad_norm).logical_not().to(at::kFloat);
+  result_.skipped = not_finite_;
+  if (!std::isfinite(limits.loss)) return;
+  const at::Tensor within = result_.grad_norm.le(limits.grad_norm).logical_and(result_.loss.le(limits.loss));
+  result_.skipped = within.logical_not().to(at::kFloat);
 }
 
 StepResult TrainingStep::update(double learning_rate) {
@@ -89,7 +94,7 @@ StepResult TrainingStep::update(double learning_rate) {
   trained_.parameters.refresh_shadow();
   update_router_state(router, {result_.expert_tokens_le, result_.margins_lem}, result_.skipped, config_.moe);
   result_.router_bias_le = router.bias_le;
-  trained_.scaler.update(result_.skipped);
+  trained_.scaler.update(not_finite_);
   return std::move(result_);
 }
 

@@ -1,6 +1,8 @@
 // One optimizer step on the device: micro-batch after micro-batch forward and backward, then one update.
 #pragma once
 
+#include <limits>
+
 #include "data/batch.h"
 #include "engine/step_result.h"
 #include "engine/trained_model.h"
@@ -27,6 +29,12 @@ struct StepOptions {
   bool replay = false;       ///< the norm is rounded as PyTorch's, and the losses of every micro-batch are kept
 };
 
+/// Beyond which a step is not taken.
+struct StepLimits {
+  double loss = std::numeric_limits<double>::infinity();
+  double grad_norm = std::numeric_limits<double>::infinity();
+};
+
 /// Nothing in it waits for the device. The order of calls: begin(); forward() and backward() of each micro-batch;
 /// finish_gradients(); update().
 class TrainingStep {
@@ -37,9 +45,9 @@ class TrainingStep {
   MicroBatchLosses forward(const Batch& batch);
   /// Adds the gradients of a micro-batch, and its numbers to the result.
   void backward(const MicroBatchLosses& losses, const Batch& batch);
-  /// The norm, and whether the step is finite.
-  void finish_gradients();
-  /// Clip, optimizer, balance. A step that is not finite changes nothing but the loss scale.
+  /// The norm, and whether the step is to be taken: it is finite, and within the limits.
+  void finish_gradients(const StepLimits& limits = {});
+  /// Clip, optimizer, balance. A step that is not taken changes nothing but, when it is not finite, the loss scale.
   StepResult update(double learning_rate);
 
   /// The micro-batch that was last trained on.
@@ -53,6 +61,7 @@ class TrainingStep {
   StepOptions options_;
   TrainedModel& trained_;
   StepResult result_;
+  at::Tensor not_finite_;
   Batch last_batch_;
 };
 

@@ -64,6 +64,11 @@ JsonlSink::JsonlSink(const std::string& run_folder, int64_t resume_step, const s
                   static_cast<long long>(timing_.cut_lines())));
 }
 
+void JsonlSink::rewind(int64_t step) {
+  metrics_.rewind(step);
+  if (!timing_failed_) timing_.rewind(step);
+}
+
 void JsonlSink::write(const StepRecord& record) {
   Json line = {{"type", "step"},
                {"step", record.step},

@@ -30,6 +30,7 @@ class JsonlSink : public MetricSink {
   void write_router(const RouterRecord& record) override;
   void write_save(const SaveRecord& record) override;
   void write_events(std::span<const EventRecord> events) override;
+  void rewind(int64_t step) override;
   bool is_part_of_the_run() const override { return true; }
   void sync() override { metrics_.sync(); }
 

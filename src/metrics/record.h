@@ -59,7 +59,7 @@ struct StepRecord {
   double grad_norm = 0;          ///< before clipping
   double learning_rate = 0;
   double loss_scale = 1;     ///< fp16 only
-  bool skipped = false;      ///< not finite: nothing was changed
+  bool skipped = false;      ///< not finite, or a spike (`spikes`): nothing was changed
   double seconds = 0;        ///< wall time of this step
   double mfu = 0;            ///< model FLOP/s over the GEMM rate measured at the start of the run, 0 when unknown
   int64_t memory_bytes = 0;  ///< held as the step ended: of the device's allocator, on a CPU of the process; 0 unknown
@@ -141,6 +141,8 @@ class MetricSink {
   virtual void write_events(std::span<const EventRecord>) {}
   /// Whether a run without this sink would lack a part: if not, a write that fails costs the sink and not the run.
   virtual bool is_part_of_the_run() const { return false; }
+  /// The run goes on behind `step`, before which it had been already: records of later steps go.
+  virtual void rewind(int64_t /*step*/) {}
   /// What was written survives a power cut from here on. Called while another thread may be writing.
   virtual void sync() {}
 };

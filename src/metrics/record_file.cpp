@@ -59,10 +59,14 @@ Cut find_cut(std::string_view text, int64_t resume_step, std::string_view key, c
 
 RecordFile::RecordFile(const std::string& path, int64_t resume_step, std::string_view key,
                        const std::vector<std::string>& undone)
-    : file_(path) {
-  const MappedFile file(path, ExitCode::kStorage);
+    : path_(path), key_(key), file_(path) {
+  cut_back(resume_step, undone);
+}
+
+void RecordFile::cut_back(int64_t step, const std::vector<std::string>& undone) {
+  const MappedFile file(path_, ExitCode::kStorage);
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  const Cut cut = find_cut(text, resume_step, key, undone);
+  const Cut cut = find_cut(text, step, key_, undone);
   if (cut.lines > 0) file_.cut_to(cut.kept_bytes);
   cut_lines_ = cut.lines;
   last_step_ = cut.last_step;

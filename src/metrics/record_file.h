@@ -27,12 +27,18 @@ class RecordFile {
   /// The step of the last record that it kept; 0: none.
   int64_t last_step() const { return last_step_; }
 
+  /// Cuts off the records behind `step`. Throws Error(kStorage).
+  void rewind(int64_t step) { cut_back(step, {}); }
+
   /// Writes `record` and a newline, both or nothing. Throws Error(kStorage).
   void append(std::string_view record);
   /// What was appended survives a power cut from here on. Throws Error(kStorage).
   void sync() { file_.sync(); }
 
  private:
+  void cut_back(int64_t step, const std::vector<std::string>& undone);
+
+  std::string path_, key_;
   AppendFile file_;
   int64_t cut_lines_ = 0;
   int64_t last_step_ = 0;

@@ -66,6 +66,13 @@ void check_revival(const RunConfig& config, const std::string& where, Problems& 
   }
 }
 
+void check_spikes(const RunConfig& config, const std::string& where, Problems& problems) {
+  if (config.compat.enabled() && config.spikes.policy != "none") {
+    problems.add(where + ":spikes.policy", config.spikes.policy + " in a replay", "none",
+                 "MiniMind's trainers take every step");
+  }
+}
+
 /// MiniMind-3's router as shipped: worth a word wherever it is used.
 void note_dead_router(const RunConfig& config, std::vector<std::string>& notes) {
   const MoeConfig& moe = config.model.moe;
@@ -107,6 +114,7 @@ void RunConfig::visit(Fields& fields) {
   fields.section("metrics", metrics, "what is shown");
   fields.section("alarms", alarms, "when a router or an expert is worth a warning");
   fields.section("revival", revival, "what is done for experts without tokens");
+  fields.section("spikes", spikes, "what is done about a step far outside those before it");
   fields.section("checkpoint", checkpoint, "what is kept");
   fields.section("init", init, "first weights");
   fields.section("compat", compat, "replaying MiniMind's own trainer");
@@ -133,6 +141,7 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
   check_schedule(config, where, problems);
   check_pth(config, where, problems);
   check_revival(config, where, problems);
+  check_spikes(config, where, problems);
   resolve_compat(config.compat, config.optim, config.data, where, problems, notes);
   note_dead_router(config, notes);
   problems.throw_if_any();

@@ -14,6 +14,7 @@
 #include "optim/optim_config.h"
 #include "recipe/compat_config.h"
 #include "recipe/revival_config.h"
+#include "recipe/spike_config.h"
 #include "recipe/train_config.h"
 #include "tokenizer/tokenizer_config.h"
 
@@ -32,6 +33,7 @@ struct RunConfig {
   MetricsConfig metrics;
   AlarmConfig alarms;
   RevivalConfig revival;
+  SpikeConfig spikes;
   CheckpointConfig checkpoint;
   InitConfig init;
   CompatConfig compat;

@@ -84,6 +84,10 @@ void RunMetrics::write(const SaveRecord& record) {
   for_each_sink([&](MetricSink& sink) { sink.write_save(record); });
 }
 
+void RunMetrics::rewind(int64_t step) {
+  for_each_sink([&](MetricSink& sink) { sink.rewind(step); });
+}
+
 void RunMetrics::sync() const {
   for (MetricSink* sink : lasting_sinks_) sink->sync();
 }

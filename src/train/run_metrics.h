@@ -29,6 +29,8 @@ class RunMetrics {
   void write(const RouterRecord& record);
   void write(const std::vector<EventRecord>& events);
   void write(const SaveRecord& record);
+  /// The run goes on behind an earlier step.
+  void rewind(int64_t step);
   /// What was told survives a power cut from here on. May be called by another thread.
   void sync() const;
 

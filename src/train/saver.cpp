@@ -76,6 +76,12 @@ void Saver::save(TrainState& state, const SaveNotes& notes) {
   writing_.blocked_seconds = seconds_since(start);
 }
 
+void Saver::save_again(TrainState& state, SaveNotes notes) {
+  saved_step_ = -1;
+  notes.replace = true;
+  save(state, notes);
+}
+
 Checkpoint Saver::checkpoint_of(const TrainState& state, const SaveNotes& notes) {
   Checkpoint checkpoint = state.checkpoint();
   checkpoint.config_json = run_config_text(config_);

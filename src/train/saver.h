@@ -48,6 +48,9 @@ class Saver {
   /// Does nothing when this state is saved already, or is being written.
   void save(TrainState& state, const SaveNotes& notes);
 
+  /// In the place of a checkpoint of the same step.
+  void save_again(TrainState& state, SaveNotes notes);
+
   /// Tells of the checkpoint that was being written if that is done.
   void look(TrainState& state);
   /// Waits for it. It is the last: a failure is thrown at once.

@@ -84,7 +84,9 @@ TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, const 
       loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device),
       data_fingerprint(data.fingerprint()),
       alarms(config.alarms, config.model.moe.num_experts_per_tok),
-      probe_experts_lns(unknown_probe_experts(config, data.sequence_length(), setup.device)) {
+      probe_experts_lns(unknown_probe_experts(config, data.sequence_length(), setup.device)),
+      spikes(config.spikes),
+      watches_spikes(config.spikes.policy != "none") {
   if (config.compat.enabled()) replay_start.emplace();
 }
 
@@ -130,6 +132,11 @@ Checkpoint TrainState::checkpoint() const {
   state["best_saved_step"] = best_saved_step;
   state["validation_fingerprint"] = hex64(validation_fingerprint);
   state["skipped_in_a_row"] = skipped_in_a_row;
+  if (watches_spikes) {
+    state["spikes"] = nlohmann::ordered_json::parse(spikes.state());
+    state["spikes_acted_on"] = spikes_acted_on;
+    state["rate_factor"] = rate_factor;
+  }
   state["duties_done"] = duties_done;
   return {parameters.tensors(),
           optimizer_tensors(*this),
@@ -168,9 +175,15 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
     // Checkpoints from before there were alarms have none.
     if (state.contains("alarms")) alarms.restore(state["alarms"].dump());
     if (state.contains("revived")) {
+      revived.clear();
       for (const auto& row : state["revived"]) {
         revived[{row.at(0).get<int64_t>(), row.at(1).get<int64_t>()}] = row.at(2).get<int64_t>();
       }
+    }
+    if (watches_spikes && state.contains("spikes")) {
+      spikes.restore(state["spikes"].dump());
+      spikes_acted_on = state.at("spikes_acted_on").get<int64_t>();
+      rate_factor = state.at("rate_factor").get<double>();
     }
     skipped_in_a_row = state.value("skipped_in_a_row", skipped_in_a_row);
     duties_done = state.value("duties_done", duties_done);

@@ -15,6 +15,7 @@
 #include "metrics/alarms/alarm_watch.h"
 #include "recipe/replay_rules.h"
 #include "recipe/run_config.h"
+#include "train/spike_watch.h"
 
 namespace mm {
 
@@ -36,8 +37,12 @@ struct TrainState : TrainedModel {
   double best_saved_loss = std::numeric_limits<double>::infinity();  ///< of the checkpoint that `best` points at
   int64_t best_saved_step = -1;         ///< the step of that checkpoint; -1: none, or not known
   uint64_t validation_fingerprint = 0;  ///< of the data that these losses are of; 0: none, or not known
-  int64_t skipped_in_a_row = 0;         ///< steps that were not finite, up to this one
-  int64_t duties_done = -1;             ///< of what was due behind this step; -1: all
+  SpikeWatch spikes;
+  bool watches_spikes;           ///< whether this and the next two are saved
+  int64_t spikes_acted_on = 0;   ///< of spikes.budget
+  double rate_factor = 1;        ///< what the scheduled learning rate is multiplied by
+  int64_t skipped_in_a_row = 0;  ///< steps that were not finite, up to this one
+  int64_t duties_done = -1;      ///< of what was due behind this step; -1: all
 
   /// First weights from elsewhere; with `init.optimizer` also AdamW's moments and the place in the run. Throws
   /// Error(kCheckpoint) when they are of another model, or the file has no training state.

@@ -50,6 +50,7 @@ Trainer::Trainer(const TrainerParts& parts, TrainState& state)
                 state),
       metrics_(config_, parts.setup, parts.sinks),
       saver_(config_, parts_.store, parts_.pth, metrics_, parts_.lock),
+      spikes_(config_, state_, metrics_),
       duties_{{config_.model.is_moe() ? config_.metrics.router_every : 0, true, false, &Trainer::measure_router},
               {parts.validation ? config_.evaluation.every : 0, false, true, &Trainer::evaluate},
               {config_.sample.every, false, true, &Trainer::sample},
@@ -76,12 +77,19 @@ ExitCode Trainer::run() {
 void Trainer::train() {
   do_duties();  // those that a stopped run has left
   while (state_.step < parts_.steps.total_steps() && !asked_to_stop()) {
-    StepRecord record = step();
-    if (parts_.lock != nullptr) parts_.lock->require_held();
-    saver_.look(state_);
-    tell(record);
-    state_.duties_done = 0;
-    do_duties();
+    try {
+      StepRecord record = step();
+      if (parts_.lock != nullptr) parts_.lock->require_held();
+      saver_.look(state_);
+      tell(record);
+      state_.duties_done = 0;
+      do_duties();
+    } catch (const RollBack& reason) {
+      roll_back(reason);
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kDiverged || config_.spikes.policy != "roll_back") throw;
+      roll_back({.name = "not_finite", .text = error.what()});
+    }
   }
 }
 
@@ -114,9 +122,10 @@ StepRecord Trainer::step() {
     const Batch batch = parts_.steps.batch(state_.step, micro_batch);
     training_.backward(training_.forward(batch), batch);
   }
-  training_.finish_gradients();
+  training_.finish_gradients(spikes_.limits());
   if (due(duties_[kRouter], state_.step + 1)) probe_->keep_weights();
-  StepResult result = training_.update(plan.learning_rate);
+  const double learning_rate = plan.learning_rate * state_.rate_factor;
+  StepResult result = training_.update(learning_rate);
   state_.step += 1;
   state_.tokens_total += result.targets;
   validation_loss_.reset();
@@ -126,7 +135,7 @@ StepRecord Trainer::step() {
   record.step = state_.step;
   record.total_steps = parts_.steps.total_steps();
   record.tokens_total = state_.tokens_total;
-  record.learning_rate = plan.learning_rate;
+  record.learning_rate = learning_rate;
   parts_.steps.describe(record);
   metrics_.add_time(record, result, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return record;
@@ -151,6 +160,7 @@ void Trainer::tell(StepRecord& record) {
   metrics_.write(alarms);
   metrics_.write(revive_experts(standing, record, config_, state_));
   watch_divergence(record);
+  spikes_.judge(record);
 }
 
 void Trainer::watch_divergence(const StepRecord& record) {
@@ -172,6 +182,12 @@ void Trainer::watch_divergence(const StepRecord& record) {
                "lower optim.learning_rate or raise schedule.warmup_steps; the last checkpoint is as it was"));
 }
 
+void Trainer::roll_back(const RollBack& reason) {
+  spikes_.roll_back(reason, parts_.store, saver_);
+  loss_ = 0;
+  validation_loss_.reset();
+}
+
 void Trainer::measure_router() {
   still_in("the measures of the router");
   if (state_.skipped_in_a_row > 0) return;  // there was no update to measure
@@ -189,6 +205,7 @@ void Trainer::evaluate() {
   if (record.best) state_.best_loss = record.loss;
   validation_loss_ = record.loss;
   metrics_.write(record);
+  spikes_.judge(record);
 }
 
 void Trainer::sample() {

@@ -13,6 +13,7 @@
 #include "train/router_probe.h"
 #include "train/run_metrics.h"
 #include "train/saver.h"
+#include "train/spikes.h"
 #include "train/step_source.h"
 
 namespace mm {
@@ -62,6 +63,7 @@ class Trainer {
   /// Judges a step, tells of it, and revives what died.
   void tell(StepRecord& record);
   void watch_divergence(const StepRecord& record);
+  void roll_back(const RollBack& reason);
 
   void measure_router();
   void evaluate();
@@ -83,6 +85,7 @@ class Trainer {
   TrainingStep training_;
   RunMetrics metrics_;
   Saver saver_;
+  Spikes spikes_;
   std::optional<RouterProbe> probe_;  ///< of a MoE model
   std::vector<Duty> duties_;          ///< in the order in which they are done
   at::Tensor bytes_per_token_v_;
