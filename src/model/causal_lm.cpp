@@ -32,6 +32,16 @@ HeadOptions head_options(const ModelConfig& config) {
 
 }  // namespace
 
+/// What one pass over the blocks is for.
+struct CausalLm::Pass {
+  int64_t batch;
+  bool training = false;
+  bool inspect = false;
+  double dropout = 0;
+  at::Tensor counted_bt = {};      ///< undefined: all tokens count
+  KeyValueCache* cache = nullptr;  ///< what the tokens follow; null: nothing
+};
+
 CausalLm::CausalLm(const ModelConfig& config, const Parameters& parameters)
     : config_(config),
       compute_type_(parameters.compute_type()),
@@ -39,28 +49,42 @@ CausalLm::CausalLm(const ModelConfig& config, const Parameters& parameters)
       weights_(bind_weights(config, parameters)) {}
 
 HiddenStates CausalLm::forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt, bool inspect) {
-  const int64_t batch = tokens_bt.size(0), time = tokens_bt.size(1);
-  const double dropout = training ? config_.dropout : 0.0;
-  const double ffn_dropout = config_.ffn_dropout ? dropout : 0.0;
+  return run(tokens_bt, {.batch = tokens_bt.size(0),
+                         .training = training,
+                         .inspect = inspect,
+                         .dropout = training ? config_.dropout : 0.0,
+                         .counted_bt = counted_bt});
+}
+
+HiddenStates CausalLm::forward_more(const at::Tensor& tokens_bt, KeyValueCache& cache) {
+  HiddenStates states = run(tokens_bt, {.batch = tokens_bt.size(0), .cache = &cache});
+  cache.advance(tokens_bt.size(1));
+  return states;
+}
+
+HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
+  const double ffn_dropout = config_.ffn_dropout ? pass.dropout : 0.0;
   const auto norm = [&](const at::Tensor& x_nd, const at::Tensor& weight_d) {
     return rms_norm(x_nd, weight_d, config_.rms_norm_eps, compute_type_, rounding_of(config_));
   };
   const at::TensorOptions fp32 = at::TensorOptions().dtype(at::kFloat).device(device_);
-  const at::Tensor counted = counted_bt.defined() ? counted_bt.to(at::kFloat) : at::ones({batch, time}, fp32);
-  extend_rope_table(time);
+  const at::Tensor counted =
+      pass.counted_bt.defined() ? pass.counted_bt.to(at::kFloat) : at::ones(tokens_bt.sizes(), fp32);
+  const RopeTable positions = rope_rows(pass.cache ? pass.cache->length() : 0, tokens_bt.size(1));
 
   HiddenStates states;
   std::vector<at::Tensor> expert_tokens, dropped_tokens, margins, router_sums, output_squares;
   at::Tensor x_nd = at::embedding(weights_.embedding, tokens_bt.flatten()).to(at::kFloat);
-  if (dropout > 0) x_nd = at::dropout(x_nd, dropout, true);
-  for (const BlockWeights& block : weights_.blocks) {
-    x_nd = x_nd + attention(norm(x_nd, block.input_norm), block.attention, batch, dropout);
+  if (pass.dropout > 0) x_nd = at::dropout(x_nd, pass.dropout, true);
+  for (size_t layer = 0; layer < weights_.blocks.size(); ++layer) {
+    const BlockWeights& block = weights_.blocks[layer];
+    x_nd = x_nd + attention(norm(x_nd, block.input_norm), layer, pass, positions);
     const at::Tensor normed_nd = norm(x_nd, block.post_attention_norm);
     if (!config_.is_moe()) {
       x_nd = x_nd + feed_forward(normed_nd, block.feed_forward, ffn_dropout);
       continue;
     }
-    const MoeMode mode{.training = training, .dropout = ffn_dropout, .inspect = inspect};
+    const MoeMode mode{.training = pass.training, .dropout = ffn_dropout, .inspect = pass.inspect};
     MoeReport report;
     x_nd = x_nd + moe_layer(normed_nd, counted, block.moe, config_, mode, report);
     add_to(states.reports.balance_loss, report.balance_loss);
@@ -85,20 +109,25 @@ at::Tensor CausalLm::logits(const at::Tensor& hidden_nd) const {
   return mm::linear(hidden_nd, weights_.head);
 }
 
-at::Tensor CausalLm::attention(const at::Tensor& x_nd, const AttentionWeights& weights, int64_t batch,
-                               double dropout) const {
+at::Tensor CausalLm::attention(const at::Tensor& x_nd, size_t layer, const Pass& pass,
+                               const RopeTable& positions) const {
+  const AttentionWeights& weights = weights_.blocks[layer].attention;
   const at::Tensor qkv_nw = mm::linear(x_nd, weights.qkv);
-  const at::Tensor qkv_btw = qkv_nw.view({batch, -1, qkv_nw.size(1)});
-  const Heads heads = rotary_heads(qkv_btw, weights.q_norm, weights.k_norm, rope_table_, head_options(config_));
-  const at::Tensor mixed_btq = causal_attention(heads, dropout);
+  const at::Tensor qkv_btw = qkv_nw.view({pass.batch, -1, qkv_nw.size(1)});
+  const Heads heads = rotary_heads(qkv_btw, weights.q_norm, weights.k_norm, positions, head_options(config_));
+  const at::Tensor mixed_btq = pass.cache ? pass.cache->attend(layer, heads) : causal_attention(heads, pass.dropout);
   const at::Tensor out_nd = mm::linear(mixed_btq.flatten(0, 1), weights.output);
-  return dropout > 0 ? at::dropout(out_nd, dropout, true) : out_nd;
+  return pass.dropout > 0 ? at::dropout(out_nd, pass.dropout, true) : out_nd;
 }
 
-void CausalLm::extend_rope_table(int64_t time) {
-  if (rope_table_.cosine_tf.defined() && rope_table_.cosine_tf.size(0) >= time) return;
-  const auto rows = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(time)));
-  rope_table_ = make_rope_table(rows, *config_.head_dim, config_.rope_theta, device_);
+RopeTable CausalLm::rope_rows(int64_t first, int64_t count) {
+  const int64_t end = first + count;
+  if (!rope_table_.cosine_tf.defined() || rope_table_.cosine_tf.size(0) < end) {
+    const auto rows = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(end)));
+    rope_table_ = make_rope_table(rows, *config_.head_dim, config_.rope_theta, device_);
+  }
+  if (first == 0) return rope_table_;
+  return {rope_table_.cosine_tf.narrow(0, first, count), rope_table_.sine_tf.narrow(0, first, count)};
 }
 
 }  // namespace mm

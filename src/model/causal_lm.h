@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "model/key_value_cache.h"
 #include "model/model_config.h"
 #include "model/parameters.h"
 #include "model/weights.h"
@@ -44,12 +45,19 @@ class CausalLm {
   HiddenStates forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt = {},
                        bool inspect = false);
 
+  /// The same for tokens that follow those in `cache`, which holds them as well from then on. As forward() without
+  /// training gives them for the whole sequence, but for the order of sums; experts that are forced to be uniform are
+  /// counted from the first of `tokens_bt`. No gradient.
+  HiddenStates forward_more(const at::Tensor& tokens_bt, KeyValueCache& cache);
+
   /// Logits of chosen rows: [rows, hidden_size] -> [rows, vocab_size], in the compute type.
   at::Tensor logits(const at::Tensor& hidden_nd) const;
 
  private:
-  at::Tensor attention(const at::Tensor& x_nd, const AttentionWeights& weights, int64_t batch, double dropout) const;
-  void extend_rope_table(int64_t time);
+  struct Pass;
+  HiddenStates run(const at::Tensor& tokens_bt, const Pass& pass);
+  at::Tensor attention(const at::Tensor& x_nd, size_t layer, const Pass& pass, const RopeTable& positions) const;
+  RopeTable rope_rows(int64_t first, int64_t count);
 
   ModelConfig config_;
   at::ScalarType compute_type_;

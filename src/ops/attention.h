@@ -12,4 +12,10 @@ namespace mm {
 ///   dropout  probability on the attention weights; draws from the default generator
 at::Tensor causal_attention(const Heads& heads, double dropout);
 
+/// The same for the last tokens of a sequence alone: query t of T reads the keys and values of all positions but the
+/// T - 1 - t behind it. No gradient, no dropout.
+///   q_bthc [batch, T, heads, head_dim]; k_bksc and v_bksc [batch, kv_heads, positions, head_dim], T <= positions
+/// Returns [batch, T, heads * head_dim].
+at::Tensor attention_to_all(const at::Tensor& q_bthc, const at::Tensor& k_bksc, const at::Tensor& v_bksc);
+
 }  // namespace mm

@@ -34,5 +34,19 @@ TEST(CausalAttention, EqualsItsFormulaWithGroupedQueryHeads) {
   }
 }
 
+TEST(AttentionToAll, GivesTheLastRowsOfCausalAttention) {
+  for (const auto& [heads, kv] : std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {4, 4}, {6, 2}, {4, 1}}) {
+    const Heads all = {random_tensor({2, 19, heads, 8}, 1), random_tensor({2, 19, kv, 8}, 2),
+                       random_tensor({2, 19, kv, 8}, 3)};
+    const at::Tensor want = causal_attention(all, 0.0);
+    for (const int64_t time : {1, 2, 7, 19}) {
+      SCOPED_TRACE(testing::Message() << heads << " query heads, " << kv << " key/value heads, the last " << time);
+      const at::Tensor got = attention_to_all(all.q_bthc.narrow(1, 19 - time, time), all.k_btkc.transpose(1, 2),
+                                              all.v_btkc.transpose(1, 2));
+      EXPECT_LE((got - want.narrow(1, 19 - time, time)).abs().max().item<double>(), 3e-6);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace mm
