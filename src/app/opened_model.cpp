@@ -61,12 +61,17 @@ OpenedModel::OpenedModel(const ModelOptions& model_options)
   cpu::use_caching_allocator();
 }
 
-std::unique_ptr<Tokenizer> OpenedModel::open_tokenizer() const {
-  const std::string path = options.tokenizer.empty() ? weights.tokenizer_path : options.tokenizer;
+std::string OpenedModel::tokenizer_path() const {
+  std::string path = options.tokenizer.empty() ? weights.tokenizer_path : options.tokenizer;
   if (path.empty()) {
     throw Error(ExitCode::kData, got_want("--tokenizer", "nothing, and none lies beside " + weights.file.path,
                                           "a tokenizer.json or a sentencepiece .model"));
   }
+  return path;
+}
+
+std::unique_ptr<Tokenizer> OpenedModel::open_tokenizer() const {
+  const std::string path = tokenizer_path();
   std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(path);
   if (tokenizer->vocab_size() > config.vocab_size) {
     throw Error(ExitCode::kData, got_want(path, with_commas(tokenizer->vocab_size()) + " tokens",

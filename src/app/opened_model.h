@@ -36,8 +36,9 @@ struct OpenedModel {
   /// Throws Error(kCheckpoint), Error(kConfig) and Error(kDevice).
   explicit OpenedModel(const ModelOptions& options);
 
-  /// The one that was named, or that of the run or folder. Throws Error(kData) when there is none or when it has more
-  /// tokens than the model.
+  /// The file or folder that was named, or that of the run or folder. Throws Error(kData) when there is none.
+  std::string tokenizer_path() const;
+  /// What lies there. Throws Error(kData) besides when it has more tokens than the model.
   std::unique_ptr<Tokenizer> open_tokenizer() const;
 
   ModelOptions options;

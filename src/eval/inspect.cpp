@@ -105,12 +105,12 @@ json logits_of(const CausalLm& model, const at::Tensor& hidden_nd, const std::ve
 
 json greedy_of(CausalLm& model, const Question& question) {
   const int64_t columns = question.tokens_bt.size(1);
-  const GenerationOptions options{
-      .max_new_tokens = question.greedy_tokens, .temperature = 0, .context = columns + question.greedy_tokens};
+  const GenerationOptions options{.max_new_tokens = question.greedy_tokens, .sampling = {.temperature = 0}};
+  Decoder decoder(model, columns + question.greedy_tokens);
   json rows = json::array();
   for (int64_t row = 0; row < question.tokens_bt.size(0); ++row) {
     const int64_t* ids = question.tokens_bt.const_data_ptr<int64_t>() + row * columns;
-    rows.push_back(generate_tokens(model, {ids, ids + columns}, /*eos_id=*/-1, model.config().vocab_size, options));
+    rows.push_back(generate_tokens(decoder, {ids, ids + columns}, /*eos_id=*/-1, model.config().vocab_size, options));
   }
   return rows;
 }

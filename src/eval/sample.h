@@ -11,7 +11,7 @@
 namespace mm {
 
 /// One continuation of each of `sample.prompts`, or of nothing where there are none; `step` is left open. The same
-/// weights and seed give the same texts.
+/// weights and seed give the same texts. A prompt after which the logits are not finite has no sample but a warning.
 std::vector<SampleRecord> draw_samples(CausalLm& model, const Tokenizer& tokenizer, const RunConfig& config);
 
 }  // namespace mm

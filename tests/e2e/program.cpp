@@ -43,7 +43,7 @@ std::string new_output_name(const std::string& folder) {
 }  // namespace
 
 Program::Program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder,
-                 const std::vector<std::string>& more_variables)
+                 const std::vector<std::string>& more_variables, const std::string& input)
     : output_(new_output_name(folder)) {
   std::vector<std::string> words = {path};
   words.insert(words.end(), arguments.begin(), arguments.end());
@@ -55,7 +55,7 @@ Program::Program(const std::string& path, const std::vector<std::string>& argume
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input.c_str(), O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), kNewFile, 0666);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err.c_str(), kNewFile, 0666);
   const int failed = ::posix_spawn(&process_, path.c_str(), &actions, nullptr, pointers_to(words).data(),
@@ -93,6 +93,6 @@ void Program::wait_until(const std::function<bool()>& happened) {
 }
 
 Finished run_program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder,
-                     const std::vector<std::string>& variables) {
-  return Program(path, arguments, folder, variables).wait();
+                     const std::vector<std::string>& variables, const std::string& input) {
+  return Program(path, arguments, folder, variables, input).wait();
 }

@@ -18,8 +18,9 @@ class Program {
  public:
   /// Starts `path` in `folder`, with one compute thread. Its output goes to files beside `folder`.
   ///   variables  `NAME=value` of the environment, besides ours
+  ///   input      the file that it reads as standard input
   Program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder,
-          const std::vector<std::string>& variables = {});
+          const std::vector<std::string>& variables = {}, const std::string& input = "/dev/null");
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -40,4 +41,4 @@ class Program {
 
 /// Runs `path` to its end.
 Finished run_program(const std::string& path, const std::vector<std::string>& arguments, const std::string& folder,
-                     const std::vector<std::string>& variables = {});
+                     const std::vector<std::string>& variables = {}, const std::string& input = "/dev/null");

@@ -129,6 +129,20 @@ void expect_logits(const ModelConfig& config, const Parameters& parameters, cons
   }
 }
 
+/// Token by token, with the keys and values of those before.
+void expect_logits_of_a_decoder(const ModelConfig& config, const Parameters& parameters, const at::Tensor& tokens_bt) {
+  const at::NoGradGuard no_grad;
+  CausalLm model(config, parameters);
+  const at::Tensor row_t = tokens_bt[0].to(at::kInt).contiguous();
+  const std::span<const int32_t> row(row_t.const_data_ptr<int32_t>(), static_cast<size_t>(row_t.size(0)));
+  const at::Tensor want_nv = model.logits(model.forward(tokens_bt.narrow(0, 0, 1), /*training=*/false).hidden_nd);
+  Decoder decoder(model, /*context=*/512);
+  for (size_t length = row.size() / 2; length <= row.size(); ++length) {
+    const at::Tensor got_v = decoder.next_logits(row.first(length));
+    EXPECT_LE((got_v - want_nv[static_cast<int64_t>(length) - 1]).abs().max().item<double>(), kLogitTolerance);
+  }
+}
+
 class CheckpointsOfPython : public testing::TestWithParam<std::string> {};
 
 TEST_P(CheckpointsOfPython, GiveTheNumbersOfTheirClass) {
@@ -141,6 +155,7 @@ TEST_P(CheckpointsOfPython, GiveTheNumbersOfTheirClass) {
   const Generation& generation = *weights.file.recognized.generation;
   const at::Tensor plain_bt = token_rows(numbers["inputs"]["plain"]);
   expect_logits(config, parameters, plain_bt, numbers["eval"]);
+  expect_logits_of_a_decoder(config, parameters, plain_bt);
   expect_training_numbers(config, parameters, plain_bt, generation, numbers["train"]["plain"]);
   expect_training_numbers(config, parameters, token_rows(numbers["inputs"]["padded"]), generation,
                           numbers["train"]["padded"]);
@@ -204,8 +219,9 @@ TEST_P(HuggingFaceFolders, GiveTheLogitsAndTheGreedyTokensOfTransformers) {
   const auto prompt = expected["greedy"]["prompt"].get<std::vector<int32_t>>();
   const auto greedy = expected["greedy"]["tokens"].get<std::vector<int32_t>>();
   EXPECT_EQ(greedy.size(), 64u);
-  EXPECT_EQ(generate_tokens(model, prompt, /*eos_id=*/-1, config.vocab_size,
-                            {.max_new_tokens = 64, .temperature = 0, .context = 512}),
+  Decoder decoder(model, /*context=*/512);
+  EXPECT_EQ(generate_tokens(decoder, prompt, /*eos_id=*/-1, config.vocab_size,
+                            {.max_new_tokens = 64, .sampling = {.temperature = 0}}),
             greedy);
 }
 

@@ -14,8 +14,9 @@ constexpr const char* kVerse = "so it goes, amber on the river.";
 
 class Generate : public ::testing::Test {
  protected:
-  std::string continuation(const std::string& prompt, const GenerationOptions& options) {
-    return generate(run_.state.model, run_.tokenizer, prompt, options);
+  std::string continuation(const std::string& prompt, const GenerationOptions& options, int64_t context = 512) {
+    Decoder decoder(run_.state.model, context);
+    return continue_text(decoder, run_.tokenizer, prompt_tokens(run_.tokenizer, prompt), options).text;
   }
 
   TempFolder folder_;
@@ -25,9 +26,9 @@ class Generate : public ::testing::Test {
 };
 
 TEST_F(Generate, TheSeedDecidesTheText) {
-  const std::string text = continuation("so", {.max_new_tokens = 20, .temperature = 1, .seed = 3});
-  EXPECT_EQ(continuation("so", {.max_new_tokens = 20, .temperature = 1, .seed = 3}), text);
-  EXPECT_NE(continuation("so", {.max_new_tokens = 20, .temperature = 1, .seed = 4}), text);
+  const std::string text = continuation("so", {.max_new_tokens = 20, .sampling = {.temperature = 1}, .seed = 3});
+  EXPECT_EQ(continuation("so", {.max_new_tokens = 20, .sampling = {.temperature = 1}, .seed = 3}), text);
+  EXPECT_NE(continuation("so", {.max_new_tokens = 20, .sampling = {.temperature = 1}, .seed = 4}), text);
 }
 
 TEST_F(Generate, TemperatureZeroTakesTheLikeliestTokenEveryTime) {
@@ -39,24 +40,50 @@ TEST_F(Generate, TemperatureZeroTakesTheLikeliestTokenEveryTime) {
     tokens.push_back(run_.state.model.logits(states.hidden_nd)[-1].argmax().item<int64_t>());
     if (tokens.back() > 2) want += static_cast<char>(tokens.back() - 3);
   }
-  EXPECT_EQ(continuation("s", {.max_new_tokens = 8, .temperature = 0, .seed = 1}), want);
-  EXPECT_EQ(continuation("s", {.max_new_tokens = 8, .temperature = 0, .seed = 2}), want);
+  EXPECT_EQ(continuation("s", {.max_new_tokens = 8, .sampling = {.temperature = 0}, .seed = 1}), want);
+  EXPECT_EQ(continuation("s", {.max_new_tokens = 8, .sampling = {.temperature = 0}, .seed = 2}), want);
   // The smallest set of likeliest tokens that reaches almost nothing is the likeliest one.
-  EXPECT_EQ(continuation("s", {.max_new_tokens = 8, .temperature = 1, .top_p = 1e-6, .seed = 1}), want);
+  EXPECT_EQ(continuation("s", {.max_new_tokens = 8, .sampling = {.temperature = 1, .top_p = 1e-6}, .seed = 1}), want);
 }
 
 TEST_F(Generate, AVerseKnownByHeartIsRecitedAndEndsWhereItEnds) {
   run_.train();
   EXPECT_LT(run_.records->steps.back().loss, 0.1);
   const std::string verse(kVerse);
-  EXPECT_EQ(continuation("", {.max_new_tokens = 200, .temperature = 0}), verse);
-  EXPECT_EQ(continuation(verse.substr(0, 10), {.max_new_tokens = 200, .temperature = 0}), verse.substr(10));
-  EXPECT_EQ(continuation("", {.max_new_tokens = 5, .temperature = 0}), verse.substr(0, 5));
+  EXPECT_EQ(continuation("", {.max_new_tokens = 200, .sampling = {.temperature = 0}}), verse);
+  EXPECT_EQ(continuation(verse.substr(0, 10), {.max_new_tokens = 200, .sampling = {.temperature = 0}}),
+            verse.substr(10));
+  EXPECT_EQ(continuation("", {.max_new_tokens = 5, .sampling = {.temperature = 0}}), verse.substr(0, 5));
 }
 
 TEST_F(Generate, OlderTokensThanTheContextAreForgotten) {
-  const GenerationOptions last_alone = {.max_new_tokens = 10, .temperature = 0, .context = 1};
-  EXPECT_EQ(continuation("abc", last_alone), continuation("xyc", last_alone));
+  const GenerationOptions options = {.max_new_tokens = 10, .sampling = {.temperature = 0}};
+  EXPECT_EQ(continuation("abc", options, /*context=*/1), continuation("xyc", options, /*context=*/1));
+}
+
+TEST_F(Generate, AReaderAlongSeesTheTextInPiecesAndAStopTextEndsIt) {
+  run_.train();
+  Decoder decoder(run_.state.model, 512);
+  std::string shown;
+  int pieces = 0;
+  const auto show = [&](std::string_view piece) {
+    shown += piece;
+    ++pieces;
+  };
+  GenerationOptions options = {.max_new_tokens = 200, .sampling = {.temperature = 0}};
+  const std::vector<int32_t> prompt = prompt_tokens(run_.tokenizer, "");
+  const Continuation whole = continue_text(decoder, run_.tokenizer, prompt, options, show);
+  EXPECT_EQ(whole.text, kVerse);
+  EXPECT_EQ(shown, whole.text);
+  EXPECT_EQ(pieces, 31);
+  EXPECT_EQ(whole.tokens.size(), 31u);
+  EXPECT_GT(whole.first_token_seconds, 0);
+  EXPECT_GT(whole.later_tokens_seconds, 0);
+
+  shown.clear();
+  options.stop = {" river", "amber"};
+  EXPECT_EQ(continue_text(decoder, run_.tokenizer, prompt, options, show).text, "so it goes, ");
+  EXPECT_EQ(shown, "so it goes, ");
 }
 
 }  // namespace

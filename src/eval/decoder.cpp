@@ -1,0 +1,39 @@
+// What is in the cache is compared with what is asked for: texts of one beginning, turns of a conversation and a window
+// that moves are one case.
+#include "eval/decoder.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace mm {
+namespace {
+
+/// The part of a text that fits. It depends on the length alone, so that it moves once in half a context.
+std::span<const int32_t> last_part(std::span<const int32_t> tokens, int64_t context) {
+  const int64_t beyond = std::ssize(tokens) - context;
+  if (beyond <= 0) return tokens;
+  const int64_t half = (context + 1) / 2;
+  return tokens.subspan(static_cast<size_t>((beyond + half - 1) / half * half));
+}
+
+}  // namespace
+
+at::Tensor Decoder::next_logits(std::span<const int32_t> tokens) {
+  require(!tokens.empty(), "a token follows another one");
+  const at::NoGradGuard no_grad;
+  const std::span<const int32_t> seen = last_part(tokens, context_);
+  const auto common = std::ranges::mismatch(seen.first(seen.size() - 1), held_).in1 - seen.begin();
+  cache_.truncate(common);
+  held_.resize(static_cast<size_t>(common));
+  const std::span<const int32_t> rest = seen.subspan(static_cast<size_t>(common));
+  const at::Tensor rest_t = at::tensor(at::ArrayRef<int32_t>(rest.data(), rest.size()), at::kLong);
+  const HiddenStates states = model_.forward_more(rest_t.unsqueeze(0).to(model_.device()), cache_);
+  held_.insert(held_.end(), rest.begin(), rest.end());
+  return model_.logits(states.hidden_nd.narrow(0, std::ssize(rest) - 1, 1))[0].to(at::kCPU, at::kFloat).contiguous();
+}
+
+}  // namespace mm
