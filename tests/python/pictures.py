@@ -178,6 +178,55 @@ def check_page(browser, page, name, shown_texts):
         check(f"Chromium shows {name} at {width} pixels, in {screenshot.name}", "; ".join(problems))
 
 
+# Uses every control of the curves, and answers with what did not happen.
+USE_OF_CONTROLS = """(() => {
+  const wrong = [], find = selector => document.querySelector(selector);
+  const chart = find('.charts .chart:has(polyline)'), line = chart.querySelector('polyline:not(.raw)');
+  const expect = (what, happened) => { if (!happened) wrong.push(what); };
+  const changes = (what, act) => {
+    const before = chart.innerHTML;
+    act();
+    expect(what, chart.innerHTML !== before);
+  };
+  const choose = (selector, value) => {
+    const control = find(selector);
+    if (control.type === 'radio') control.click();
+    else { control.value = value; control.dispatchEvent(new Event('input')); }
+  };
+  changes('the axis by tokens', () => choose('[value=tokens]'));
+  changes('the axis by time', () => choose('[value=time]'));
+  changes('smoothing', () => choose('#smooth', 90));
+  choose('#smooth', 0);
+  choose('[value=step]');
+  pointAt(20);
+  for (const each of charts) each.point(20);
+  const told = [...document.querySelectorAll('.chart output')].filter(output => output.textContent.includes('step 20'));
+  expect('one cursor in all charts', told.length === charts.length && charts.length > 8);
+  expect('a cursor by the keyboard', chart.querySelector('svg').tabIndex === 0);
+  const rows = curvesAsCsv().trim().split('\\n');
+  expect('a file of the values', rows[0].split(',').length === 7 && rows.length > 50 &&
+    rows.some(row => row.includes('"Loss"')));
+  const box = find('[data-show="0"]');
+  if (box) {
+    box.click();
+    expect('a run that is hidden', [...document.querySelectorAll('polyline[data-run="0"]')].every(hidden =>
+      getComputedStyle(hidden).display === 'none') && getComputedStyle(find('.card')).display === 'none');
+    box.click();
+    expect('a run that is shown again', getComputedStyle(line).display !== 'none');
+  }
+  expect('a verdict first', find('h1').nextElementSibling.querySelector('.verdict') !== null ||
+    find('h1').nextElementSibling.matches('.verdict'));
+  return wrong.join(', ');
+})()"""
+
+
+def check_controls(browser, page, name):
+    browser.open(page.as_uri(), WIDTHS["wide"])
+    missing = browser.evaluate(USE_OF_CONTROLS)
+    problems = ([f"lacks {missing}"] if missing else []) + browser.complaints()
+    check(f"the controls of {name} do what they say", "; ".join(problems))
+
+
 def check_report(folder):
     run = folder / "output/run"
     hostile = hostile_copy(run)
@@ -187,6 +236,8 @@ def check_report(folder):
     with Browser() as browser:
         check_page(browser, run / "report.html", "report", ["run", "Share of tokens per expert"])
         check_page(browser, folder / "both.html", "comparison", [SCRIPT, IMAGE])
+        check_controls(browser, run / "report.html", "report")
+        check_controls(browser, folder / "both.html", "comparison")
 
 
 def main():

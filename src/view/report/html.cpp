@@ -1,8 +1,7 @@
 // Escaping.
 #include "view/report/html.h"
 
-#include <cstdint>
-
+#include "core/text.h"
 #include "core/utf8.h"
 
 namespace mm {
@@ -37,6 +36,10 @@ std::string escape_html(std::string_view text) {
     }
   }
   return escaped;
+}
+
+std::string more_in_file(int64_t count) {
+  return count > 0 ? "<p>and " + with_commas(count) + " more in metrics.jsonl</p>" : "";
 }
 
 std::string base64(std::string_view bytes) {

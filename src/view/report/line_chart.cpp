@@ -48,6 +48,13 @@ Axis value_axis(const LineChart& chart) {
     high = std::max(high, highest);
   }
   if (chart.from_zero) low = std::min(low, 0.0);
+  for (const Frame& frame : chart.frames) {
+    // At most half as much again for its sake.
+    const double least = std::min(low, frame.value), most = std::max(high, frame.value);
+    if (most - least > 1.5 * (high - low)) continue;
+    low = least;
+    high = most;
+  }
   // What differs by rounding alone is flat: ticks that close could not be counted in doubles.
   const double size = std::max(std::fabs(low), std::fabs(high));
   const double span = high - low > 1e-9 * size ? high - low : std::max(size, 1.0) * 0.1;
@@ -64,7 +71,7 @@ std::string number_label(double value) {
 }
 
 std::string point(const Axis& x, const Axis& y, double step, double value) {
-  return format("%.1f,%.1f ", x.at(step), std::clamp(y.at(value), -kHeight, 2 * kHeight));
+  return format("%.1f,%.2f ", x.at(step), std::clamp(y.at(value), -kHeight, 2 * kHeight));
 }
 
 double middle(const Bucket& bucket) {
@@ -80,20 +87,22 @@ std::string band(const Curve& curve, const Axis& x, const Axis& y) {
   for (auto bucket = curve.buckets.rbegin(); bucket != curve.buckets.rend(); ++bucket) {
     points += point(x, y, middle(*bucket), bucket->min);
   }
-  return format("<polygon class=\"band c%d\" points=\"", curve.colour % kColours) + points + "\"/>\n";
+  return format("<polygon class=\"band c%d\" data-run=\"%zu\" points=\"", curve.colour % kColours, curve.run) + points +
+         "\"/>\n";
 }
 
 std::string line(const Curve& curve, const Axis& x, const Axis& y) {
   const int colour = curve.colour % kColours;
   std::string points;
   for (const Bucket& bucket : curve.buckets) points += point(x, y, middle(bucket), bucket.mean());
-  std::string svg = format("<polyline class=\"line c%d%s\" data-name=\"", colour, curve.dashed ? " dashed" : "") +
+  std::string svg = format("<polyline class=\"line c%d%s\" data-run=\"%zu\" data-name=\"", colour,
+                           curve.dashed ? " dashed" : "", curve.run) +
                     escape_html(curve.name) + "\" points=\"" + points + "\"/>\n";
   constexpr size_t kFewPoints = 40;
   if (curve.buckets.size() > kFewPoints) return svg;
   for (const Bucket& bucket : curve.buckets) {
-    svg += format("<circle class=\"c%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"2\"/>", colour, x.at(middle(bucket)),
-                  y.at(bucket.mean()));
+    svg += format("<circle class=\"c%d\" data-run=\"%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"2\"/>", colour, curve.run,
+                  x.at(middle(bucket)), y.at(bucket.mean()));
   }
   return svg + "\n";
 }
@@ -112,11 +121,24 @@ std::string axes(const Axis& x, const Axis& y) {
   return svg + "</g>\n";
 }
 
+std::string frames(const LineChart& chart, const Axis& x, const Axis& y) {
+  std::string svg;
+  for (const Frame& frame : chart.frames) {
+    if (frame.value < y.low || frame.value > y.high) continue;
+    svg += format("<g class=\"frame\" data-value=\"%.9g\"><line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>",
+                  frame.value, x.start, x.end, y.at(frame.value), y.at(frame.value));
+    svg += format("<text x=\"%.0f\" y=\"%.1f\">", x.end - 4, y.at(frame.value) - 4) + escape_html(frame.name) +
+           "</text></g>\n";
+  }
+  return svg;
+}
+
 std::string legend(const LineChart& chart) {
   std::string html;
   for (const Curve& curve : chart.curves) {
     if (curve.buckets.empty() || curve.name.empty() || curve.dashed) continue;
-    html += format("<span class=\"key c%d\"></span>", curve.colour % kColours) + escape_html(curve.name) + " ";
+    html += format("<span data-run=\"%zu\"><span class=\"key c%d\"></span>", curve.run, curve.colour % kColours) +
+            escape_html(curve.name) + " </span>";
   }
   return html;
 }
@@ -133,18 +155,20 @@ std::string line_chart(const LineChart& chart) {
   if (!chart.unit.empty()) svg += " <i>" + escape_html(chart.unit) + "</i>";
   svg += "<span class=\"legend\">" + legend(chart) + "</span><output></output></figcaption>\n";
   svg += format(
-      "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" data-x=\"%.9g %.9g %.9g %.9g\" data-y=\"%.9g %.9g %.9g %.9g\">",
-      kWidth, kHeight, x.low, x.high, x.start, x.end, y.low, y.high, y.start, y.end);
-  svg += "<title>" + escape_html(chart.title) + "</title>" + axes(x, y);
+      "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" tabindex=\"0\"%s data-x=\"%.9g %.9g %.9g %.9g\" data-y=\"%.9g %.9g "
+      "%.9g %.9g\">",
+      kWidth, kHeight, chart.from_zero ? " data-zero" : "", x.low, x.high, x.start, x.end, y.low, y.high, y.start,
+      y.end);
+  svg += "<title>" + escape_html(chart.title) + "</title>" + axes(x, y) + frames(chart, x, y);
   svg += format("<svg x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"%.0f\" viewBox=\"%.0f %.0f %.0f %.0f\">", kLeft,
                 kTop, kWidth - kLeft - kRight, kHeight - kTop - kBottom, kLeft, kTop, kWidth - kLeft - kRight,
                 kHeight - kTop - kBottom);
   for (const int64_t step : chart.marks) {
     const double at = x.at(static_cast<double>(step));
     svg += format(
-        "<line class=\"resume\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%.0f\"><title>resumed at step "
+        "<line class=\"resume\" data-step=\"%lld\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%.0f\"><title>resumed at step "
         "%lld</title></line>",
-        at, at, kHeight, static_cast<long long>(step));
+        static_cast<long long>(step), at, at, kHeight, static_cast<long long>(step));
   }
   for (const Curve& curve : chart.curves) svg += band(curve, x, y);
   for (const Curve& curve : chart.curves) {

@@ -4,14 +4,17 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
+#include <cmath>
 #include <functional>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <string_view>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "view/report/file_lines.h"
 
 namespace mm {
 namespace {
@@ -80,17 +83,6 @@ ExpertLoad expert_load(element record) {
   return load.tokens.empty() ? ExpertLoad{} : load;
 }
 
-/// Calls `take` with each whole line of the file, or not at all when it is not there.
-void for_each_line(const std::string& path, const std::function<void(std::string_view)>& take) {
-  if (path_kind(path, ExitCode::kData) != PathKind::kFile) return;
-  const MappedFile file(path, ExitCode::kData);
-  std::string_view left(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  for (size_t end = left.find('\n'); end != std::string_view::npos; end = left.find('\n')) {
-    take(left.substr(0, end));
-    left.remove_prefix(end + 1);
-  }
-}
-
 /// Calls `take` with the step and the object of each line that is a record.
 void for_each_record(const std::string& path, int64_t& unreadable, const std::function<void(int64_t, element)>& take) {
   constexpr int64_t kLastStep = int64_t{1} << 48;
@@ -108,14 +100,24 @@ void for_each_record(const std::string& path, int64_t& unreadable, const std::fu
   });
 }
 
-void add_step(RunHistory& run, int64_t step, element record) {
+/// Records of steps are one for each, in order.
+void count_step(RunHistory& run, int64_t step) {
+  run.missing_steps += std::max<int64_t>(0, step - run.steps - 1);
+  run.repeated_steps += step <= run.steps;
   run.steps = std::max(run.steps, step);
+}
+
+void add_step(RunHistory& run, int64_t step, element record) {
+  count_step(run, step);
   run.tokens = std::max(run.tokens, integer(record, "tokens_total"));
+  run.tokens_at.add(step, static_cast<double>(run.tokens));
   run.skipped_steps += is_true(record, "skipped");
   run.loss.add(step, number(record, "loss"));
   // 0 is what a loss that is not used is written as.
   if (const double aux = number(record, "aux_loss"); aux != 0) run.aux_loss.add(step, aux);
   if (const double z = number(record, "z_loss"); z != 0) run.z_loss.add(step, z);
+  if (const double floor = number(record, "aux_loss_floor"); floor > 0) run.aux_loss_floor = floor;
+  if (const double dropped = number(record, "dropped"); dropped > 0) run.dropped.add(step, dropped);
   run.grad_norm.add(step, number(record, "grad_norm"));
   run.learning_rate.add(step, number(record, "learning_rate"));
   const ExpertLoad load = expert_load(record);
@@ -194,23 +196,10 @@ void read_timing(RunHistory& run) {
     if (text(record, "type") != "step") return;
     const double seconds = number(record, "seconds"), mfu = number(record, "mfu");
     if (seconds > 0) run.seconds += seconds;
+    run.seconds_at.add(step, run.seconds);
     run.tokens_per_second.add(step, number(record, "tokens_per_second"));
     if (mfu > 0) run.mfu.add(step, mfu);
     if (const double bytes = number(record, "memory_bytes"); bytes > 0) run.memory_gib.add(step, bytes / kGib);
-  });
-}
-
-/// `2026-01-01 12:00:00.000 info resumed   from output/x/checkpoints/step_00000120 (verified), ...`
-void read_log(RunHistory& run) {
-  constexpr std::string_view kModel = " info model     ", kResumed = " info resumed   from ", kStep = "/step_";
-  constexpr size_t kTimeBytes = 23;
-  for_each_line(run.folder + "/train.log", [&](std::string_view line) {
-    if (line.size() < kTimeBytes) return;
-    line.remove_prefix(kTimeBytes);
-    if (line.starts_with(kModel)) run.model = line.substr(kModel.size());
-    const size_t step = line.find(kStep);
-    if (!line.starts_with(kResumed) || step == std::string_view::npos) return;
-    run.resumes.push_back(std::atoll(std::string(line.substr(step + kStep.size())).c_str()));
   });
 }
 
@@ -273,7 +262,30 @@ void read_domains(RunHistory& run, const HistoryLimits& limits) {
   }
 }
 
+/// `alarms.patience` -> `20`; nothing of what is no JSON object.
+std::map<std::string, std::string> flat_settings(const std::string& text) {
+  std::map<std::string, std::string> settings;
+  const auto config = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object()) return settings;
+  const auto flat = config.flatten();
+  for (const auto& [pointer, value] : flat.items()) {
+    std::string key = pointer.substr(1);
+    std::replace(key.begin(), key.end(), '/', '.');
+    settings[key] = value.dump();
+  }
+  return settings;
+}
+
 }  // namespace
+
+double RunHistory::setting(const std::string& key, double otherwise) const {
+  const auto found = settings.find(key);
+  if (found == settings.end()) return otherwise;
+  double value = 0;
+  const char* end = found->second.data() + found->second.size();
+  const auto [stopped, problem] = std::from_chars(found->second.data(), end, value);
+  return problem == std::errc() && stopped == end && std::isfinite(value) ? value : otherwise;
+}
 
 RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits)
     : folder(std::move(run_folder)),
@@ -286,6 +298,9 @@ RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits)
       tokens_per_second(limits.buckets),
       mfu(limits.buckets),
       memory_gib(limits.buckets),
+      dropped(limits.buckets),
+      tokens_at(limits.buckets),
+      seconds_at(limits.buckets),
       token_entropy(limits.buckets),
       churn(limits.buckets),
       gate_gradient(limits.buckets),
@@ -303,10 +318,11 @@ RunHistory read_run_history(const std::string& folder, const HistoryLimits& limi
   RunHistory run(folder, limits);
   read_metrics(run);
   read_timing(run);
-  read_log(run);
+  run.log = read_log_history(folder + "/train.log");
   read_domains(run, limits);
   thin_samples(run.samples, limits.text_bytes);
   run.config = config.substr(0, limits.text_bytes);
+  run.settings = flat_settings(run.config);
   return run;
 }
 

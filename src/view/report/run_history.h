@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "metrics/record.h"
 #include "view/report/alarm_history.h"
 #include "view/report/load_history.h"
+#include "view/report/log_history.h"
 #include "view/series.h"
 
 namespace mm {
@@ -31,12 +33,18 @@ struct HistoryEvent {
 struct RunHistory {
   RunHistory(std::string run_folder, const HistoryLimits& limits);
 
+  /// A number of config.json, `alarms.patience`; `otherwise` where it has none there.
+  double setting(const std::string& key, double otherwise) const;
+
   std::string folder;
-  std::string model;   ///< the line about it in train.log; empty when unknown
-  std::string config;  ///< config.json as it stands there
+  LogHistory log;
+  std::string config;                           ///< config.json as it stands there
+  std::map<std::string, std::string> settings;  ///< its values as JSON, by name: `optim.learning_rate`
 
   Series loss, aux_loss, z_loss, grad_norm, learning_rate, validation;
   Series tokens_per_second, mfu, memory_gib;
+  Series dropped;                            ///< share of the pairs, where there is a capacity
+  Series tokens_at, seconds_at;              ///< since the start of the run, behind each step
   Series token_entropy, churn;               ///< mean over layers
   Series gate_gradient, gate_gradient_most;  ///< relative, from the language-model loss: the least layer, the most
   LoadHistory load;
@@ -45,10 +53,11 @@ struct RunHistory {
   int64_t steps = 0;  ///< the last one
   int64_t tokens = 0;
   int64_t skipped_steps = 0;
-  double seconds = 0;  ///< of all steps
+  int64_t missing_steps = 0, repeated_steps = 0;  ///< without a record, and with more than one
+  double aux_loss_floor = 0;                      ///< 0: unknown
+  double seconds = 0;                             ///< of all steps
   std::optional<EvaluationRecord> best;
   std::vector<SampleRecord> samples;
-  std::vector<int64_t> resumes;      ///< the steps that the run was taken up at
   std::vector<HistoryEvent> events;  ///< records of type `event`, the first 500
   int64_t more_events = 0;           ///< beyond them
   int64_t unreadable_lines = 0;      ///< a torn last one is not counted

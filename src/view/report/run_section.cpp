@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include "core/text.h"
 #include "metrics/load_statistics.h"
+#include "view/report/alarm_section.h"
 #include "view/report/domain_section.h"
 #include "view/report/html.h"
-#include "view/report/line_chart.h"
+#include "view/report/sample_section.h"
 
 namespace mm {
 namespace {
@@ -57,54 +57,9 @@ std::string load_maps(const RunHistory& run) {
   return html;
 }
 
-/// What a list that has no room for everything ends with.
-std::string more_in_file(int64_t count) {
-  return count > 0 ? "<p>and " + with_commas(count) + " more in metrics.jsonl</p>" : "";
-}
-
-std::string alarm_chart(const RunHistory& run) {
-  LineChart chart{.title = "Alarms", .unit = "that stand", .marks = run.resumes, .last_step = run.steps};
-  chart.from_zero = true;
-  int colour = 0;
-  for (const AlarmGroup& group : run.alarms.groups()) {
-    if (group.raised > 0) {
-      chart.curves.push_back(
-          {.name = std::string(group.title), .colour = colour, .buckets = group.standing_at.buckets()});
-    }
-    ++colour;
-  }
-  return "<div class=\"charts\">" + line_chart(chart) + "</div>\n";
-}
-
-std::string alarm_row(const RaisedAlarm& alarm) {
-  const EventRecord& event = alarm.event;
-  const auto text = [](const std::string& words) { return "<td class=\"text\">" + escape_html(words) + "</td>"; };
-  return "<tr>" + text(event.text) + "<td>" + with_commas(event.step) + "</td><td>" +
-         (alarm.cleared ? with_commas(*alarm.cleared) : "stands") + "</td>" + text(event.cause) + text(event.remedy) +
-         "</tr>\n";
-}
-
-std::string alarms(const RunHistory& run) {
-  constexpr size_t kMostRows = 40;
-  const int64_t raised = run.alarms.raised();
-  if (raised == 0) return run.load.last().empty() ? "" : "<h3>Alarms</h3>\n<p>No alarm was raised.</p>\n";
-  std::vector<RaisedAlarm> shown = run.alarms.alarms();
-  std::stable_sort(shown.begin(), shown.end(), [](const RaisedAlarm& a, const RaisedAlarm& b) {
-    return std::pair(a.cleared.has_value(), -a.event.step) < std::pair(b.cleared.has_value(), -b.event.step);
-  });
-  shown.resize(std::min(shown.size(), kMostRows));
-  std::string html = "<h3>Alarms</h3>\n" + alarm_chart(run) + "<details open><summary>Alarms: " + with_commas(raised) +
-                     "</summary><div class=\"scroll\"><table>";
-  html +=
-      "<tr><th class=\"text\">what was wrong</th><th>raised at step</th><th>cleared at step</th>"
-      "<th class=\"text\">likely cause</th><th class=\"text\">remedy</th></tr>\n";
-  for (const RaisedAlarm& alarm : shown) html += alarm_row(alarm);
-  return html + "</table></div>" + more_in_file(raised - static_cast<int64_t>(shown.size())) + "</details>\n";
-}
-
 std::string events(const RunHistory& run) {
   std::vector<HistoryEvent> all = run.events;
-  for (const int64_t step : run.resumes) all.push_back({step, "resumed from the checkpoint of this step"});
+  for (const int64_t step : run.log.resumes) all.push_back({step, "resumed from the checkpoint of this step"});
   if (all.empty()) return "";
   std::stable_sort(all.begin(), all.end(),
                    [](const HistoryEvent& a, const HistoryEvent& b) { return a.step < b.step; });
@@ -118,20 +73,6 @@ std::string events(const RunHistory& run) {
   return html + "</table></div>" + more_in_file(run.more_events) + "</details>\n";
 }
 
-std::string samples(const RunHistory& run) {
-  std::string html;
-  for (size_t i = 0; i < run.samples.size();) {
-    const int64_t step = run.samples[i].step;
-    html += format("<details%s><summary>step %s</summary>\n", step == run.samples.back().step ? " open" : "",
-                   with_commas(step).c_str());
-    for (; i < run.samples.size() && run.samples[i].step == step; ++i) {
-      html += "<pre><b>" + escape_html(run.samples[i].prompt) + "</b>" + escape_html(run.samples[i].text) + "</pre>\n";
-    }
-    html += "</details>\n";
-  }
-  return html.empty() ? "" : "<h3>Samples</h3>\n" + html;
-}
-
 std::string config(const RunHistory& run) {
   if (run.config.empty()) return "";
   return "<h3>Config</h3>\n<details><summary>config.json</summary><pre>" + escape_html(run.config) +
@@ -140,8 +81,12 @@ std::string config(const RunHistory& run) {
 
 }  // namespace
 
-std::string run_section(const RunHistory& run) {
-  return load_maps(run) + alarms(run) + domain_section(run) + events(run) + samples(run) + config(run);
+std::string expert_section(const RunHistory& run, size_t index) {
+  return load_maps(run) + alarm_section(run, index) + domain_section(run);
+}
+
+std::string rest_section(const RunHistory& run) {
+  return samples_over_time(run) + events(run) + config(run);
 }
 
 }  // namespace mm

@@ -71,8 +71,8 @@ TEST(RunHistory, ReadsEveryFileOfARun) {
   EXPECT_EQ(run.skipped_steps, 1);
   EXPECT_EQ(run.seconds, 0.5);
   EXPECT_EQ(run.memory_gib.buckets().at(0).max, 1.5);
-  EXPECT_EQ(run.model, "moe, 5 parameters");
-  EXPECT_EQ(run.resumes, std::vector<int64_t>{1});
+  EXPECT_EQ(run.log.model, "moe, 5 parameters");
+  EXPECT_EQ(run.log.resumes, std::vector<int64_t>{1});
   ASSERT_TRUE(run.best);
   EXPECT_EQ(run.best->bits_per_byte, 1.25);
   ASSERT_EQ(run.samples.size(), 1u);
@@ -235,6 +235,58 @@ TEST(Report, ACurveThatIsFlatButForRoundingHasAnAxisLikeAFlatOne) {
   }
   write_file_atomic(folder / "metrics.jsonl", lines);
   EXPECT_LT(page_of(folder.path()).size(), 100000u);
+}
+
+TEST(Report, CurvesHaveTheValuesThatTheyAreReadBy) {
+  const TempFolder folder;
+  write_file_atomic(folder / "config.json",
+                    R"({"model": {"vocab_size": 1000}, "alarms": {"over_subscribed_share": 3}})");
+  std::string lines;
+  for (int64_t step = 1; step <= 9; ++step) {
+    lines += step_line(
+        step, R"(,"expert_tokens":[[30,10,10,10]],"token_entropy":[1.2],"aux_loss":0.05,"aux_loss_floor":0.04)");
+  }
+  write_file_atomic(folder / "metrics.jsonl", lines);
+  const std::string page = page_of(folder.path());
+  EXPECT_TRUE(contains(page, "data-value=\"6.90775528\""));  // ln 1000
+  EXPECT_TRUE(contains(page, "data-value=\"1.38629436\""));  // ln 4
+  EXPECT_TRUE(contains(page, ">ln E: undecided</text>"));
+  EXPECT_TRUE(contains(page, "data-value=\"0.04\""));
+  EXPECT_TRUE(contains(page, ">floor: every load even</text>"));
+}
+
+TEST(Report, TheBestOfSeveralRunsIsTheOneWithTheFewestBitsPerByte) {
+  const TempFolder folder;
+  std::vector<RunHistory> runs;
+  for (const auto& [name, bits] : {std::pair("a", 1.5), std::pair("b", 1.25), std::pair("c", 2.0)}) {
+    write_file_atomic(
+        folder / (std::string(name) + "/metrics.jsonl"),
+        step_line(1) + format(R"({"type":"evaluation","step":1,"loss":3,"bits_per_byte":%.2f})", bits) + "\n");
+    runs.push_back(read_run_history(folder / name, limits_for(3)));
+  }
+  const std::string page = report_page(runs);
+  EXPECT_TRUE(contains(page, "</span>b <b>best</b></h3>"));
+  EXPECT_FALSE(contains(page, "</span>a <b>best</b>"));
+  EXPECT_FALSE(contains(report_page({runs[0]}), "<b>best</b>"));
+}
+
+TEST(Report, TellsWhenWhereAndOnWhatARunTrained) {
+  const TempFolder folder;
+  write_file_atomic(folder / "config.json",
+                    R"({"data": {"train": ["x/one.jsonl", {"path": "x/two.jsonl", "domain": "d"}]},)"
+                    R"( "tokenizer": {"path": "x/t.model"}, "train": {"steps": 20}})");
+  write_file_atomic(folder / "metrics.jsonl", step_line(1));
+  const std::string log =
+      "2026-01-01 10:00:00.000 info device    cpu, 2 threads, fp32\n"
+      "2026-01-01 10:00:01.000 info program   minimind.cpp 1.2.3, commit abc\n";
+  write_file_atomic(folder / "train.log", log);
+  for (const char* part : {"<dd>trains, or was cut off</dd>", "<dd>1 of 20</dd>", "<dd>2026-01-01 10:00:00</dd>",
+                           "<dd>cpu, 2 threads, fp32</dd>", "<dd>minimind.cpp 1.2.3, commit abc</dd>",
+                           "<dd>x/t.model</dd>", "<dd>one.jsonl, two.jsonl</dd>"}) {
+    EXPECT_TRUE(contains(page_of(folder.path()), part)) << part;
+  }
+  write_file_atomic(folder / "train.log", log + "2026-01-01 10:00:02.000 info stopped   at step 1, saved\n");
+  EXPECT_TRUE(contains(page_of(folder.path()), "<dd>stopped</dd>"));
 }
 
 TEST(Report, SharesArePackedAsTwoBytesAndADeadExpertIsExactlyZero) {

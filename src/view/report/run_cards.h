@@ -1,0 +1,16 @@
+// The runs of a page with their numbers, one card each: side by side on a desk, one below the other on a phone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "view/report/run_history.h"
+
+namespace mm {
+
+/// HTML. With several runs the best one is marked: the fewest bits per byte of validation text, which compares models
+/// of different vocabularies.
+///   names  of the runs
+std::string run_cards(const std::vector<RunHistory>& runs, const std::vector<std::string>& names);
+
+}  // namespace mm
