@@ -14,6 +14,7 @@
 #include "app/gpu_probe/op_table.h"
 #include "app/gpu_probe/step_check.h"
 #include "app/guard.h"
+#include "app/version.h"
 #include "core/log.h"
 #include "run/run.h"
 
@@ -77,7 +78,7 @@ mm::ExitCode probe(const ProbeOptions& options) {
   const mm::RunConfig& config = configured.config;
   if (options.deterministic) ask_for_determinism();
 
-  const auto train = [&] { return mm::train_run(config, std::move(configured.weights), /*watch=*/false); };
+  const auto train = [&] { return mm::train_run(config, std::move(configured.weights), {}); };
   if (options.task == "waits") return mm::report_host_waits(train);
   if (options.task == "run") {
     if (options.trace.empty()) return train();
@@ -107,6 +108,6 @@ int main(int argc, char** argv) {
   mm::CommandLine line("Measures what a GPU does with this program.", kFooter);
   ProbeOptions options;
   add_options(line, options);
-  line.version("minimind.cpp " MM_VERSION);
+  line.version(mm::program_version());
   return mm::run_program(line, argc, argv, [&] { return probe(options); });
 }

@@ -4,6 +4,7 @@
 
 #include "app/command_line.h"
 #include "app/guard.h"
+#include "app/version.h"
 #include "core/json/json_text.h"
 #include "core/log.h"
 #include "core/terminal.h"
@@ -46,7 +47,7 @@ int main(int argc, char** argv) {
               "Time that many steps on made-up tokens (default 5) against the GEMM rate")
       .or_alone("5");
   line.flag("--watch", watch, "Draw the load of every expert on the terminal while it trains, as a live heat map");
-  line.version("minimind.cpp " MM_VERSION);
+  line.version(mm::program_version());
   return mm::run_program(line, argc, argv, [&]() -> mm::ExitCode {
     if (describe) {
       mm::RunConfig defaults;
@@ -75,6 +76,7 @@ int main(int argc, char** argv) {
       mm::log_warning("--watch draws on a terminal, which standard output is not: training goes on without it");
       watch = false;
     }
-    return mm::train_run(run.config, std::move(run.weights), watch);
+    const mm::Caller caller{.watch = watch, .version = mm::program_version(), .programs = mm::program_folder()};
+    return mm::train_run(run.config, std::move(run.weights), caller);
   });
 }

@@ -1,6 +1,9 @@
 // Opens what a run needs, in the order in which a user would want to hear of problems: config, files, device, weights.
 #include "run/run.h"
 
+#include <torch/version.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -20,6 +23,7 @@
 #include "model/init.h"
 #include "ops/cpu/caching_allocator.h"
 #include "recipe/resume_policy.h"
+#include "run/next_steps.h"
 #include "run/run_data.h"
 #include "train/replay/replay_steps.h"
 #include "train/trainer.h"
@@ -53,7 +57,8 @@ void check_files(const RunConfig& config) {
   if (!problems.empty()) throw Error(ExitCode::kData, join(problems, "\n"));
 }
 
-void log_model(const RunConfig& config, const DeviceSetup& setup) {
+void log_model(const RunConfig& config, const DeviceSetup& setup, const Caller& caller) {
+  if (!caller.version.empty()) log_info("program   " + caller.version + ", LibTorch " TORCH_VERSION);
   const ParameterCount count = count_parameters(config.model);
   std::string model =
       format("model     %s, %s parameters", config.model.model_type.c_str(), with_commas(count.total).c_str());
@@ -166,14 +171,47 @@ void warn_of_missing_records(const RunConfig& config, int64_t last_step, int64_t
       format("them up to step %lld", static_cast<long long>(step)), "those between are lost; the training is not"));
 }
 
-ExitCode finished_already(int64_t step, const char* key) {
+void tell_next_steps(const RunConfig& config, const Caller& caller) {
+  for (const std::string& line : next_steps(config, caller.programs)) log_info(line);
+}
+
+ExitCode finished_already(const RunConfig& config, int64_t step, const char* key, const Caller& caller) {
   log_info(format("finished  at step %lld already; raise %s to go on", static_cast<long long>(step), key));
+  tell_next_steps(config, caller);
   return ExitCode::kFinished;
+}
+
+/// `2 alarms stood: loss exploded, layer 1 expert 2 dead`; empty where none does.
+std::string standing_alarms(const TrainState& state) {
+  constexpr size_t kMost = 4;
+  std::vector<std::string> words;
+  for (const AlarmSubject& subject : state.alarms.standing()) words.push_back(alarm_in_short(subject));
+  if (words.empty()) return "";
+  const std::string count = std::to_string(words.size()) + (words.size() == 1 ? " alarm stood: " : " alarms stood: ");
+  // Those of the loss come last, and are what everybody wants to know first.
+  std::rotate(
+      words.begin(),
+      std::find_if(words.begin(), words.end(), [](const std::string& word) { return word.starts_with("loss "); }),
+      words.end());
+  const bool more = words.size() > kMost;
+  words.resize(std::min(words.size(), kMost));
+  return count + join(words, ", ") + (more ? ", ..." : "");
+}
+
+/// An error is told when all is closed; the log, and the page that is made of it, say before that how the run ended.
+ExitCode run_to_its_end(Trainer& trainer, const TrainState& state) {
+  try {
+    return trainer.run();
+  } catch (...) {
+    show_status("");
+    log_info(format("failed    at step %lld", static_cast<long long>(state.step)));
+    throw;
+  }
 }
 
 }  // namespace
 
-ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool watch) {
+ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, const Caller& caller) {
   install_signal_handlers();
   check_files(config);
   const std::string checkpoints = config.folder() + "/checkpoints";
@@ -198,7 +236,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
     const bool done = loaded->step >= config.train.steps && !has_duties_left(loaded->checkpoint.state_json);
     if (!config.compat.enabled() && done) {
       if (config.metrics.report_every > 0) refresh_report(config.folder());
-      return finished_already(loaded->step, "train.steps");
+      return finished_already(config, loaded->step, "train.steps", caller);
     }
   }
 
@@ -211,7 +249,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
                                           "at most model.vocab_size " + with_commas(config.model.vocab_size)));
   }
   const RunData data = open_run_data(config, *tokenizer);
-  log_model(config, setup);
+  log_model(config, setup, caller);
 
   TrainState state(config, setup, *data.train);
   if (data.validation) state.validation_fingerprint = data.validation->fingerprint();
@@ -223,7 +261,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   std::optional<Replay> replay;
   if (state.replay_start) replay.emplace(config, data.train->windows(), *state.replay_start);
   if (replay && state.step >= replay->plan().updates() && state.duties_done < 0) {
-    return finished_already(state.step, "compat.epochs");
+    return finished_already(config, state.step, "compat.epochs", caller);
   }
   if (replay) {
     log_replay(config, *data.train, replay->plan());
@@ -244,7 +282,7 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
   if (config.metrics.report_every > 0) {
     sinks.push_back(std::make_unique<ReportSink>(config.metrics, config.folder()));
   }
-  sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, watch));
+  sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, caller.watch));
   setup.gemm_rate = measure_gemm_rate(setup.device, setup.compute_type);
   defer_stop_signals();
   const Watchdog watchdog(static_cast<double>(config.run.hang_seconds), config.folder() + "/hang.txt");
@@ -252,11 +290,13 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool
       replay ? std::unique_ptr<StepSource>(std::make_unique<ReplaySteps>(*replay, state.loader, state.model))
              : std::make_unique<ScheduledSteps>(config, state.loader);
   Trainer trainer({config, setup, *tokenizer, data.validation, *steps, store, sinks, pth_export(config), &lock}, state);
-  const ExitCode code = trainer.run();
+  const ExitCode code = run_to_its_end(trainer, state);
   show_status("");
   log_info(format(code == ExitCode::kFinished ? "finished  at step %lld, checkpoints in %s"
                                               : "stopped   at step %lld, saved in %s; the same command resumes",
                   static_cast<long long>(state.step), (config.folder() + "/checkpoints").c_str()));
+  if (const std::string alarms = standing_alarms(state); !alarms.empty()) log_warning("it ended while " + alarms);
+  tell_next_steps(config, caller);
   return code;
 }
 

@@ -1,15 +1,23 @@
 // A whole run, from a config to an exit code.
 #pragma once
 
+#include <string>
+
 #include "core/error.h"
 #include "recipe/configured_run.h"
 
 namespace mm {
 
+/// Who trains, and who looks on.
+struct Caller {
+  bool watch = false;         ///< draws the experts on the terminal while it trains
+  std::string version = {};   ///< of the program, for the log
+  std::string programs = {};  ///< the folder of the programs, for the commands that the run ends with: next_steps()
+};
+
 /// Trains `config` in its folder, resuming what is there. Returns kFinished or kStopped.
 ///   weights  `init.from`, opened; when it is not, and a fresh run needs it, it is opened here
-///   watch    draws the experts on the terminal while it trains
 /// Throws Error as its parts do; whatever was saved before stays.
-ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, bool watch);
+ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, const Caller& caller);
 
 }  // namespace mm

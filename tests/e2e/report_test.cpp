@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "workplace.h"
 
@@ -48,6 +49,23 @@ TEST(Report, LaysRunsSideBySide) {
   EXPECT_TRUE(contains(page, "<title>first, second</title>"));
   EXPECT_TRUE(contains(page, "<td>optim.learning_rate</td>"));
   EXPECT_FALSE(contains(page, "<td>optim.weight_decay</td>"));
+}
+
+TEST(Report, ARunEndsWithItsPageAndWithCommandsThatWork) {
+  const Workplace workplace;
+  expect_trained(workplace, train("dense", "first"));
+  const Finished second = workplace.pretrain(train("moe", "it's second"));
+  ASSERT_EQ(second.exit_code, 0) << second.err;
+  ASSERT_TRUE(contains(second.out, "\npage      output/it's second/report.html\nnext      ")) << second.out;
+  std::istringstream lines(second.out.substr(second.out.find("\nnext      ") + 1));
+  int commands = 0;
+  for (std::string line; std::getline(lines, line); ++commands) {
+    const Finished finished = run_program("/bin/bash", {"-c", line.substr(10)}, workplace.folder());
+    EXPECT_EQ(finished.exit_code, 0) << line << "\n" << finished.err;
+  }
+  EXPECT_EQ(commands, 3);
+  EXPECT_TRUE(contains(workplace.read("output/it's second/report.html"), "Who does what"));
+  EXPECT_TRUE(contains(workplace.read("output/comparison.html"), "<title>it&#39;s second, first</title>"));
 }
 
 TEST(Report, AFolderThatIsNotThereIsNamed) {

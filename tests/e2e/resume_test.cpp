@@ -63,7 +63,10 @@ TEST(Resume, AFinishedRunSaysSoAndStaysAsItIs) {
   const std::string metrics = workplace.read("output/a/metrics.jsonl");
   const Finished again = workplace.pretrain(train("dense", "a", {"train.steps=5"}));
   expect_finished(again);
-  EXPECT_EQ(again.out, "run       output/a\nfinished  at step 5 already; raise train.steps to go on\n");
+  EXPECT_TRUE(
+      again.out.starts_with("run       output/a\nfinished  at step 5 already; raise train.steps to go on\n"
+                            "page      output/a/report.html\nnext      "))
+      << again.out;
   EXPECT_EQ(workplace.read("output/a/metrics.jsonl"), metrics);
 }
 

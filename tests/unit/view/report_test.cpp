@@ -287,6 +287,8 @@ TEST(Report, TellsWhenWhereAndOnWhatARunTrained) {
   }
   write_file_atomic(folder / "train.log", log + "2026-01-01 10:00:02.000 info stopped   at step 1, saved\n");
   EXPECT_TRUE(contains(page_of(folder.path()), "<dd>stopped</dd>"));
+  write_file_atomic(folder / "train.log", log + "2026-01-01 10:00:02.000 info failed    at step 1\n");
+  EXPECT_TRUE(contains(page_of(folder.path()), "<dd>failed</dd>"));
 }
 
 TEST(Report, SharesArePackedAsTwoBytesAndADeadExpertIsExactlyZero) {

@@ -1,0 +1,15 @@
+// What to do with a run that has ended: where its page is, and commands to type. No torch.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "recipe/run_config.h"
+
+namespace mm {
+
+/// Lines for the end of a run, each as it can be typed in the folder that the run was started in.
+///   programs  the folder of the programs, as a user writes it: `build/release/bin`; empty: they are found without it
+std::vector<std::string> next_steps(const RunConfig& config, const std::string& programs);
+
+}  // namespace mm
