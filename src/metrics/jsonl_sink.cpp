@@ -152,11 +152,8 @@ void JsonlSink::write_save(const SaveRecord& record) {
 
 void JsonlSink::write_events(std::span<const EventRecord> events) {
   for (const EventRecord& event : events) {
-    Json line = {{"type", event.type},
-                 {"step", event.step},
-                 {"name", event.name},
-                 {"state", event.state},
-                 {"layer", event.layer}};
+    Json line = {{"type", event.type}, {"step", event.step}, {"name", event.name}, {"state", event.state}};
+    if (event.layer >= 0) line["layer"] = event.layer;
     if (event.expert) line["expert"] = *event.expert;
     line["value"] = event.value;
     line["threshold"] = event.threshold;

@@ -96,7 +96,7 @@ struct EventRecord {
   std::string type;   ///< `alarm` when one is raised; `event` otherwise
   std::string name;   ///< of the alarm (`dead`) or of what was done (`revival`)
   std::string state;  ///< `raised`, `cleared` or `done`
-  int64_t layer = 0;
+  int64_t layer = 0;  ///< below 0: the model as a whole
   std::optional<int64_t> expert;
   double value = 0;           ///< that was judged
   double threshold = 0;       ///< that it was judged by

@@ -112,7 +112,7 @@ void RunConfig::visit(Fields& fields) {
   fields.section("evaluation", evaluation, "validation loss while training");
   fields.section("sample", sample, "text samples while training");
   fields.section("metrics", metrics, "what is shown");
-  fields.section("alarms", alarms, "when a router or an expert is worth a warning");
+  fields.section("alarms", alarms, "when a router, an expert or the loss is worth a warning");
   fields.section("revival", revival, "what is done for experts without tokens");
   fields.section("spikes", spikes, "what is done about a step far outside those before it");
   fields.section("checkpoint", checkpoint, "what is kept");

@@ -41,6 +41,8 @@ void RunMetrics::add_time(StepRecord& record, const StepResult& result, double s
   // Faster than a matrix product: the rate was measured while the device was busy with something else.
   if (flops_per_second > gemm_rate_) {
     gemm_rate_ = std::max(gemm_rate_, measure_gemm_rate(setup_.device, setup_.compute_type));
+    // It has just shown that it can do that much.
+    gemm_rate_ = std::max(gemm_rate_, flops_per_second);
   }
   record.mfu = flops_per_second / gemm_rate_;
 }

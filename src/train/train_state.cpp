@@ -83,7 +83,7 @@ TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, const 
     : TrainedModel(config.model, config.optim, setup.device, setup.compute_type),
       loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device),
       data_fingerprint(data.fingerprint()),
-      alarms(config.alarms, config.model.moe.num_experts_per_tok),
+      alarms(config.alarms, config.model.moe.num_experts_per_tok, config.model.vocab_size),
       probe_experts_lns(unknown_probe_experts(config, data.sequence_length(), setup.device)),
       spikes(config.spikes),
       watches_spikes(config.spikes.policy != "none") {

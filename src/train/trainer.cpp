@@ -164,15 +164,8 @@ void Trainer::tell(StepRecord& record) {
 }
 
 void Trainer::watch_divergence(const StepRecord& record) {
-  const bool was_learning = is_learning() && loss_ > 0;
   state_.skipped_in_a_row = record.skipped ? state_.skipped_in_a_row + 1 : 0;
   if (!record.skipped) loss_ = record.loss;
-  if (was_learning && !is_learning() && !record.skipped) {
-    log_warning(
-        format("step %lld: loss %.4g, and %.4g is what guessing gives: the model has diverged\n"
-               "  remedy: stop, lower optim.learning_rate, remove the checkpoints since then, and resume",
-               static_cast<long long>(record.step), record.loss, guessing_loss(config_.model)));
-  }
   if (state_.skipped_in_a_row < kMaxSkippedInARow) return;
   throw Error(
       ExitCode::kDiverged,
@@ -205,6 +198,7 @@ void Trainer::evaluate() {
   if (record.best) state_.best_loss = record.loss;
   validation_loss_ = record.loss;
   metrics_.write(record);
+  metrics_.write(state_.alarms.observe(record));
   spikes_.judge(record);
 }
 

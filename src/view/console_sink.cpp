@@ -50,6 +50,9 @@ std::vector<std::string> step_parts(const StepRecord& record, double eta_seconds
                          static_cast<long long>(record.total_steps), percent));
   if (record.skipped) parts.push_back("skipped: loss or gradient not finite, nothing was changed");
   parts.push_back(losses(record));
+  for (const std::string& alarm : record.standing) {
+    if (alarm.starts_with("loss ")) parts.push_back(alarm);
+  }
   parts.push_back(format("norm %.2f", record.grad_norm));
   parts.push_back(format("lr %.2e", record.learning_rate));
   if (record.skipped && record.loss_scale != 1) parts.push_back(format("loss scale %g", record.loss_scale));

@@ -46,6 +46,25 @@ constexpr std::array kWords = {
     AlarmWords{AlarmKind::kCopies, "copies", "copies of each other",
                "the experts began as copies (upcycling) and get the same tokens with the same weights",
                "upcycle with noise (convert --upcycle ... noise), or set revival.method to \"reseed\" with more noise"},
+    AlarmWords{AlarmKind::kLossExplosion, "loss_explosion", "loss exploded",
+               "the model has diverged: the learning rate is too high for it, or gradients are not clipped",
+               "stop, lower optim.learning_rate or raise schedule.warmup_steps, remove the checkpoints since then, and "
+               "resume"},
+    AlarmWords{AlarmKind::kLossSpike, "loss_spike", "loss spiked",
+               "text of another kind or quality, or an update that went too far",
+               "it often passes; if it does not, resume from a checkpoint before it with a lower optim.learning_rate "
+               "or optim.max_grad_norm"},
+    AlarmWords{AlarmKind::kLossWorse, "loss_worse", "loss worse than at the start",
+               "what the first weights knew is being lost: the learning rate is too high for them, or the tokenizer is "
+               "not theirs",
+               "start again with a lower optim.learning_rate and a longer schedule.warmup_steps, and check "
+               "tokenizer.path"},
+    AlarmWords{AlarmKind::kLossStuck, "loss_stuck", "loss stuck at guessing",
+               "nothing is learned: a learning rate near 0 or far too high, or text that is noise to this tokenizer",
+               "check optim.learning_rate and schedule.warmup_steps, and look at the text with tokenizer.path in mind"},
+    AlarmWords{AlarmKind::kLossGap, "loss_gap", "loss overfit",
+               "the model learns its training text by heart: too many epochs, or too little text for its size",
+               "stop at the best checkpoint (checkpoints/best), train on more text, or raise model.dropout"},
 };
 
 const AlarmWords& words(AlarmKind kind) {
@@ -69,7 +88,12 @@ std::optional<AlarmKind> alarm_kind(std::string_view name) {
   return {};
 }
 
-std::string alarm_sentence(const AlarmSubject& subject, double value, int64_t patience, int64_t experts) {
+bool is_of_loss(AlarmKind kind) {
+  return kind >= AlarmKind::kLossExplosion;
+}
+
+std::string alarm_sentence(const AlarmSubject& subject, double value, double threshold, int64_t patience,
+                           int64_t experts) {
   const auto layer = static_cast<long long>(subject.layer), steps = static_cast<long long>(patience);
   const auto expert = static_cast<long long>(subject.expert.value_or(0));
   const double fair_percent = 100.0 / static_cast<double>(experts);
@@ -98,11 +122,28 @@ std::string alarm_sentence(const AlarmSubject& subject, double value, int64_t pa
     case AlarmKind::kCopies:
       return prefix + format("experts %lld and %lld stay copies of each other: cosine %.4f for %lld measures", expert,
                              static_cast<long long>(subject.other.value_or(0)), value, steps);
+    case AlarmKind::kLossExplosion:
+      return format("the loss is %.4g, more than guessing would cost: above %.4g it is an explosion", value, threshold);
+    case AlarmKind::kLossSpike:
+      return format("the loss is %.4g, far from its trend for %lld steps: above %.4g it is a spike", value, steps,
+                    threshold);
+    case AlarmKind::kLossWorse:
+      return format("the loss is %.4g in the mean, worse than at the start for %lld steps: the limit is %.4g", value,
+                    steps, threshold);
+    case AlarmKind::kLossStuck:
+      return format("the loss is %.4g in the mean, no better than guessing for %lld steps: the limit is %.4g", value,
+                    steps, threshold);
+    case AlarmKind::kLossGap:
+      return format(
+          "the validation loss rises and is %.3g nats above the training loss for %lld evaluations, the "
+          "limit is %.3g: overfit",
+          value, steps, threshold);
   }
   return prefix;
 }
 
 std::string alarm_in_short(const AlarmSubject& subject) {
+  if (is_of_loss(subject.kind)) return std::string(words(subject.kind).in_short);
   std::string text = format("layer %lld ", static_cast<long long>(subject.layer));
   if (subject.expert) text += format("expert %lld ", static_cast<long long>(*subject.expert));
   return text.append(words(subject.kind).in_short);

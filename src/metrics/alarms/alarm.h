@@ -9,7 +9,7 @@
 
 namespace mm {
 
-/// Worst first.
+/// Of the routers and their experts, worst first; then of the loss, worst first.
 enum class AlarmKind {
   kNonFinite,
   kNoLmGradient,
@@ -19,12 +19,22 @@ enum class AlarmKind {
   kDying,
   kOverSubscribed,
   kCopies,
+  kLossExplosion,
+  kLossSpike,
+  kLossWorse,
+  kLossStuck,
+  kLossGap,
 };
+
+bool is_of_loss(AlarmKind kind);
+
+/// The layer of an alarm that is about none.
+inline constexpr int64_t kWholeModel = -1;
 
 /// What an alarm is about.
 struct AlarmSubject {
   AlarmKind kind = AlarmKind::kNonFinite;
-  int64_t layer = 0;              ///< counted among the MoE layers, from 0
+  int64_t layer = 0;              ///< counted among the MoE layers, from 0; kWholeModel: the model as a whole
   std::optional<int64_t> expert;  ///< from 0; none: the layer's router
   std::optional<int64_t> other;   ///< of two copies, the second
 
@@ -37,11 +47,13 @@ std::string_view alarm_name(AlarmKind kind);
 std::optional<AlarmKind> alarm_kind(std::string_view name);
 
 /// `layer 3: expert 2 got no token in 20 steps, a fair share is 12.5%: dead`
-///   value     that was judged: a share, a relative gradient, effective experts, a cosine
-///   patience  how long it has been so, in what the alarm is judged by
-std::string alarm_sentence(const AlarmSubject& subject, double value, int64_t patience, int64_t experts);
+///   value      that was judged: a share, a relative gradient, effective experts, a cosine, a loss
+///   threshold  that it was judged by
+///   patience   how long it has been so, in what the alarm is judged by
+std::string alarm_sentence(const AlarmSubject& subject, double value, double threshold, int64_t patience,
+                           int64_t experts);
 
-/// `layer 3 expert 2 dead`
+/// `layer 3 expert 2 dead`, `loss exploded`
 std::string alarm_in_short(const AlarmSubject& subject);
 
 /// What is likely behind it, and what to do.

@@ -29,6 +29,15 @@ void AlarmConfig::visit(Fields& fields) {
          {.min = 0, .max = 1});
   fields("copies_patience", copies_patience, "so many measures in a row: after upcycling all experts begin as copies",
          {.min = 1, .max = 1e6, .unit = "measures"});
+  fields("loss_spike", loss_spike,
+         "a training loss that is so many standard deviations above its mean, two steps in a row, is a spike",
+         {.min = 1, .max = 1e6});
+  fields("loss_patience", loss_patience,
+         "a loss that stays at what guessing costs, ln(vocab_size), for so many steps in a row is stuck",
+         {.min = 1, .max = 1e9, .unit = "steps"});
+  fields("loss_gap", loss_gap,
+         "a validation loss that rises and is so far above the training loss, at two evaluations in a row, is overfit",
+         {.min = 0, .max = 1e6, .unit = "nats"});
 }
 
 }  // namespace mm

@@ -17,6 +17,9 @@ struct AlarmConfig {
   int64_t gate_patience = 2;    ///< measures in a row
   double copies_cosine = 0.99;  ///< cosine above which two experts are copies
   int64_t copies_patience = 4;  ///< measures in a row: copies may start as such
+  double loss_spike = 6;        ///< standard deviations above its mean at which a loss spikes
+  int64_t loss_patience = 200;  ///< steps in a row without a word learned
+  double loss_gap = 0.5;  ///< nats between validation and training above which a rising validation loss is overfit
 
   void visit(Fields& fields);
 };

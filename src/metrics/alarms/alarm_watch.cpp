@@ -20,9 +20,22 @@ constexpr std::array kLoadKinds = {AlarmKind::kCollapse, AlarmKind::kBiasFrozen,
                                    AlarmKind::kOverSubscribed};
 constexpr std::array kProbeKinds = {AlarmKind::kNoLmGradient, AlarmKind::kCopies};
 constexpr std::array kFiniteKinds = {AlarmKind::kNonFinite};
+constexpr std::array kLossKinds = {AlarmKind::kLossExplosion, AlarmKind::kLossSpike, AlarmKind::kLossWorse,
+                                   AlarmKind::kLossStuck};
+constexpr std::array kValidationKinds = {AlarmKind::kLossGap};
 
 bool is_of_load(AlarmKind kind) {
   return std::find(kLoadKinds.begin(), kLoadKinds.end(), kind) != kLoadKinds.end();
+}
+
+bool is_of_training_loss(AlarmKind kind) {
+  return std::find(kLossKinds.begin(), kLossKinds.end(), kind) != kLossKinds.end();
+}
+
+/// What an alarm is judged by.
+const char* unit_of_patience(AlarmKind kind) {
+  if (std::find(kProbeKinds.begin(), kProbeKinds.end(), kind) != kProbeKinds.end()) return "measures";
+  return "steps";
 }
 
 AlarmKind kind_of(ExpertTrouble trouble) {
@@ -48,10 +61,13 @@ std::optional<int64_t> optional_from_json(const nlohmann::json& value) {
 }  // namespace
 
 std::vector<EventRecord> AlarmWatch::observe(const StepRecord& record) {
-  if (record.load.empty()) return {};
+  std::vector<EventRecord> events;
+  if (!record.skipped) events = settle_loss(record.step, kLossKinds, loss_.observe(record.loss));
+  if (record.load.empty()) return events;
   Holding broken;
   if (record.non_finite) broken[{AlarmKind::kNonFinite, record.non_finite->layer, record.non_finite->expert, {}}] = 0;
-  std::vector<EventRecord> events = settle(record.step, record.load.experts, kFiniteKinds, broken);
+  const std::vector<EventRecord> of_numbers = settle(record.step, record.load.experts, kFiniteKinds, broken);
+  events.insert(events.end(), of_numbers.begin(), of_numbers.end());
   if (record.skipped) return events;
 
   const std::vector<EventRecord> of_load = settle(record.step, record.load.experts, kLoadKinds, judge_load(record));
@@ -73,6 +89,17 @@ std::vector<EventRecord> AlarmWatch::observe(const RouterRecord& record) {
     }
   }
   return settle(record.step, record.experts, kProbeKinds, holding);
+}
+
+std::vector<EventRecord> AlarmWatch::observe(const EvaluationRecord& record) {
+  return settle_loss(record.step, kValidationKinds, loss_.observe_validation(record.loss));
+}
+
+std::vector<EventRecord> AlarmWatch::settle_loss(int64_t step, std::span<const AlarmKind> kinds,
+                                                 const LossWatch::Holding& holding) {
+  Holding subjects;
+  for (const auto& [kind, value] : holding) subjects[{kind, kWholeModel, {}, {}}] = value;
+  return settle(step, /*experts=*/1, kinds, subjects);
 }
 
 AlarmWatch::Holding AlarmWatch::judge_load(const StepRecord& record) {
@@ -122,7 +149,7 @@ std::vector<EventRecord> AlarmWatch::settle(int64_t step, int64_t experts, std::
     event.value = value;
     event.threshold = threshold(subject.kind, experts);
     if (raised) {
-      event.text = alarm_sentence(subject, value, patience(subject.kind), experts);
+      event.text = alarm_sentence(subject, value, event.threshold, patience(subject.kind), experts);
       event.cause = alarm_cause(subject.kind);
       event.remedy = alarm_remedy(subject.kind);
     } else {
@@ -160,6 +187,7 @@ bool AlarmWatch::explained(const AlarmSubject& subject, const Holding& holding) 
     if (other.layer != subject.layer) return false;
     // A router that is certain of one expert is saturated: its probabilities hardly move with its logits.
     if (subject.kind == AlarmKind::kNoLmGradient) return other.kind == AlarmKind::kCollapse;
+    if (is_of_training_loss(subject.kind)) return is_of_training_loss(other.kind) && other.kind < subject.kind;
     return is_of_load(subject.kind) && is_of_load(other.kind) && other.kind < subject.kind;
   };
   return std::any_of(holding.begin(), holding.end(), [&](const auto& entry) { return explains(entry.first); }) ||
@@ -170,7 +198,14 @@ bool AlarmWatch::explained(const AlarmSubject& subject, const Holding& holding) 
 int64_t AlarmWatch::patience(AlarmKind kind) const {
   switch (kind) {
     case AlarmKind::kNonFinite:
+    case AlarmKind::kLossExplosion:
       return 1;
+    case AlarmKind::kLossSpike:
+    case AlarmKind::kLossGap:
+      return 2;
+    case AlarmKind::kLossStuck:
+      return config_.loss_patience;
+    case AlarmKind::kLossWorse:
     case AlarmKind::kNoLmGradient:
       return config_.gate_patience;
     case AlarmKind::kCopies:
@@ -202,6 +237,12 @@ double AlarmWatch::threshold(AlarmKind kind, int64_t experts) const {
       return config_.load.over_subscribed_share * fair_share;
     case AlarmKind::kCopies:
       return config_.copies_cosine;
+    case AlarmKind::kLossExplosion:
+    case AlarmKind::kLossSpike:
+    case AlarmKind::kLossWorse:
+    case AlarmKind::kLossStuck:
+    case AlarmKind::kLossGap:
+      return loss_.threshold(kind);
     case AlarmKind::kNonFinite:
     case AlarmKind::kDead:
       break;
@@ -217,9 +258,33 @@ std::vector<AlarmSubject> AlarmWatch::standing() const {
   return subjects;
 }
 
+std::string AlarmWatch::watched() const {
+  const AlarmSubject* worst = nullptr;
+  int64_t count = 0, longest = 0;
+  for (const auto& [subject, streak] : streaks_) {
+    if (is_of_loss(subject.kind) || (worst != nullptr && subject.kind != worst->kind)) break;
+    if (worst == nullptr) worst = &subject;
+    ++count;
+    longest = std::max(longest, streak.bad);
+  }
+  if (worst == nullptr) return "";
+  const std::string what = alarm_in_short(*worst);
+  // `6 dead`, or whom it is about where that is one alone.
+  const std::string_view in_short = std::string_view(what).substr(what.find_last_of("0123456789") + 2);
+  return format("watching: %s for %lld of %lld %s",
+                count == 1 ? what.c_str() : (std::to_string(count) + " " + std::string(in_short)).c_str(),
+                static_cast<long long>(longest), static_cast<long long>(patience(worst->kind)),
+                unit_of_patience(worst->kind));
+}
+
 std::string AlarmWatch::verdict() const {
-  const std::vector<AlarmSubject> alarms = standing();
-  if (alarms.empty()) return enough_tokens_ ? "ok" : "too few tokens to judge";
+  std::vector<AlarmSubject> alarms = standing();
+  std::erase_if(alarms, [](const AlarmSubject& subject) { return is_of_loss(subject.kind); });
+  if (alarms.empty()) {
+    const std::string on_watch = watched();
+    if (!on_watch.empty()) return on_watch;
+    return enough_tokens_ ? "ok" : "too few tokens to judge";
+  }
   return alarm_in_short(alarms.front()) + (alarms.size() > 1 ? format(" (and %zu more)", alarms.size() - 1) : "");
 }
 
@@ -229,7 +294,10 @@ std::string AlarmWatch::state() const {
     streaks.push_back({alarm_name(subject.kind), subject.layer, optional_to_json(subject.expert),
                        optional_to_json(subject.other), streak.bad, streak.good, streak.raised});
   }
-  return nlohmann::ordered_json{{"streaks", streaks}, {"last_bias", last_bias_}, {"enough_tokens", enough_tokens_}}
+  return nlohmann::ordered_json{{"streaks", streaks},
+                                {"last_bias", last_bias_},
+                                {"enough_tokens", enough_tokens_},
+                                {"loss", nlohmann::ordered_json::parse(loss_.state())}}
       .dump();
 }
 
@@ -243,6 +311,8 @@ void AlarmWatch::restore(const std::string& state) {
                                optional_from_json(row.at(3))};
     streaks[subject] = {row.at(4).get<int64_t>(), row.at(5).get<int64_t>(), row.at(6).get<bool>()};
   }
+  // Checkpoints from before the loss was watched have nothing of it.
+  if (saved.contains("loss")) loss_.restore(saved["loss"].dump());
   last_bias_ = saved.at("last_bias").get<std::vector<double>>();
   enough_tokens_ = saved.at("enough_tokens").get<bool>();
   streaks_ = std::move(streaks);

@@ -94,7 +94,9 @@ Verdict learning(const RunHistory& run) {
                       with_commas(run.best->step).c_str(), last_of(run.validation));
   }
   if (run.skipped_steps > 0) numbers += ". Skipped steps: " + with_commas(run.skipped_steps);
-  return judge(question, run, {AlarmKind::kNonFinite}, {}, "Yes.", "No: ", numbers + ".");
+  return judge(question, run,
+               {AlarmKind::kNonFinite, AlarmKind::kLossExplosion, AlarmKind::kLossWorse, AlarmKind::kLossStuck},
+               {AlarmKind::kLossSpike, AlarmKind::kLossGap}, "Yes.", "No: ", numbers + ".");
 }
 
 Verdict router(const RunHistory& run) {

@@ -69,10 +69,10 @@ void TensorboardSink::write(const StepRecord& record) {
   }
   if (record.mfu > 0) summary.scalar("speed/mfu", record.mfu);
   if (record.memory_bytes > 0) summary.scalar("memory/bytes", static_cast<double>(record.memory_bytes));
+  summary.scalar("alarms/standing", static_cast<double>(record.standing.size()));
   if (!record.load.empty()) {
     const LoadStatistics statistics = load_statistics(record.load);
     add_evenness(summary, statistics);
-    summary.scalar("alarms/standing", static_cast<double>(record.standing.size()));
     for (size_t layer = 0; layer < record.router.token_entropy.size(); ++layer) {
       summary.scalar(format("router/layer_%zu/token_entropy", layer), record.router.token_entropy[layer]);
     }

@@ -125,6 +125,19 @@ TEST(AlarmWatch, PatienceCountsStepsInARow) {
   EXPECT_EQ(watch.verdict(), "layer 0 expert 1 dead");
 }
 
+TEST(AlarmWatch, SaysWhatItWatchesBeforeItIsAnAlarm) {
+  AlarmWatch watch = patient(20);
+  EXPECT_EQ(watch.verdict(), "ok");
+  for (int step = 0; step < 4; ++step) watch.observe(step_with(kDead));
+  EXPECT_EQ(watch.verdict(), "watching: layer 0 expert 1 dead for 4 of 20 steps");
+  watch.observe(step_with({500, 0, 0, 500}));
+  EXPECT_EQ(watch.verdict(), "watching: 2 dead for 5 of 20 steps");
+  watch.observe(step_with(kEven));
+  EXPECT_EQ(watch.verdict(), "ok");
+  watch.observe(measured(1e-8, 0.2));
+  EXPECT_EQ(watch.verdict(), "watching: layer 0 no LM gradient into the gate for 1 of 2 measures");
+}
+
 TEST(AlarmWatch, IsOverAfterAsManyGoodSteps) {
   AlarmWatch watch = patient(2);
   watch.observe(step_with(kDead));
