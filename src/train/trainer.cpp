@@ -149,7 +149,7 @@ void Trainer::seed_dropout(int64_t micro_batch) const {
 
 void Trainer::tell(StepRecord& record) {
   still_in("writing metrics");
-  if (record.skipped && config_.model.is_moe()) {
+  if (record.skipped && !std::isfinite(record.grad_norm) && config_.model.is_moe()) {
     record.non_finite = find_non_finite(state_.model, training_.last_batch());
   }
   const std::vector<EventRecord> alarms = state_.alarms.observe(record);
