@@ -4,7 +4,8 @@
 # asks for many more, and for a whole CUDA toolkit where the wheel is a CUDA build.
 
 set(MM_TORCH_ROOT "" CACHE PATH "Folder of LibTorch; empty: the one that scripts/setup.sh finds")
-set(MM_CUDA_ARCHITECTURES "80;90a" CACHE STRING "GPU architectures that the CUDA kernels are compiled for")
+set(MM_CUDA_ARCHITECTURES "80-real;86-real;89-real;90a-real;90-virtual" CACHE STRING
+  "GPU architectures that the CUDA kernels are compiled for: images, and PTX for those that come later")
 
 # The rule by which LibTorch is found is written once, in scripts/setup.sh; it is told what CMake was told.
 set(torch_dir "$ENV{Torch_DIR}")

@@ -64,9 +64,6 @@ HiddenStates CausalLm::forward_more(const at::Tensor& tokens_bt, KeyValueCache& 
 
 HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
   const double ffn_dropout = config_.ffn_dropout ? pass.dropout : 0.0;
-  const auto norm = [&](const at::Tensor& x_nd, const at::Tensor& weight_d) {
-    return rms_norm(x_nd, weight_d, config_.rms_norm_eps, compute_type_, rounding_of(config_));
-  };
   const at::TensorOptions fp32 = at::TensorOptions().dtype(at::kFloat).device(device_);
   const at::Tensor counted =
       pass.counted_bt.defined() ? pass.counted_bt.to(at::kFloat) : at::ones(tokens_bt.sizes(), fp32);
@@ -76,17 +73,24 @@ HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
   std::vector<at::Tensor> expert_tokens, dropped_tokens, margins, router_sums, output_squares;
   at::Tensor x_nd = at::embedding(weights_.embedding, tokens_bt.flatten()).to(at::kFloat);
   if (pass.dropout > 0) x_nd = at::dropout(x_nd, pass.dropout, true);
+  at::Tensor branch_nd;  // what is to be added to x_nd next
+  const auto add_and_norm = [&](const at::Tensor& weight_d) {
+    const NormedSum next =
+        add_rms_norm(x_nd, branch_nd, weight_d, config_.rms_norm_eps, compute_type_, rounding_of(config_));
+    x_nd = next.sum_nd;
+    return next.normed_nd;
+  };
   for (size_t layer = 0; layer < weights_.blocks.size(); ++layer) {
     const BlockWeights& block = weights_.blocks[layer];
-    x_nd = x_nd + attention(norm(x_nd, block.input_norm), layer, pass, positions);
-    const at::Tensor normed_nd = norm(x_nd, block.post_attention_norm);
+    branch_nd = attention(add_and_norm(block.input_norm), layer, pass, positions);
+    const at::Tensor normed_nd = add_and_norm(block.post_attention_norm);
     if (!config_.is_moe()) {
-      x_nd = x_nd + feed_forward(normed_nd, block.feed_forward, ffn_dropout);
+      branch_nd = feed_forward(normed_nd, block.feed_forward, ffn_dropout);
       continue;
     }
     const MoeMode mode{.training = pass.training, .dropout = ffn_dropout, .inspect = pass.inspect};
     MoeReport report;
-    x_nd = x_nd + moe_layer(normed_nd, counted, block.moe, config_, mode, report);
+    branch_nd = moe_layer(normed_nd, counted, block.moe, config_, mode, report);
     add_to(states.reports.balance_loss, report.balance_loss);
     add_to(states.reports.z_loss, report.z_loss);
     expert_tokens.push_back(report.expert_tokens_e);
@@ -101,7 +105,7 @@ HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
   if (!margins.empty()) states.reports.margins_lem = at::stack(margins);
   if (!router_sums.empty()) states.reports.router_sums_lqe = at::stack(router_sums);
   if (!output_squares.empty()) states.reports.output_squares_le = at::stack(output_squares);
-  states.hidden_nd = norm(x_nd, weights_.norm);
+  states.hidden_nd = add_and_norm(weights_.norm);
   return states;
 }
 

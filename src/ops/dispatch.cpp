@@ -10,13 +10,25 @@
 
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/rows.h"
+#include "ops/cuda/launch.h"
 #include "ops/own_gradient.h"
 
 namespace mm {
 namespace {
 
+/// y[n] = sum over slots of weights[n][s] * x[row_of_slot[n][s]], in x's dtype; weights of 1 where undefined.
+at::Tensor gather_sum_on_cuda(const at::Tensor& x, const at::Tensor& weights, const at::Tensor& row_of_slot_ns) {
+  const int64_t tokens = row_of_slot_ns.size(0), slots = row_of_slot_ns.size(1), d = x.size(1);
+  const at::Tensor x_rd = x.contiguous();
+  const at::Tensor y_nd = at::empty({tokens, d}, x_rd.options());
+  cuda::gather_sum(cuda::element_type(x_rd), cuda::read(x_rd), cuda::read<float>(weights),
+                   cuda::read<int64_t>(row_of_slot_ns), tokens, slots, d, cuda::write(y_nd), cuda::OnDevice(x_rd));
+  return y_nd;
+}
+
 /// y[n] = sum over slots of x[row_of_slot[n][s]], in x's dtype.
 at::Tensor sum_slots(const at::Tensor& x_rd, const at::Tensor& row_of_slot_ns) {
+  if (cuda::takes(x_rd)) return gather_sum_on_cuda(x_rd, {}, row_of_slot_ns);
   const int64_t tokens = row_of_slot_ns.size(0), slots = row_of_slot_ns.size(1), d = x_rd.size(1);
   if (!cpu::is_fp32_cpu(x_rd)) {
     const at::Tensor picked_rd = x_rd.index_select(0, row_of_slot_ns.flatten());
@@ -34,7 +46,9 @@ at::Tensor sum_slots(const at::Tensor& x_rd, const at::Tensor& row_of_slot_ns) {
 /// Rows of x. The gradient of a gather is a scatter-add; every row's places are known, so it is a gather as well.
 at::Tensor gather(const at::Tensor& x_nd, const at::Tensor& token_of_row_r, const at::Tensor& row_of_slot_ns) {
   const auto forward = [&]() -> ForwardPass {
-    return {.outputs = {x_nd.index_select(0, token_of_row_r)}, .saved = {row_of_slot_ns}};
+    const at::Tensor rows_rd = cuda::takes(x_nd) ? gather_sum_on_cuda(x_nd, {}, token_of_row_r.unsqueeze(1))
+                                                 : x_nd.index_select(0, token_of_row_r);
+    return {.outputs = {rows_rd}, .saved = {row_of_slot_ns}};
   };
   const auto backward = [](const BackwardPass& pass) -> std::vector<at::Tensor> {
     return {sum_slots(pass.gradients[0], pass.saved[0])};
@@ -69,6 +83,26 @@ at::Tensor fused_combine(const at::Tensor& y, const at::Tensor& weights, const a
   return own_gradient({y, weights}, forward, combine_backward)[0];
 }
 
+std::vector<at::Tensor> combine_backward_on_cuda(const BackwardPass& pass) {
+  const at::Tensor &y_rd = pass.saved[0], &weights_ns = pass.saved[1], &row_of_slot_ns = pass.saved[2];
+  const at::Tensor dout_nd = pass.gradients[0].contiguous();
+  const at::Tensor dy_rd = at::empty_like(y_rd), dweights_ns = at::empty_like(weights_ns);
+  cuda::gather_sum_backward(cuda::element_type(y_rd), cuda::read(dout_nd), cuda::read(y_rd),
+                            cuda::read<float>(weights_ns), cuda::read<int64_t>(row_of_slot_ns), weights_ns.size(0),
+                            weights_ns.size(1), y_rd.size(1), cuda::write(dy_rd), cuda::write<float>(dweights_ns),
+                            cuda::OnDevice(y_rd));
+  return {dy_rd, dweights_ns};
+}
+
+at::Tensor combine_on_cuda(const at::Tensor& y, const at::Tensor& weights, const at::Tensor& row_of_slot_ns) {
+  const auto forward = [&]() -> ForwardPass {
+    const at::Tensor y_rd = y.contiguous(), weights_ns = weights.contiguous();
+    return {.outputs = {gather_sum_on_cuda(y_rd, weights_ns, row_of_slot_ns)},
+            .saved = {y_rd, weights_ns, row_of_slot_ns}};
+  };
+  return own_gradient({y, weights}, forward, combine_backward_on_cuda)[0];
+}
+
 }  // namespace
 
 DispatchPlan plan_dispatch(const at::Tensor& experts_ns, int64_t num_experts) {
@@ -88,6 +122,7 @@ at::Tensor dispatch(const at::Tensor& x_nd, const DispatchPlan& plan) {
 }
 
 at::Tensor combine(const at::Tensor& y_rd, const at::Tensor& weights_ns, const DispatchPlan& plan) {
+  if (cuda::takes(y_rd)) return combine_on_cuda(y_rd, weights_ns, plan.row_of_slot_ns);
   if (cpu::is_fp32_cpu(y_rd)) return fused_combine(y_rd, weights_ns, plan.row_of_slot_ns);
   // A permutation of the rows: its gradient is the inverse permutation, a gather again.
   const int64_t tokens = weights_ns.size(0), slots = weights_ns.size(1);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "ops/cpu/parallel.h"
+#include "ops/cuda/launch.h"
 #include "ops/linear.h"
 #include "ops/own_gradient.h"
 
@@ -115,8 +116,8 @@ at::Tensor by_blocks(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const
 }  // namespace
 
 at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
-  if (x_ri.is_cpu()) return by_blocks(x_ri, weight_eoi, ends_e);
-  return at::_grouped_mm(x_ri, weight_eoi.transpose(1, 2), ends_e);
+  if (cuda::takes(x_ri)) return at::_grouped_mm(x_ri, weight_eoi.transpose(1, 2), ends_e);
+  return by_blocks(x_ri, weight_eoi, ends_e);
 }
 
 namespace reference {

@@ -18,6 +18,16 @@ enum class NormRounding {
 at::Tensor rms_norm(const at::Tensor& x_nd, const at::Tensor& weight_d, double eps, at::ScalarType dtype,
                     NormRounding rounding = NormRounding::kAfterWeight);
 
+struct NormedSum {
+  at::Tensor sum_nd;     ///< fp32
+  at::Tensor normed_nd;  ///< in the dtype that was asked for
+};
+
+/// x + branch, and rms_norm() of it: what stands between two layers of a residual stream.
+///   x_nd [..., dim] fp32; branch_nd of the same shape, in `dtype` or fp32, or undefined: then the sum is x.
+NormedSum add_rms_norm(const at::Tensor& x_nd, const at::Tensor& branch_nd, const at::Tensor& weight_d, double eps,
+                       at::ScalarType dtype, NormRounding rounding = NormRounding::kAfterWeight);
+
 namespace reference {
 at::Tensor rms_norm(const at::Tensor& x_nd, const at::Tensor& weight_d, double eps, at::ScalarType dtype,
                     NormRounding rounding = NormRounding::kAfterWeight);

@@ -1,4 +1,4 @@
-// Heads out of joined projections: the definition in plain ATen, and one fused pass each way on the CPU.
+// Heads out of joined projections: the definition in plain ATen, and one fused pass each way on the CPU and on CUDA.
 #include "ops/rotary.h"
 
 #include <ATen/ops/arange.h>
@@ -9,8 +9,11 @@
 #include <ATen/ops/outer.h>
 #include <ATen/ops/stack.h>
 
+#include <bit>
+
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/rows.h"
+#include "ops/cuda/launch.h"
 #include "ops/own_gradient.h"
 #include "ops/rms_norm.h"
 
@@ -79,6 +82,62 @@ std::vector<at::Tensor> rotary_backward(const BackwardPass& pass) {
   return {dqkv_btw, dq_norm_c, dk_norm_c};
 }
 
+cuda::JoinedHeads joined_heads(const at::Tensor& qkv_btw, const HeadOptions& options) {
+  return {.rows = qkv_btw.size(0) * qkv_btw.size(1),
+          .time = qkv_btw.size(1),
+          .heads = options.heads,
+          .key_value_heads = options.key_value_heads,
+          .c = options.head_dim,
+          .eps = static_cast<float>(options.norm_eps),
+          .interleaved = options.layout == RopeLayout::kInterleaved};
+}
+
+std::vector<at::Tensor> rotary_backward_on_cuda(const BackwardPass& pass) {
+  const at::Tensor &qkv_btw = pass.saved[0], &q_norm_c = pass.saved[1], &k_norm_c = pass.saved[2];
+  const at::Tensor &cosine_tf = pass.saved[3], &sine_tf = pass.saved[4];
+  const at::Tensor dq = pass.gradients[0].contiguous(), dk = pass.gradients[1].contiguous(),
+                   dv = pass.gradients[2].contiguous();
+  const HeadOptions options{.heads = dq.size(2),
+                            .key_value_heads = dk.size(2),
+                            .head_dim = dq.size(3),
+                            .norm_eps = std::bit_cast<double>(pass.numbers[0]),
+                            .layout = static_cast<RopeLayout>(pass.numbers[1])};
+  const cuda::JoinedHeads shape = joined_heads(qkv_btw, options);
+  const at::Tensor dqkv_btw = at::empty_like(qkv_btw);
+  at::Tensor norm_partial;
+  if (q_norm_c.defined() || k_norm_c.defined()) {
+    norm_partial = at::empty({2, cuda::partial_sums(shape.rows), shape.c}, cosine_tf.options());
+  }
+  cuda::rotary_backward(cuda::element_type(dqkv_btw), shape, cuda::read(dq), cuda::read(dk), cuda::read(dv),
+                        cuda::read(qkv_btw), cuda::read<float>(q_norm_c), cuda::read<float>(k_norm_c),
+                        cuda::read<float>(cosine_tf), cuda::read<float>(sine_tf), cuda::write(dqkv_btw),
+                        cuda::write<float>(norm_partial), cuda::OnDevice(qkv_btw));
+  const at::Tensor dnorm_2c = norm_partial.defined() ? norm_partial.sum(1) : at::Tensor();
+  return {dqkv_btw, q_norm_c.defined() ? dnorm_2c[0] : at::Tensor(), k_norm_c.defined() ? dnorm_2c[1] : at::Tensor()};
+}
+
+/// Values stay where they are: a view.
+Heads rotary_heads_on_cuda(const at::Tensor& qkv, const at::Tensor& q_norm_c, const at::Tensor& k_norm_c,
+                           const RopeTable& table, const HeadOptions& options) {
+  const auto forward = [&]() -> ForwardPass {
+    const at::Tensor qkv_btw = qkv.contiguous();
+    const int64_t batch = qkv_btw.size(0), time = qkv_btw.size(1), c = options.head_dim;
+    const at::Tensor q_bthc = at::empty({batch, time, options.heads, c}, qkv_btw.options());
+    const at::Tensor k_btkc = at::empty({batch, time, options.key_value_heads, c}, qkv_btw.options());
+    cuda::rotary_forward(cuda::element_type(qkv_btw), joined_heads(qkv_btw, options), cuda::read(qkv_btw),
+                         cuda::read<float>(q_norm_c), cuda::read<float>(k_norm_c), cuda::read<float>(table.cosine_tf),
+                         cuda::read<float>(table.sine_tf), cuda::write(q_bthc), cuda::write(k_btkc),
+                         cuda::OnDevice(qkv_btw));
+    const int64_t width = options.key_value_heads * c;
+    const at::Tensor v_btkc = qkv_btw.detach().narrow(2, qkv_btw.size(2) - width, width).view(k_btkc.sizes());
+    return {.outputs = {q_bthc, k_btkc, v_btkc},
+            .saved = {qkv_btw, q_norm_c, k_norm_c, table.cosine_tf, table.sine_tf},
+            .numbers = {std::bit_cast<int64_t>(options.norm_eps), static_cast<int64_t>(options.layout)}};
+  };
+  const std::vector<at::Tensor> heads = own_gradient({qkv, q_norm_c, k_norm_c}, forward, rotary_backward_on_cuda);
+  return {heads[0], heads[1], heads[2]};
+}
+
 /// x_bthc turned by the table; fp32 inside.
 at::Tensor rotate(const at::Tensor& x_bthc, const RopeTable& table, RopeLayout layout) {
   const int64_t time = x_bthc.size(1);
@@ -105,6 +164,9 @@ RopeTable make_rope_table(int64_t time, int64_t head_dim, double theta, at::Devi
 
 Heads rotary_heads(const at::Tensor& qkv_btw, const at::Tensor& q_norm_c, const at::Tensor& k_norm_c,
                    const RopeTable& table, const HeadOptions& options) {
+  if (cuda::takes(qkv_btw) && cuda::takes_head_width(options.head_dim)) {
+    return rotary_heads_on_cuda(qkv_btw, q_norm_c, k_norm_c, table, options);
+  }
   if (!cpu::is_fp32_cpu(qkv_btw)) return reference::rotary_heads(qkv_btw, q_norm_c, k_norm_c, table, options);
   const auto forward = [&] { return rotary_forward(qkv_btw, q_norm_c, k_norm_c, table, options); };
   const std::vector<at::Tensor> heads = own_gradient({qkv_btw, q_norm_c, k_norm_c}, forward, rotary_backward);

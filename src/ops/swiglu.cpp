@@ -7,10 +7,8 @@
 
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/rows.h"
-#include "ops/own_gradient.h"
-#ifdef MM_CUDA
 #include "ops/cuda/launch.h"
-#endif
+#include "ops/own_gradient.h"
 
 namespace mm {
 namespace {
@@ -38,37 +36,30 @@ at::Tensor fused_swiglu(const at::Tensor& gate_up) {
   return own_gradient({gate_up}, forward, backward)[0];
 }
 
-#ifdef MM_CUDA
-
 at::Tensor swiglu_on_cuda(const at::Tensor& gate_up) {
   const auto forward = [&]() -> ForwardPass {
     const at::Tensor gate_up_n2i = gate_up.contiguous();
     const int64_t rows = gate_up_n2i.size(0), width = gate_up_n2i.size(1) / 2;
     at::Tensor y_ni = at::empty({rows, width}, gate_up_n2i.options());
-    cuda::swiglu_forward(cuda::element_type(gate_up_n2i), gate_up_n2i.const_data_ptr(), rows, width,
-                         y_ni.mutable_data_ptr(), cuda::current_stream(gate_up_n2i.device()));
+    cuda::swiglu_forward(cuda::element_type(y_ni), cuda::read(gate_up_n2i), rows, width, cuda::write(y_ni),
+                         cuda::OnDevice(y_ni));
     return {.outputs = {y_ni}, .saved = {gate_up_n2i}};
   };
   const auto backward = [](const BackwardPass& pass) -> std::vector<at::Tensor> {
     const at::Tensor &gate_up_n2i = pass.saved[0], dy_ni = pass.gradients[0].contiguous();
     at::Tensor dgate_up_n2i = at::empty_like(gate_up_n2i);
-    cuda::swiglu_backward(cuda::element_type(gate_up_n2i), dy_ni.const_data_ptr(), gate_up_n2i.const_data_ptr(),
-                          dy_ni.size(0), dy_ni.size(1), dgate_up_n2i.mutable_data_ptr(),
-                          cuda::current_stream(gate_up_n2i.device()));
+    cuda::swiglu_backward(cuda::element_type(dy_ni), cuda::read(dy_ni), cuda::read(gate_up_n2i), dy_ni.size(0),
+                          dy_ni.size(1), cuda::write(dgate_up_n2i), cuda::OnDevice(dy_ni));
     return {dgate_up_n2i};
   };
   return own_gradient({gate_up}, forward, backward)[0];
 }
 
-#endif
-
 }  // namespace
 
 at::Tensor swiglu(const at::Tensor& gate_up_n2i) {
+  if (cuda::takes(gate_up_n2i)) return swiglu_on_cuda(gate_up_n2i);
   if (cpu::is_fp32_cpu(gate_up_n2i)) return fused_swiglu(gate_up_n2i);
-#ifdef MM_CUDA
-  if (gate_up_n2i.is_cuda()) return swiglu_on_cuda(gate_up_n2i);
-#endif
   return reference::swiglu(gate_up_n2i);
 }
 

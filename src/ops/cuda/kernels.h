@@ -1,22 +1,94 @@
 // Fused CUDA kernels on raw pointers and a stream: this header names no torch and no CUDA type, so that the `.cu` files
-// compile without LibTorch's headers and their callers without CUDA's. Launches are asynchronous.
+// compile without LibTorch's headers and their callers without CUDA's. Launches are asynchronous; one that fails throws
+// Error(kDevice). Arithmetic is fp32. Tensors are contiguous unless strides are given. Nothing is added atomically: the
+// same bytes every time.
+// Axes: d features, v vocabulary, c features of one head, s top-k slots.
 #pragma once
 
 #include <cstdint>
 
 namespace mm::cuda {
 
-/// The element types that the kernels are compiled for; arithmetic is fp32 in all of them.
+/// The element types that the kernels are compiled for. `void*` in a signature is a tensor of that type.
 enum class ElementType { kFloat, kHalf, kBFloat16 };
 
 /// A cudaStream_t.
 using Stream = void*;
 
 /// y[row][i] = silu(gate_up[row][i]) * gate_up[row][width + i].
-///   gate_up [rows, 2 * width], y [rows, width], device pointers of one element type.
+///   gate_up [rows, 2 * width], y [rows, width]
 void swiglu_forward(ElementType type, const void* gate_up, int64_t rows, int64_t width, void* y, Stream stream);
 /// dgate_up [rows, 2 * width] from dy [rows, width].
 void swiglu_backward(ElementType type, const void* dy, const void* gate_up, int64_t rows, int64_t width, void* dgate_up,
                      Stream stream);
+
+/// Sums over rows, for gradients of weights, come as this many partial sums at most: one for each block that walks over
+/// rows. A constant, so that the result does not depend on the GPU.
+constexpr int64_t kPartialSums = 1024;
+inline int64_t partial_sums(int64_t rows) {
+  return rows < kPartialSums ? rows : kPartialSums;
+}
+
+/// Whether rows of `d` numbers are none too long for the norm: up to 1024, or 8192 where they can be taken 8 at a time.
+inline bool takes_norm_width(int64_t d) {
+  return d <= 1024 || (d % 8 == 0 && d <= 8192);
+}
+
+/// sum = x + branch;  y = sum / sqrt(mean(sum^2) + eps) * w, rounded to `type` behind the product with w or, as well,
+/// before it.
+///   x [rows, d] fp32; branch [rows, d] or null: then sum is x, and not written; w [d] fp32; sum [rows, d] fp32;
+///   y [rows, d]
+void add_rms_norm_forward(ElementType type, const float* x, const void* branch, const float* w, float eps, int64_t rows,
+                          int64_t d, bool round_before_weight, float* sum, void* y, Stream stream);
+/// dx = dsum + the gradient of the norm. dw is the sum of dw_partial.
+///   dy [rows, d]; sum, dsum, dx [rows, d] fp32, dsum may be null: zeros; dbranch [rows, d] or null: dx, rounded;
+///   dw_partial [partial_sums(rows), d] fp32
+void add_rms_norm_backward(ElementType type, const void* dy, const float* sum, const float* dsum, const float* w,
+                           float eps, int64_t rows, int64_t d, bool round_before_weight, float* dx, void* dbranch,
+                           float* dw_partial, Stream stream);
+
+/// Query and key heads in rows of joined projections: queries, keys, values.
+struct JoinedHeads {
+  int64_t rows;             ///< batch * time
+  int64_t time;             ///< rows of one sequence; the position of a row is row % time
+  int64_t heads;            ///< of queries
+  int64_t key_value_heads;  ///< of keys, and as many of values
+  int64_t c;                ///< takes_head_width(c)
+  float eps;
+  bool interleaved;  ///< rotary pairs (2i, 2i+1) instead of (i, i + c/2)
+};
+/// Heads of up to 64 even numbers, multiples of 8 up to 256, multiples of 16 up to 512.
+inline bool takes_head_width(int64_t c) {
+  return c % 2 == 0 && (c <= 64 || (c % 8 == 0 && c <= 256) || (c % 16 == 0 && c <= 512));
+}
+
+/// q[row][head] = rotate(norm(query head of the row)), k the same of keys; no norm where its weight is null.
+///   qkv [rows, (heads + 2 * key_value_heads) * c]; q_norm, k_norm [c] fp32; cosine, sine [time, c/2] fp32;
+///   q [rows, heads, c], k [rows, key_value_heads, c]
+void rotary_forward(ElementType type, const JoinedHeads& shape, const void* qkv, const float* q_norm,
+                    const float* k_norm, const float* cosine, const float* sine, void* q, void* k, Stream stream);
+/// dqkv from dq, dk and dv [rows, key_value_heads, c]. dq_norm is the sum of norm_partial[0], dk_norm of
+/// norm_partial[1].
+///   norm_partial [2, partial_sums(rows), c] fp32; null without norms
+void rotary_backward(ElementType type, const JoinedHeads& shape, const void* dq, const void* dk, const void* dv,
+                     const void* qkv, const float* q_norm, const float* k_norm, const float* cosine, const float* sine,
+                     void* dqkv, float* norm_partial, Stream stream);
+
+/// y[token] = sum over slots of weight[token][slot] * x[row_of[token][slot]]; weights of 1 where `weight` is null.
+///   x [any number of rows, d]; weight [tokens, slots] fp32; row_of [tokens, slots]; y [tokens, d]
+void gather_sum(ElementType type, const void* x, const float* weight, const int64_t* row_of, int64_t tokens,
+                int64_t slots, int64_t d, void* y, Stream stream);
+/// dx[row_of[token][slot]] = weight * dy[token];  dweight[token][slot] = <x[row_of[token][slot]], dy[token]>. Every row
+/// of dx is written if every row is in `row_of` once.
+void gather_sum_backward(ElementType type, const void* dy, const void* x, const float* weight, const int64_t* row_of,
+                         int64_t tokens, int64_t slots, int64_t d, void* dx, float* dweight, Stream stream);
+
+/// loss[row] = logsumexp(logits[row]) - logits[row][target], 0 where the target is negative.
+///   logits [rows, v]; targets [rows]; loss, log_sum_exp [rows] fp32
+void cross_entropy_forward(ElementType type, const void* logits, const int64_t* targets, int64_t rows, int64_t v,
+                           float* loss, float* log_sum_exp, Stream stream);
+/// dlogits = (softmax - onehot) * dloss[row], 0 where the target is negative. dlogits may be logits.
+void cross_entropy_backward(ElementType type, const float* dloss, const void* logits, const int64_t* targets,
+                            const float* log_sum_exp, int64_t rows, int64_t v, void* dlogits, Stream stream);
 
 }  // namespace mm::cuda

@@ -1,24 +1,73 @@
-// What a caller of the CUDA kernels needs of a tensor. Only for the `.cpp` files of ops/.
+// What a caller of the CUDA kernels needs of a tensor.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "core/error.h"
 #include "ops/cuda/kernels.h"
+#ifndef MM_CUDA
+#include "ops/cuda/emulator.h"
+#endif
 
 namespace mm::cuda {
 
-inline ElementType element_type(const at::Tensor& x) {
-  if (x.scalar_type() == at::kFloat) return ElementType::kFloat;
-  if (x.scalar_type() == at::kHalf) return ElementType::kHalf;
-  require(x.scalar_type() == at::kBFloat16, "CUDA kernels take fp32, fp16 or bf16");
-  return ElementType::kBFloat16;
+/// Whether tensors like `x` are computed with by these kernels: those of a GPU, and in a test that emulates one all.
+inline bool takes(const at::Tensor& x) {
+#ifdef MM_CUDA
+  return x.is_cuda();
+#else
+  return x.is_cuda() || Emulation::on();
+#endif
 }
 
-inline Stream current_stream(at::Device device) {
-  const c10::Stream stream = c10::impl::VirtualGuardImpl(device.type()).getStream(device);
-  return stream.native_handle();
+inline ElementType element_type(at::ScalarType type) {
+  if (type == at::kFloat) return ElementType::kFloat;
+  if (type == at::kHalf) return ElementType::kHalf;
+  require(type == at::kBFloat16, "CUDA kernels take fp32, fp16 or bf16");
+  return ElementType::kBFloat16;
+}
+inline ElementType element_type(const at::Tensor& x) {
+  return element_type(x.scalar_type());
+}
+
+/// While one lives, its device is the current one, as a launch wants it: autograd's threads see to that themselves, but
+/// the thread that runs forward may have another one.
+class OnDevice {
+ public:
+  explicit OnDevice(const at::Tensor& x) : guard_(x.device()), stream_(stream_of(x)) {}
+
+  /// Its current stream.
+  operator Stream() const { return stream_; }
+
+ private:
+  static Stream stream_of(const at::Tensor& x) {
+#ifdef MM_CUDA
+    return c10::impl::VirtualGuardImpl(x.device().type()).getStream(x.device()).native_handle();
+#else
+    return x.is_meta() ? emulator::nowhere() : nullptr;
+#endif
+  }
+
+  c10::DeviceGuard guard_;
+  Stream stream_;
+};
+
+/// The address of a tensor's first element; null where there is no tensor, or no memory behind it.
+template <class T>
+const T* read(const at::Tensor& x) {
+  return x.defined() && !x.is_meta() ? x.const_data_ptr<T>() : nullptr;
+}
+template <class T>
+T* write(const at::Tensor& x) {
+  return x.defined() && !x.is_meta() ? x.mutable_data_ptr<T>() : nullptr;
+}
+inline const void* read(const at::Tensor& x) {
+  return x.defined() && !x.is_meta() ? x.const_data_ptr() : nullptr;
+}
+inline void* write(const at::Tensor& x) {
+  return x.defined() && !x.is_meta() ? x.mutable_data_ptr() : nullptr;
 }
 
 }  // namespace mm::cuda

@@ -24,14 +24,16 @@ inline at::Tensor random_tensor(at::IntArrayRef shape, uint64_t seed, double sca
   return at::randn(shape, at::detail::createCPUGenerator(seed)) * scale;
 }
 
-/// The outputs of `op`, then the gradient of each input, for fixed random gradients of the outputs.
-inline Tensors forward_and_backward(const Op& op, const Tensors& inputs) {
+/// The outputs of `op`, then the gradient of each input, for fixed random gradients of the outputs, which are numbers
+/// of `upstream_type`.
+inline Tensors forward_and_backward(const Op& op, const Tensors& inputs, at::ScalarType upstream_type = at::kFloat) {
   Tensors leaves;
   for (const at::Tensor& input : inputs) leaves.push_back(input.detach().clone().set_requires_grad(true));
   Tensors results = op(leaves);
   at::Tensor total;
   for (size_t i = 0; i < results.size(); ++i) {
-    const at::Tensor upstream = random_tensor(results[i].sizes(), 1000 + i).to(results[i].device());
+    const at::Tensor upstream =
+        random_tensor(results[i].sizes(), 1000 + i).to(upstream_type).to(at::kFloat).to(results[i].device());
     const at::Tensor term = (results[i].to(at::kFloat) * upstream).sum();
     total = total.defined() ? total + term : term;
   }

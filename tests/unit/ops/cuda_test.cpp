@@ -1,15 +1,20 @@
-// Every op on CUDA against its definition in fp32 on the CPU. Skipped where no GPU answers.
-// Tolerances are of the largest value. fp32: other orders of summation. 16 bit: each stored value is rounded once
-// (2^-9 of it in bf16, 2^-12 in fp16), and backward passes start from rounded values, so a few of those.
+// Every op of the CUDA path against its definition in fp32 on the CPU, from inputs and upstream gradients that are
+// numbers of the dtype.
+// Tolerances. fp32: 3e-6 of the largest value, for other orders of summation. 16 bit: what a kernel computes in fp32
+// and stores is off by one rounding of itself (2^-8 in bf16, 2^-11 in fp16), value by value; ops that ATen computes,
+// and products, keep to a multiple of that of the largest value.
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/tensor.h>
-#include "compare.h"
-#include "ops/attention.h"
+#include <ATen/ops/zeros.h>
 
+#include "device_under_test.h"
+#include "ops/attention.h"
 #include "ops/cross_entropy.h"
+#include "ops/cuda/kernels.h"
 #include "ops/dispatch.h"
 #include "ops/flat_norm.h"
 #include "ops/grouped_linear.h"
@@ -21,125 +26,309 @@
 namespace mm {
 namespace {
 
-class Cuda : public testing::TestWithParam<at::ScalarType> {
- protected:
-  void SetUp() override {
-    if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device";
-    allow_tf32_ = at::globalContext().allowTF32CuBLAS();
-    at::globalContext().setAllowTF32CuBLAS(false);
-  }
-  void TearDown() override {
-    if (at::hasCUDA()) at::globalContext().setAllowTF32CuBLAS(allow_tf32_);
-  }
+using Shapes = std::vector<std::pair<int64_t, int64_t>>;
 
-  at::ScalarType dtype() const { return GetParam(); }
-  double tolerance() const { return dtype() == at::kFloat ? 1e-5 : dtype() == at::kHalf ? 4e-3 : 3e-2; }
-  at::Tensor rounded(const at::Tensor& x) const { return x.to(dtype()); }
-
-  /// `op` on the device against `definition` in fp32 on the CPU, both from `inputs` rounded to the dtype.
-  /// Inputs in `keep_fp32` (norm weights, routing weights) are not rounded.
-  void expect_same(const Op& op, const Op& definition, const Tensors& inputs, const std::vector<bool>& keep_fp32) {
-    Tensors on_device, on_host;
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      const at::Tensor x = keep_fp32[i] ? inputs[i] : rounded(inputs[i]);
-      on_device.push_back(x.to(at::kCUDA));
-      on_host.push_back(x.to(at::kFloat));
-    }
-    Tensors actual = forward_and_backward(op, on_device);
-    for (at::Tensor& tensor : actual) tensor = tensor.to(at::kFloat);
-    expect_close(actual, forward_and_backward(definition, on_host), tolerance());
+/// Each value of the narrow tensors is what is expected, rounded.
+void expect_rounded(const Tensors& actual, const Tensors& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_EQ(actual[i].sizes(), expected[i].sizes()) << "tensor " << i;
+    if (expected[i].numel() == 0) continue;
+    const at::ScalarType type = actual[i].scalar_type();
+    const double unit = type == at::kFloat ? 0 : type == at::kHalf ? 0x1p-11 : 0x1p-8;
+    const double smallest = type == at::kHalf ? 0x1p-25 : 0;  // below 2^-14 digits are lost
+    const at::Tensor a = actual[i].detach().cpu().to(at::kDouble), e = expected[i].detach().to(at::kDouble);
+    const at::Tensor allowed = e.abs() * (1.01 * unit) + (3e-6 * e.abs().max().item<double>() + smallest);
+    const at::Tensor excess = ((a - e).abs() - allowed).nan_to_num(kInfinity);
+    EXPECT_LE(excess.max().item<double>(), 0) << "tensor " << i << " in " << type;
   }
-
- private:
-  bool allow_tf32_ = false;
-};
-
-TEST_P(Cuda, SwigluEqualsItsDefinition) {
-  for (const auto& [rows, width] : std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {3, 7}, {129, 2432}}) {
-    expect_same([](const Tensors& x) { return Tensors{swiglu(x[0])}; },
-                [](const Tensors& x) { return Tensors{reference::swiglu(x[0])}; },
-                {random_tensor({rows, 2 * width}, 1, 3)}, {false});
-  }
-  EXPECT_EQ(swiglu(at::empty({0, 24}, at::TensorOptions(at::kCUDA).dtype(dtype()))).numel(), 0);
-  at::Tensor x = rounded(random_tensor({2, 40}, 2)).to(at::kCUDA);
-  x[1][3] = kNan;
-  EXPECT_EQ(count_nan(swiglu(x)), 1);
 }
 
-TEST_P(Cuda, RmsNormEqualsItsDefinition) {
-  for (NormRounding rounding : {NormRounding::kBeforeWeight, NormRounding::kAfterWeight}) {
-    expect_same([&](const Tensors& x) { return Tensors{rms_norm(x[0], x[1], 1e-5, dtype(), rounding)}; },
-                [](const Tensors& x) { return Tensors{reference::rms_norm(x[0], x[1], 1e-5, at::kFloat)}; },
-                {random_tensor({67, 768}, 3), random_tensor({768}, 4)}, {true, true});
+class Cuda : public OnDeviceUnderTest, public testing::WithParamInterface<at::ScalarType> {
+ protected:
+  at::ScalarType dtype() const { return GetParam(); }
+  at::Tensor rounded(const at::Tensor& x) const { return x.to(dtype()); }
+
+  struct Sides {
+    Tensors device, host;
+  };
+  /// `inputs` rounded to the dtype, but not those in `keep_fp32` (weights of norms and of routing).
+  Sides sides(const Tensors& inputs, const std::vector<bool>& keep_fp32) const {
+    Sides both;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const at::Tensor x = keep_fp32[i] ? inputs[i] : rounded(inputs[i]);
+      both.device.push_back(x.to(device()));
+      both.host.push_back(x.to(at::kFloat));
+    }
+    return both;
   }
+
+  /// For our own kernels.
+  void expect_kernel(const Op& op, const Op& definition, const Tensors& inputs,
+                     const std::vector<bool>& keep_fp32) const {
+    const Sides both = sides(inputs, keep_fp32);
+    const Tensors actual = on_device_repeatedly([&] { return forward_and_backward(op, both.device, dtype()); });
+    expect_rounded(actual, forward_and_backward(definition, both.host, dtype()));
+  }
+
+  /// For ops that ATen or a matrix product computes.
+  void expect_op(const Op& op, const Op& definition, const Tensors& inputs, const std::vector<bool>& keep_fp32) const {
+    const Sides both = sides(inputs, keep_fp32);
+    Tensors actual = on_device([&] { return forward_and_backward(op, both.device, dtype()); });
+    for (at::Tensor& tensor : actual) tensor = tensor.to(at::kFloat);
+    const double tolerance = dtype() == at::kFloat ? 1e-5 : dtype() == at::kHalf ? 4e-3 : 3e-2;
+    expect_close(actual, forward_and_backward(definition, both.host, dtype()), tolerance);
+  }
+};
+
+/// The last `rows` x `width` values of x, which begin where no 16-byte load can.
+at::Tensor unaligned(const at::Tensor& x, int64_t rows, int64_t width) {
+  return x.narrow(0, 1, rows * width).view({rows, width});
+}
+
+TEST_P(Cuda, SwigluEqualsItsDefinition) {
+  for (const auto& [rows, width] : Shapes{{0, 8}, {1, 1}, {1, 8}, {3, 7}, {2, 2056}, {17, 320}}) {
+    SCOPED_TRACE(testing::Message() << rows << " x " << width);
+    expect_kernel([](const Tensors& x) { return Tensors{swiglu(x[0])}; },
+                  [](const Tensors& x) { return Tensors{reference::swiglu(x[0])}; },
+                  {random_tensor({rows, 2 * width}, 1, 3)}, {false});
+  }
+  const auto on_unaligned = [](const auto& op) {
+    return [=](const Tensors& x) { return Tensors{op(unaligned(x[0], 3, 16))}; };
+  };
+  expect_kernel(on_unaligned(swiglu), on_unaligned(reference::swiglu), {random_tensor({49}, 1)}, {false});
+}
+
+TEST_P(Cuda, SwigluLetsANanThroughToItsPlaceAlone) {
+  at::Tensor x = rounded(random_tensor({2, 40}, 2));
+  x[1][3] = kNan;
+  const at::Tensor y = on_device([&] { return swiglu(x.to(device())); });
+  EXPECT_EQ(count_nan(y), 1);
+  EXPECT_EQ(count_nan(y[1][3]), 1);
+}
+
+constexpr double kEps = 1e-5;
+
+TEST_P(Cuda, RmsNormEqualsItsDefinition) {
+  // The last one has more rows than partial sums.
+  for (const auto& [rows, width] : Shapes{{0, 8}, {1, 7}, {1, 8}, {3, 33}, {9, 768}, {2, 2048}, {1027, 8}}) {
+    SCOPED_TRACE(testing::Message() << rows << " x " << width);
+    expect_kernel([&](const Tensors& x) { return Tensors{rms_norm(x[0], x[1], kEps, dtype())}; },
+                  [](const Tensors& x) { return Tensors{reference::rms_norm(x[0], x[1], kEps, at::kFloat)}; },
+                  {random_tensor({rows, width}, 3), random_tensor({width}, 4)}, {true, true});
+  }
+  const auto on_unaligned = [](const auto& op) {
+    return [=](const Tensors& x) { return Tensors{op(unaligned(x[0], 3, 16), x[1])}; };
+  };
+  expect_kernel(on_unaligned([&](const auto& x, const auto& w) { return rms_norm(x, w, kEps, dtype()); }),
+                on_unaligned([](const auto& x, const auto& w) { return reference::rms_norm(x, w, kEps, at::kFloat); }),
+                {random_tensor({49}, 6), random_tensor({16}, 7)}, {true, true});
+}
+
+TEST_P(Cuda, AddAndRmsNormEqualTheirDefinition) {
+  for (const auto& [rows, width] : Shapes{{0, 8}, {1, 7}, {1, 8}, {3, 33}, {9, 768}, {33, 16}}) {
+    SCOPED_TRACE(testing::Message() << rows << " x " << width);
+    expect_kernel(
+        [&](const Tensors& x) {
+          const NormedSum next = add_rms_norm(x[0], x[2], x[1], kEps, dtype());
+          return Tensors{next.sum_nd, next.normed_nd};
+        },
+        [](const Tensors& x) {
+          const at::Tensor sum = x[0] + x[2];
+          return Tensors{sum, reference::rms_norm(sum, x[1], kEps, at::kFloat)};
+        },
+        {random_tensor({rows, width}, 3), random_tensor({width}, 4), random_tensor({rows, width}, 5)},
+        {true, true, false});
+  }
+}
+
+TEST_P(Cuda, RmsNormRoundsBeforeTheWeightWhereItIsAsked) {
+  // What is on the edge of two numbers may fall to either side; a kernel that does not round misses half of all.
+  const at::Tensor upstream = rounded(random_tensor({16, 256}, 8));
+  const auto run = [&](const auto& norm, at::Device place) {
+    const at::Tensor x = random_tensor({16, 256}, 6).to(place);
+    const at::Tensor weight = random_tensor({256}, 7).to(place).set_requires_grad(true);
+    const at::Tensor y = norm(x, weight, kEps, dtype(), NormRounding::kBeforeWeight);
+    (y.to(at::kFloat) * upstream.to(place).to(at::kFloat)).sum().backward();
+    return Tensors{y.detach().cpu(), weight.grad().cpu()};
+  };
+  const Tensors actual = on_device_repeatedly([&] { return run(rms_norm, device()); });
+  const Tensors expected = run(reference::rms_norm, at::kCPU);
+  EXPECT_LE(actual[0].ne(expected[0]).sum().item<int64_t>(), dtype() == at::kFloat ? 4096 : 40);
+  expect_close({actual[0].to(at::kFloat)}, {expected[0].to(at::kFloat)}, dtype() == at::kFloat ? 3e-6 : 1e-2);
+  expect_close({actual[1]}, {expected[1]}, dtype() == at::kFloat ? 3e-6 : 1e-3);
+}
+
+TEST_P(Cuda, AWidthThatTheNormKernelDoesNotTakeIsComputedAllTheSame) {
+  const Tensors inputs = {random_tensor({2, 1025}, 8), random_tensor({1025}, 9)};
+  expect_kernel([&](const Tensors& x) { return Tensors{rms_norm(x[0], x[1], kEps, dtype())}; },
+                [](const Tensors& x) { return Tensors{reference::rms_norm(x[0], x[1], kEps, at::kFloat)}; }, inputs,
+                {true, true});
+}
+
+at::Tensor targets_for(int64_t rows, int64_t vocabulary) {
+  const at::Tensor targets = at::arange(rows, at::kLong).mul(97).remainder(vocabulary);
+  return targets.where(at::arange(rows, at::kLong).remainder(5) != 4, -100);
 }
 
 TEST_P(Cuda, CrossEntropyEqualsItsDefinition) {
-  const at::Tensor targets = at::arange(65, at::kLong).mul(97).remainder(6400).index_fill(0, at::tensor({4}), -100);
-  expect_same([&](const Tensors& x) { return Tensors{cross_entropy(x[0], targets.to(at::kCUDA))}; },
-              [&](const Tensors& x) { return Tensors{reference::cross_entropy(x[0], targets)}; },
-              {random_tensor({65, 6400}, 5, 4)}, {false});
+  for (const auto& [rows, v] : Shapes{{0, 8}, {1, 1}, {1, 7}, {1, 8}, {5, 1001}, {12, 6400}}) {
+    SCOPED_TRACE(testing::Message() << rows << " x " << v);
+    const at::Tensor targets = targets_for(rows, v), device_targets = targets.to(device());
+    const Tensors inputs = {random_tensor({rows, v}, 5, 4)};
+    const auto definition = [&](const Tensors& x) { return Tensors{reference::cross_entropy(x[0], targets)}; };
+    expect_kernel([&](const Tensors& x) { return Tensors{cross_entropy(x[0], device_targets)}; }, definition, inputs,
+                  {false});
+    // In the place of logits that an op gave.
+    expect_kernel([&](const Tensors& x) { return Tensors{cross_entropy(x[0].clone(), device_targets)}; }, definition,
+                  inputs, {false});
+  }
 }
 
+TEST_P(Cuda, CrossEntropyWritesItsGradientOverLogitsThatAnOpGaveAndNotOverALeaf) {
+  on_device([&] {
+    const at::Tensor leaf = rounded(random_tensor({3, 24}, 6)).to(device()).set_requires_grad(true);
+    const at::Tensor before = leaf.detach().clone(), targets = targets_for(3, 24).to(device());
+    const at::Tensor given = leaf.clone();
+    cross_entropy(given, targets).sum().backward();
+    EXPECT_TRUE(at::equal(given, leaf.grad()));
+    cross_entropy(leaf, targets).sum().backward();
+    EXPECT_TRUE(at::equal(leaf.detach(), before));
+    return 0;
+  });
+}
+
+TEST_P(Cuda, CrossEntropyTreatsValuesThatAreNotFiniteAsItsDefinition) {
+  const at::Tensor targets = at::tensor({0, 0, 20, 0, 0}, at::kLong);
+  at::Tensor logits = rounded(random_tensor({5, 600}, 7));
+  logits[0].narrow(0, 300, 300).fill_(-kInfinity);  // whole warps see nothing else
+  logits[1][599] = kNan;
+  logits[2][20] = -kInfinity;
+  logits[3][17] = kInfinity;
+  logits[4].fill_(-kInfinity);
+  const at::Tensor loss = on_device([&] { return cross_entropy(logits.to(device()), targets.to(device())); }).cpu();
+  EXPECT_NEAR(loss[0].item<float>(), reference::cross_entropy(logits, targets)[0].item<float>(), 1e-5);
+  EXPECT_EQ(loss[2].item<float>(), kInfinity);
+  for (const int64_t row : {1, 3, 4}) EXPECT_TRUE(std::isnan(loss[row].item<float>())) << row;
+}
+
+struct HeadCase {
+  int64_t batch, time, heads, key_value_heads, head_dim;
+};
+
 TEST_P(Cuda, RotaryHeadsEqualTheirDefinition) {
-  for (RopeLayout layout : {RopeLayout::kInterleaved, RopeLayout::kHalfSplit}) {
-    const HeadOptions options{8, 4, 96, 1e-6, layout};
-    const auto on = [&](const auto& op, at::Device device) {
-      const RopeTable table = make_rope_table(40, 96, 1e6, device);
-      return [=](const Tensors& x) {
-        const Heads heads = op(x[0], x[1], x[2], table, options);
-        return Tensors{heads.q_bthc, heads.k_btkc, heads.v_btkc};
-      };
-    };
-    expect_same(on(rotary_heads, at::kCUDA), on(reference::rotary_heads, at::kCPU),
-                {random_tensor({2, 33, 16 * 96}, 6), random_tensor({96}, 7), random_tensor({96}, 8)},
-                {false, true, true});
+  // All widths of packs, lanes without work, and a width that the kernel does not take.
+  const std::vector<HeadCase> cases = {{0, 4, 2, 1, 8},  {1, 1, 1, 1, 2},  {2, 7, 4, 2, 6},  {2, 5, 2, 1, 8},
+                                       {2, 9, 3, 1, 24}, {3, 4, 8, 2, 32}, {2, 3, 8, 4, 96}, {1, 3, 2, 1, 66}};
+  for (const HeadCase& c : cases) {
+    for (const RopeLayout layout : {RopeLayout::kInterleaved, RopeLayout::kHalfSplit}) {
+      for (const bool normed : {false, true}) {
+        SCOPED_TRACE(testing::Message() << c.batch << " x " << c.time << ", " << c.heads << " and " << c.key_value_heads
+                                        << " heads of " << c.head_dim << (normed ? ", normed" : ""));
+        const HeadOptions options{c.heads, c.key_value_heads, c.head_dim, 1e-6, layout};
+        const auto on = [&](const auto& op, at::Device place) {
+          const RopeTable table = make_rope_table(c.time + 1, c.head_dim, 1e4, place);
+          return [=](const Tensors& x) {
+            const Heads heads = op(x[0], normed ? x[1] : at::Tensor(), normed ? x[2] : at::Tensor(), table, options);
+            return Tensors{heads.q_bthc, heads.k_btkc, heads.v_btkc};
+          };
+        };
+        Tensors inputs = {random_tensor({c.batch, c.time, (c.heads + 2 * c.key_value_heads) * c.head_dim}, 6)};
+        if (normed) {
+          inputs.push_back(random_tensor({c.head_dim}, 7));
+          inputs.push_back(random_tensor({c.head_dim}, 8));
+        }
+        const Op op = on(rotary_heads, device()), definition = on(reference::rotary_heads, at::kCPU);
+        if (cuda::takes_head_width(c.head_dim)) {
+          expect_kernel(op, definition, inputs, {false, true, true});
+        } else {
+          expect_op(op, definition, inputs, {false, true, true});
+        }
+      }
+    }
   }
+}
+
+TEST_P(Cuda, RotaryHeadsOfMoreRowsThanPartialSumsEqualTheirDefinition) {
+  const HeadOptions options{1, 1, 2, 1e-6, RopeLayout::kHalfSplit};
+  const auto on = [&](const auto& op, at::Device place) {
+    const RopeTable table = make_rope_table(1027, 2, 1e4, place);
+    return [=](const Tensors& x) { return Tensors{op(x[0], x[1], at::Tensor(), table, options).q_bthc}; };
+  };
+  expect_kernel(on(rotary_heads, device()), on(reference::rotary_heads, at::kCPU),
+                {random_tensor({131, 1027, 6}, 6), random_tensor({2}, 7)}, {false, true});
+}
+
+TEST_P(Cuda, RotaryHeadsLeaveValuesWhereTheyAre) {
+  const at::Tensor qkv = rounded(random_tensor({2, 3, 32}, 9)).to(device());
+  const Heads heads = on_device([&] {
+    return rotary_heads(qkv, {}, {}, make_rope_table(3, 8, 1e4, device()), {2, 1, 8, 1e-6, RopeLayout::kHalfSplit});
+  });
+  EXPECT_EQ(heads.v_btkc.const_data_ptr(), qkv.narrow(2, 24, 8).const_data_ptr());
 }
 
 TEST_P(Cuda, AttentionEqualsTheCpu) {
   const auto attend = [](const Tensors& x) { return Tensors{causal_attention({x[0], x[1], x[2]}, 0.0)}; };
-  expect_same(attend, attend,
-              {random_tensor({2, 48, 8, 64}, 9), random_tensor({2, 48, 2, 64}, 10), random_tensor({2, 48, 2, 64}, 11)},
-              {false, false, false});
+  expect_op(attend, attend,
+            {random_tensor({2, 48, 8, 64}, 9), random_tensor({2, 48, 2, 64}, 10), random_tensor({2, 48, 2, 64}, 11)},
+            {false, false, false});
 }
 
 TEST_P(Cuda, DispatchAndCombineEqualTheirDefinitions) {
-  for (int64_t slots : {1, 2}) {
-    const at::Tensor experts = random_tensor({65, 5}, 12).argsort(int64_t{-1}).narrow(1, 0, slots).contiguous();
-    const DispatchPlan host = plan_dispatch(experts, 5), device = plan_dispatch(experts.to(at::kCUDA), 5);
-    EXPECT_TRUE(at::equal(device.slot_of_row_r.cpu(), host.slot_of_row_r));
-    EXPECT_TRUE(at::equal(device.ends_e.cpu(), host.ends_e));
-    expect_same([&](const Tensors& x) { return Tensors{dispatch(x[0], device)}; },
-                [&](const Tensors& x) { return Tensors{reference::dispatch(x[0], host)}; },
-                {random_tensor({65, 72}, 13)}, {false});
-    expect_same([&](const Tensors& x) { return Tensors{combine(x[0], x[1], device)}; },
-                [&](const Tensors& x) { return Tensors{reference::combine(x[0], x[1], host)}; },
-                {random_tensor({65 * slots, 72}, 14), random_tensor({65, slots}, 15)}, {false, true});
+  struct Case {
+    at::Tensor experts_ns;
+    int64_t width;
+  };
+  const at::Tensor order = random_tensor({65, 5}, 12).argsort(int64_t{-1});
+  const std::vector<Case> cases = {{order.narrow(1, 0, 1).contiguous(), 72},
+                                   {order.narrow(1, 0, 2).contiguous(), 72},
+                                   {order.narrow(1, 1, 3).contiguous(), 7},
+                                   {at::full({9, 1}, 3, at::kLong), 8},  // all on one expert, the others idle
+                                   {at::full({1, 1}, 4, at::kLong), 320},
+                                   {at::zeros({0, 2}, at::kLong), 8}};
+  for (const Case& c : cases) {
+    const int64_t tokens = c.experts_ns.size(0), slots = c.experts_ns.size(1);
+    SCOPED_TRACE(testing::Message() << tokens << " tokens of " << c.width << ", top-" << slots);
+    const DispatchPlan host = plan_dispatch(c.experts_ns, 5), plan = plan_dispatch(c.experts_ns.to(device()), 5);
+    EXPECT_TRUE(at::equal(plan.slot_of_row_r.cpu(), host.slot_of_row_r));
+    EXPECT_TRUE(at::equal(plan.ends_e.cpu(), host.ends_e));
+    expect_kernel([&](const Tensors& x) { return Tensors{dispatch(x[0], plan)}; },
+                  [&](const Tensors& x) { return Tensors{reference::dispatch(x[0], host)}; },
+                  {random_tensor({tokens, c.width}, 13)}, {false});
+    expect_kernel([&](const Tensors& x) { return Tensors{combine(x[0], x[1], plan)}; },
+                  [&](const Tensors& x) { return Tensors{reference::combine(x[0], x[1], host)}; },
+                  {random_tensor({tokens * slots, c.width}, 14), random_tensor({tokens, slots}, 15)}, {false, true});
   }
 }
 
+TEST_P(Cuda, DispatchOfOneSlotCopiesTheBytes) {
+  const at::Tensor x = rounded(random_tensor({9, 24}, 16)).to(device());
+  const DispatchPlan plan = plan_dispatch(at::arange(9, at::kLong).mul(5).remainder(4).unsqueeze(1).to(device()), 4);
+  EXPECT_TRUE(at::equal(on_device([&] { return dispatch(x, plan); }), reference::dispatch(x, plan)));
+}
+
 TEST_P(Cuda, LinearEqualsAten) {
-  expect_same([](const Tensors& x) { return Tensors{mm::linear(x[0], x[1])}; },
-              [](const Tensors& x) { return Tensors{at::linear(x[0], x[1])}; },
-              {random_tensor({70, 96}, 16), random_tensor({40, 96}, 17)}, {false, false});
+  expect_op([](const Tensors& x) { return Tensors{mm::linear(x[0], x[1])}; },
+            [](const Tensors& x) { return Tensors{at::linear(x[0], x[1])}; },
+            {random_tensor({70, 96}, 16), random_tensor({40, 96}, 17)}, {false, false});
 }
 
 TEST_P(Cuda, GroupedLinearEqualsItsDefinitionAndIdleExpertsGetExactlyZero) {
-  const at::Tensor ends = at::tensor({3, 3, 80, 80}, at::kInt), ends_on_device = ends.to(at::kCUDA);
+  const at::Tensor ends = at::tensor({3, 3, 80, 80}, at::kInt), ends_on_device = ends.to(device());
   const Tensors inputs = {random_tensor({80, 64}, 18), random_tensor({4, 48, 64}, 19)};
-  const auto on_device = [&](const Tensors& x) { return Tensors{grouped_linear(x[0], x[1], ends_on_device)}; };
-  expect_same(on_device, [&](const Tensors& x) { return Tensors{reference::grouped_linear(x[0], x[1], ends)}; }, inputs,
-              {false, false});
-  const Tensors results =
-      forward_and_backward(on_device, {rounded(inputs[0]).to(at::kCUDA), rounded(inputs[1]).to(at::kCUDA)});
+  const auto op = [&](const Tensors& x) { return Tensors{grouped_linear(x[0], x[1], ends_on_device)}; };
+  expect_op(op, [&](const Tensors& x) { return Tensors{reference::grouped_linear(x[0], x[1], ends)}; }, inputs,
+            {false, false});
+  const Tensors results = on_device([&] {
+    return forward_and_backward(op, {rounded(inputs[0]).to(device()), rounded(inputs[1]).to(device())});
+  });
   EXPECT_EQ(results[2][1].abs().max().item<float>(), 0.0f);
   EXPECT_EQ(results[2][3].abs().max().item<float>(), 0.0f);
 }
 
 TEST_P(Cuda, FlatNormEqualsTheCpu) {
   const at::Tensor flat = random_tensor({1024 * 1000}, 20);
-  expect_close({flat_norm(flat.to(at::kCUDA)).cpu()}, {flat_norm(flat)}, 1e-6);
+  expect_close({flat_norm(flat.to(device())).cpu()}, {flat_norm(flat)}, 1e-6);
 }
 
 INSTANTIATE_TEST_SUITE_P(, Cuda, testing::Values(at::kFloat, at::kBFloat16, at::kHalf),
