@@ -15,13 +15,16 @@ void check_name(const RunConfig& config, const std::string& where, Problems& pro
   constexpr size_t kLongest = 200;  // a file name may have 255 bytes, and files beside it are named after it
   const std::string& name = config.run.name;
   const auto allowed = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-' || c == '/';
   };
+  const std::string parts = "/" + name;
+  const bool good_parts = !name.ends_with('/') && parts.find("//") == std::string::npos &&
+                          parts.find("/.") == std::string::npos && parts.find("/-") == std::string::npos;
   if (name.size() > kLongest) {
     problems.add(where + ":run.name", with_commas(static_cast<int64_t>(name.size())) + " characters",
                  "at most " + std::to_string(kLongest), "it names a folder below output/");
-  } else if (name.empty() || name[0] == '.' || name[0] == '-' || !std::all_of(name.begin(), name.end(), allowed)) {
-    problems.add(where + ":run.name", show_text(name), "letters, digits, '_', '-' and '.'",
+  } else if (name.empty() || !good_parts || !std::all_of(name.begin(), name.end(), allowed)) {
+    problems.add(where + ":run.name", show_text(name), "letters, digits, '_', '-' and '.', or several such with '/'",
                  "it names a folder below output/");
   }
 }

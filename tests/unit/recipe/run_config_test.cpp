@@ -76,16 +76,24 @@ TEST(RunConfig, ProblemsBetweenSectionsAreToldTogether) {
               "schedule.warmup_steps=20", "model.num_attention_heads=7"});
   });
   EXPECT_EQ(error.code, ExitCode::kConfig);
-  EXPECT_EQ(error.message,
-            "--set:model.num_attention_heads: got 7, want a divisor of hidden_size 512 (or set head_dim)\n"
-            "--set:model.num_key_value_heads: got 2, want a divisor of num_attention_heads 7 (each key/value head "
-            "serves an equal group of query heads)\n"
-            "--set:run.name: got \"../away\", want letters, digits, '_', '-' and '.' (it names a folder below "
-            "output/)\n"
-            "--set:run.device: got \"gpu\", want auto, cpu, cuda or cuda:N\n"
-            "--set:tokenizer.vocab_size: got 7000, want at most model.vocab_size 6400 (every token needs a row of the "
-            "embedding)\n"
-            "--set:schedule.warmup_steps: got 20, want at most train.steps 10");
+  EXPECT_EQ(
+      error.message,
+      "--set:model.num_attention_heads: got 7, want a divisor of hidden_size 512 (or set head_dim)\n"
+      "--set:model.num_key_value_heads: got 2, want a divisor of num_attention_heads 7 (each key/value head "
+      "serves an equal group of query heads)\n"
+      "--set:run.name: got \"../away\", want letters, digits, '_', '-' and '.', or several such with '/' (it names a "
+      "folder below output/)\n"
+      "--set:run.device: got \"gpu\", want auto, cpu, cuda or cuda:N\n"
+      "--set:tokenizer.vocab_size: got 7000, want at most model.vocab_size 6400 (every token needs a row of the "
+      "embedding)\n"
+      "--set:schedule.warmup_steps: got 20, want at most train.steps 10");
+}
+
+TEST(RunConfig, ARunMayLieInFoldersButNotOutsideOfOutput) {
+  EXPECT_EQ(load("", {"run.name=router/dense/seed_1"}).folder(), "output/router/dense/seed_1");
+  for (const std::string name : {"/a", "a/", "a//b", "a/../b", "a/.b", "./a", "a/-b", "-a", "a b"}) {
+    EXPECT_EQ(thrown_by([&] { load("", {"run.name=" + name}); }).code, ExitCode::kConfig) << name;
+  }
 }
 
 TEST(RunConfig, ARouterThatCannotLearnIsWorthANote) {
