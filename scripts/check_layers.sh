@@ -31,7 +31,8 @@ awk -v label="$(basename "$PWD")/" '
     may["view"] = core " " metrics
     may["view/report"] = may["view/tensorboard"] = core " " metrics " view"
     may["ops"] = core
-    may["model"] = may["optim"] = core " ops"
+    may["model"] = core " ops"
+    may["optim"] = core " ops model"
     may["checkpoint"] = core
     may["checkpoint/pth"] = core " checkpoint"
     may["interchange"] = core " ops model checkpoint checkpoint/pth"

@@ -1,10 +1,12 @@
 // A model in training: all that an optimizer step changes on the device.
 #pragma once
 
+#include <memory>
+
 #include "model/causal_lm.h"
 #include "model/parameters.h"
-#include "optim/adamw.h"
 #include "optim/loss_scaler.h"
+#include "optim/optimizer.h"
 
 namespace mm {
 
@@ -14,14 +16,14 @@ struct TrainedModel {
   TrainedModel(const ModelConfig& config, const OptimConfig& optim, at::Device device, at::ScalarType compute_type)
       : parameters(config, device, compute_type),
         model(config, parameters),
-        optimizer(parameters.master(), parameters.gradient(), parameters.layout().decayed_end, optim),
+        optimizer(make_optimizer(optim, parameters.master(), parameters.gradient(), parameters.layout())),
         scaler(compute_type == at::kHalf, device) {}
   TrainedModel(const TrainedModel&) = delete;
   TrainedModel& operator=(const TrainedModel&) = delete;
 
   Parameters parameters;
   CausalLm model;
-  AdamW optimizer;
+  std::unique_ptr<Optimizer> optimizer;
   LossScaler scaler;
 };
 

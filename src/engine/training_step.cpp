@@ -90,7 +90,7 @@ void TrainingStep::finish_gradients(const StepLimits& limits) {
 
 StepResult TrainingStep::update(double learning_rate) {
   const RouterState& router = trained_.parameters.router_state();
-  trained_.optimizer.step(learning_rate, gradient_divisor(), result_.skipped);
+  trained_.optimizer->step(learning_rate, gradient_divisor(), result_.skipped);
   trained_.parameters.refresh_shadow();
   update_router_state(router, {result_.expert_tokens_le, result_.margins_lem}, result_.skipped, config_.moe);
   result_.router_bias_le = router.bias_le;

@@ -7,11 +7,7 @@ namespace mm {
 
 ParameterCount count_parameters(const ModelConfig& config) {
   ParameterCount count;
-  for (const NamedSlice& slice : parameter_layout(config).named) {
-    int64_t elements = 1;
-    for (int64_t size : slice.shape) elements *= size;
-    count.total += elements;
-  }
+  for (const NamedSlice& slice : parameter_layout(config).named) count.total += element_count(slice.shape);
   count.active = count.total;
   if (config.is_moe()) {
     const int64_t idle_experts = config.moe.num_experts - config.moe.num_experts_per_tok;

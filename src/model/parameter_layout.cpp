@@ -10,17 +10,12 @@ namespace {
 
 constexpr int64_t kAlignment = 16;
 
-int64_t element_count(const std::vector<int64_t>& shape) {
-  int64_t count = 1;
-  for (int64_t size : shape) count *= size;
-  return count;
-}
-
 /// Collects tensors layer by layer; offsets of slices are relative to their stored tensor until `finish`.
 class LayoutBuilder {
  public:
-  void store(const std::string& name, ParameterKind kind, std::vector<int64_t> shape) {
-    layout_.stored.push_back({name, kind, std::move(shape)});
+  void store(const std::string& name, ParameterKind kind, std::vector<int64_t> shape,
+             std::vector<int64_t> part_rows = {}) {
+    layout_.stored.push_back({name, kind, std::move(shape), std::move(part_rows)});
   }
 
   /// Names a part of the tensor stored last: `offset` elements in, rows `row_stride` apart.
@@ -35,6 +30,12 @@ class LayoutBuilder {
     store(name, kind, shape);
     const int64_t row = shape.back();
     slice(name, std::move(shape), 0, row);
+  }
+
+  /// An embedding or a head.
+  void tokens(const std::string& name, std::vector<int64_t> shape) {
+    whole(name, ParameterKind::kMatrix, std::move(shape));
+    layout_.stored.back().token_rows = true;
   }
 
   ParameterLayout finish() {
@@ -60,7 +61,7 @@ class LayoutBuilder {
 
 void add_attention(LayoutBuilder& builder, const ModelConfig& config, const std::string& prefix) {
   const int64_t d = config.hidden_size, q = config.attention_width(), k = config.key_value_width();
-  builder.store(prefix + "qkv_proj.weight", ParameterKind::kMatrix, {q + 2 * k, d});
+  builder.store(prefix + "qkv_proj.weight", ParameterKind::kMatrix, {q + 2 * k, d}, {q, k, k});
   builder.slice(prefix + "q_proj.weight", {q, d}, 0, d);
   builder.slice(prefix + "k_proj.weight", {k, d}, q * d, d);
   builder.slice(prefix + "v_proj.weight", {k, d}, (q + k) * d, d);
@@ -72,7 +73,7 @@ void add_attention(LayoutBuilder& builder, const ModelConfig& config, const std:
 }
 
 void add_feed_forward(LayoutBuilder& builder, int64_t d, int64_t width, const std::string& prefix) {
-  builder.store(prefix + "gate_up_proj.weight", ParameterKind::kMatrix, {2 * width, d});
+  builder.store(prefix + "gate_up_proj.weight", ParameterKind::kMatrix, {2 * width, d}, {width, width});
   builder.slice(prefix + "gate_proj.weight", {width, d}, 0, d);
   builder.slice(prefix + "up_proj.weight", {width, d}, width * d, d);
   builder.whole(prefix + "down_proj.weight", ParameterKind::kMatrix, {d, width});
@@ -80,7 +81,8 @@ void add_feed_forward(LayoutBuilder& builder, int64_t d, int64_t width, const st
 
 void add_experts(LayoutBuilder& builder, int64_t experts, int64_t d, int64_t width, const std::string& prefix) {
   const auto expert = [&](int64_t e) { return prefix + "experts." + std::to_string(e) + "."; };
-  builder.store(prefix + "experts.gate_up_proj.weight", ParameterKind::kMatrix, {experts, 2 * width, d});
+  builder.store(prefix + "experts.gate_up_proj.weight", ParameterKind::kMatrix, {experts, 2 * width, d},
+                {width, width});
   for (int64_t e = 0; e < experts; ++e) {
     builder.slice(expert(e) + "gate_proj.weight", {width, d}, 2 * e * width * d, d);
     builder.slice(expert(e) + "up_proj.weight", {width, d}, (2 * e + 1) * width * d, d);
@@ -94,7 +96,8 @@ void add_experts(LayoutBuilder& builder, int64_t experts, int64_t d, int64_t wid
 /// Shared experts all see every token with weight 1, so they are stored as one network of their joint width.
 void add_shared_experts(LayoutBuilder& builder, int64_t shared, int64_t d, int64_t width, const std::string& prefix) {
   const auto expert = [&](int64_t s) { return prefix + "shared_experts." + std::to_string(s) + "."; };
-  builder.store(prefix + "shared_experts.gate_up_proj.weight", ParameterKind::kMatrix, {2 * shared * width, d});
+  builder.store(prefix + "shared_experts.gate_up_proj.weight", ParameterKind::kMatrix, {2 * shared * width, d},
+                {shared * width, shared * width});
   for (int64_t s = 0; s < shared; ++s) {
     builder.slice(expert(s) + "gate_proj.weight", {width, d}, s * width * d, d);
     builder.slice(expert(s) + "up_proj.weight", {width, d}, (shared + s) * width * d, d);
@@ -125,6 +128,12 @@ void add_mixture(LayoutBuilder& builder, int64_t d, const MoeConfig& moe, const 
 
 }  // namespace
 
+int64_t element_count(const std::vector<int64_t>& shape) {
+  int64_t count = 1;
+  for (int64_t size : shape) count *= size;
+  return count;
+}
+
 const StoredTensor& ParameterLayout::find(const std::string& stored_name) const {
   const auto found = std::find_if(stored.begin(), stored.end(), [&](const auto& t) { return t.name == stored_name; });
   require(found != stored.end(), "no stored tensor of this name");
@@ -134,7 +143,7 @@ const StoredTensor& ParameterLayout::find(const std::string& stored_name) const 
 ParameterLayout parameter_layout(const ModelConfig& config) {
   LayoutBuilder builder;
   const int64_t d = config.hidden_size;
-  builder.whole("model.embed_tokens.weight", ParameterKind::kMatrix, {config.vocab_size, d});
+  builder.tokens("model.embed_tokens.weight", {config.vocab_size, d});
   for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
     add_attention(builder, config, prefix + "self_attn.");
@@ -147,7 +156,7 @@ ParameterLayout parameter_layout(const ModelConfig& config) {
     add_mixture(builder, d, config.moe, prefix + "mlp.");
   }
   builder.whole("model.norm.weight", ParameterKind::kVector, {d});
-  if (!config.tie_word_embeddings) builder.whole("lm_head.weight", ParameterKind::kMatrix, {config.vocab_size, d});
+  if (!config.tie_word_embeddings) builder.tokens("lm_head.weight", {config.vocab_size, d});
   return builder.finish();
 }
 

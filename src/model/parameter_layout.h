@@ -25,7 +25,9 @@ struct StoredTensor {
   std::string name;
   ParameterKind kind;
   std::vector<int64_t> shape;
-  int64_t offset = 0;  ///< elements from the start of the buffer, a multiple of 16 (64 bytes)
+  std::vector<int64_t> part_rows = {};  ///< of each matrix in it that is joined of several; empty: it is one
+  bool token_rows = false;              ///< embedding and head, whose rows are tokens
+  int64_t offset = 0;                   ///< elements from the start of the buffer, a multiple of 16 (64 bytes)
 };
 
 /// A tensor as checkpoints name it (Hugging Face / MiniMind-3 keys, one per expert): a strided part of the buffer.
@@ -46,6 +48,9 @@ struct ParameterLayout {
 
   const StoredTensor& find(const std::string& stored_name) const;
 };
+
+/// Elements of a tensor of this shape.
+int64_t element_count(const std::vector<int64_t>& shape);
 
 /// The layout of a resolved config.
 ParameterLayout parameter_layout(const ModelConfig& config);

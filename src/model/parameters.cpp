@@ -70,11 +70,14 @@ void Parameters::refresh_shadow() {
   if (shadow_.defined()) shadow_.copy_(master_.narrow(0, 0, layout_.matrix_end));
 }
 
-std::vector<std::pair<std::string, at::Tensor>> Parameters::named(const at::Tensor& flat) const {
+std::vector<std::pair<std::string, at::Tensor>> Parameters::named(const at::Tensor& flat, int64_t begin) const {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   tensors.reserve(layout_.named.size());
+  const int64_t end = begin + flat.size(0);
   for (const NamedSlice& slice : layout_.named) {
-    tensors.emplace_back(slice.name, part_of(flat, slice.offset, slice.shape, slice.strides));
+    if (slice.offset < begin || slice.offset >= end) continue;
+    tensors.emplace_back(slice.name,
+                         part_of(flat, flat.storage_offset() + slice.offset - begin, slice.shape, slice.strides));
   }
   return tensors;
 }

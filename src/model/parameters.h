@@ -38,7 +38,8 @@ class Parameters {
   void refresh_shadow();
 
   /// Every parameter by its checkpoint name, as a view of `flat` (master, gradient or an optimizer moment).
-  std::vector<std::pair<std::string, at::Tensor>> named(const at::Tensor& flat) const;
+  ///   begin  where `flat` holds a part of such a buffer: its first element; parameters outside are left out
+  std::vector<std::pair<std::string, at::Tensor>> named(const at::Tensor& flat, int64_t begin = 0) const;
 
   /// Everything that a model file holds: named(master()), and behind it the router biases where there are any.
   std::vector<std::pair<std::string, at::Tensor>> tensors() const;

@@ -9,6 +9,7 @@ namespace mm {
 class Fields;
 
 struct OptimConfig {
+  std::string type = "adamw";
   double learning_rate = 5e-4;
   double beta1 = 0.9;
   double beta2 = 0.95;
@@ -16,6 +17,8 @@ struct OptimConfig {
   double weight_decay = 0.1;
   std::string decay = "matrices";
   double max_grad_norm = 1.0;
+  double momentum = 0.95;
+  std::string orthogonalize = "parts";
 
   void visit(Fields& fields);
 };

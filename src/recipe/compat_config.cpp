@@ -15,6 +15,9 @@ void note_other_optimizer(const CompatConfig& compat, const OptimConfig& optim, 
     notes.push_back(format("optim.%s is %g, MiniMind's %s trainer has %g", key, got, compat.trainer.c_str(), wanted));
   };
   const double weight_decay = replay_rules(compat.trainer).weight_decay;
+  if (optim.type != "adamw") {
+    notes.push_back("optim.type is " + optim.type + ", MiniMind's " + compat.trainer + " trainer has adamw");
+  }
   compare("beta1", optim.beta1, 0.9);
   compare("beta2", optim.beta2, 0.999);
   compare("eps", optim.eps, 1e-8);

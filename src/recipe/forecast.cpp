@@ -3,6 +3,8 @@
 
 #include "core/text.h"
 #include "model/count.h"
+#include "model/parameter_layout.h"
+#include "optim/optimizer_table.h"
 
 namespace mm {
 
@@ -28,7 +30,8 @@ MemoryForecast forecast_memory(const RunConfig& config, bool sixteen_bit) {
   // Logits and their gradient, the last norm, the embedding.
   const double ends = compute * (2 * static_cast<double>(model.vocab_size) + d) + 2 * 4 * d;
   const double tokens = static_cast<double>(config.train.micro_batch * config.data.sequence_length);
-  return {parameters * (16 + (sixteen_bit ? 2 : 0)),
+  const auto state = static_cast<double>(optimizer_cost(config.optim, parameter_layout(model)).state_bytes);
+  return {parameters * (8 + (sixteen_bit ? 2 : 0)) + state,
           tokens * (static_cast<double>(model.num_hidden_layers) * layer + ends)};
 }
 
@@ -38,7 +41,9 @@ std::string forecast(const RunConfig& config) {
   const int64_t tokens_per_step = config.tokens_per_step(), tokens = tokens_per_step * config.train.steps;
   const bool sixteen_bit = config.train.precision == "bf16" || config.train.precision == "fp16";
   const MemoryForecast memory = forecast_memory(config, sixteen_bit);
-  const double checkpoint_bytes = 12.0 * static_cast<double>(count.total);
+  const OptimizerCost optimizer = optimizer_cost(config.optim, parameter_layout(config.model));
+  const double checkpoint_bytes = 4.0 * static_cast<double>(count.total) + static_cast<double>(optimizer.state_bytes);
+  const double step_flops = flops * static_cast<double>(tokens_per_step);
 
   std::string text;
   text += format("run         %s\n", config.folder().c_str());
@@ -49,7 +54,11 @@ std::string forecast(const RunConfig& config) {
       format("%s in %s steps", with_commas(tokens).c_str(), with_commas(config.train.steps).c_str());
   const bool replay = config.compat.enabled();
   text += format("compute     %sFLOP per trained token, %sFLOP per step%s\n", short_count(flops).c_str(),
-                 short_count(flops * static_cast<double>(tokens_per_step)).c_str(), replay ? "" : in_all.c_str());
+                 short_count(step_flops).c_str(), replay ? "" : in_all.c_str());
+  if (optimizer.flops > 0) {
+    text += format("optimizer   %s: %sFLOP per step besides, %.1f%% of the model's\n", config.optim.type.c_str(),
+                   short_count(optimizer.flops).c_str(), 100 * optimizer.flops / step_flops);
+  }
   text += format("tokens      %s per step (%lld x %lld x %lld), %s\n", with_commas(tokens_per_step).c_str(),
                  static_cast<long long>(config.train.micro_batch), static_cast<long long>(config.train.accumulation),
                  static_cast<long long>(config.data.sequence_length),

@@ -8,7 +8,7 @@
 namespace mm {
 
 struct MemoryForecast {
-  double weights = 0;      ///< bytes: master, gradients, both moments, a 16-bit shadow if there is one
+  double weights = 0;      ///< bytes: master, gradients, what the optimizer keeps, a 16-bit shadow if there is one
   double activations = 0;  ///< bytes kept for the backward pass of one micro-batch, logits included
 };
 

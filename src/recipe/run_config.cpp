@@ -76,6 +76,21 @@ void check_spikes(const RunConfig& config, const std::string& where, Problems& p
   }
 }
 
+void check_optimizer_state(const RunConfig& config, const std::string& where, Problems& problems) {
+  if (!config.init.optimizer || config.optim.type == "adamw") return;
+  problems.add(where + ":init.optimizer", "true with optim.type " + config.optim.type, "optim.type adamw",
+               "a _resume.pth holds AdamW's moments; without them weights are taken alone");
+}
+
+void note_unused_momentum(const RunConfig& config, std::vector<std::string>& notes) {
+  const OptimConfig defaults;
+  if (config.optim.type != "adamw") return;
+  if (config.optim.momentum != defaults.momentum) notes.push_back("optim.momentum has no effect: optim.type is adamw");
+  if (config.optim.orthogonalize != defaults.orthogonalize) {
+    notes.push_back("optim.orthogonalize has no effect: optim.type is adamw");
+  }
+}
+
 /// MiniMind-3's router as shipped: worth a word wherever it is used.
 void note_dead_router(const RunConfig& config, std::vector<std::string>& notes) {
   const MoeConfig& moe = config.model.moe;
@@ -110,7 +125,7 @@ void RunConfig::visit(Fields& fields) {
   fields.section("tokenizer", tokenizer, "text to tokens");
   fields.section("model", model, "the transformer, in the words of Hugging Face's and MiniMind's config.json");
   fields.section("train", train, "how much, in which portions");
-  fields.section("optim", optim, "AdamW");
+  fields.section("optim", optim, "from gradients to new weights");
   fields.section("schedule", schedule, "the learning rate over the steps");
   fields.section("evaluation", evaluation, "validation loss while training");
   fields.section("sample", sample, "text samples while training");
@@ -145,7 +160,9 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
   check_pth(config, where, problems);
   check_revival(config, where, problems);
   check_spikes(config, where, problems);
+  check_optimizer_state(config, where, problems);
   resolve_compat(config.compat, config.optim, config.data, where, problems, notes);
+  note_unused_momentum(config, notes);
   note_dead_router(config, notes);
   problems.throw_if_any();
   if (weights != nullptr) check_against_file(*weights, path, model_of_config(path, *weights), overrides, config.model);

@@ -42,16 +42,17 @@ std::set<std::pair<int64_t, int64_t>> starving_experts(const std::vector<AlarmSu
   return starving;
 }
 
-/// Row `to` of master_ep becomes row `from` with noise relative to its root mean square; its moments start anew.
-void take_over(const at::Tensor& master_ep, const at::Tensor& first_moment_ep, const at::Tensor& second_moment_ep,
-               const Patient& patient, double noise, at::Generator& generator) {
+/// The patient's row of `master_ep`, a part of the flat buffer, becomes that of the busiest expert with noise relative
+/// to its root mean square; what the optimizer remembers of it starts anew.
+void take_over(const at::Tensor& master_ep, const Patient& patient, double noise, at::Generator& generator,
+               Optimizer& optimizer) {
   const at::Tensor source_p = master_ep.select(0, patient.busiest);
   const at::Tensor random_p =
       at::empty({source_p.size(0)}, at::TensorOptions().dtype(at::kFloat)).normal_(0, 1, generator);
   const at::Tensor scale = source_p.square().mean().sqrt() * noise;
-  master_ep.select(0, patient.expert).copy_(source_p + scale * random_p.to(source_p.device()));
-  first_moment_ep.select(0, patient.expert).zero_();
-  second_moment_ep.select(0, patient.expert).zero_();
+  const at::Tensor patient_p = master_ep.select(0, patient.expert);
+  patient_p.copy_(source_p + scale * random_p.to(source_p.device()));
+  optimizer.forget({patient_p.storage_offset(), patient_p.storage_offset() + patient_p.numel()});
 }
 
 void revive(const Patient& patient, const RunConfig& config, TrainState& state) {
@@ -65,18 +66,14 @@ void revive(const Patient& patient, const RunConfig& config, TrainState& state) 
       (state.step * config.model.num_hidden_layers + patient.layer) * config.model.moe.num_experts + patient.expert);
   auto generator =
       at::detail::createCPUGenerator(derive_seed(static_cast<uint64_t>(config.run.seed), "revival", index));
-  const auto views = [&](const at::Tensor& flat) {
-    return moe_views(config.model, state.parameters.layout(), flat, patient.layer);
+  const MoeViews weights = moe_views(config.model, state.parameters.layout(), state.parameters.master(), patient.layer);
+  const auto take = [&](const at::Tensor& master_ep) {
+    take_over(master_ep, patient, revival.noise, generator, *state.optimizer);
   };
-  const MoeViews weights = views(state.parameters.master()), first = views(state.optimizer.first_moment()),
-                 second = views(state.optimizer.second_moment());
-  const auto take = [&](const at::Tensor& master_ep, const at::Tensor& first_ep, const at::Tensor& second_ep) {
-    take_over(master_ep, first_ep, second_ep, patient, revival.noise, generator);
-  };
-  take(weights.gate_rows(), first.gate_rows(), second.gate_rows());
+  take(weights.gate_rows());
   if (revival.method != "reseed") return;
-  take(weights.experts_gate_up, first.experts_gate_up, second.experts_gate_up);
-  take(weights.experts_down, first.experts_down, second.experts_down);
+  take(weights.experts_gate_up);
+  take(weights.experts_down);
 }
 
 std::string description(const Patient& patient, const RevivalConfig& revival) {

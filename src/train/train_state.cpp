@@ -1,5 +1,5 @@
-// A checkpoint holds the master weights and router biases under their Hugging Face names, both moments under the same
-// names with a prefix, a few scalars and router loads as tensors, and the counters as JSON.
+// A checkpoint holds the master weights and router biases under their Hugging Face names, the optimizer's moments under
+// the same names with a prefix, a few scalars and router loads as tensors, and the counters as JSON.
 #include "train/train_state.h"
 
 #include <algorithm>
@@ -24,12 +24,15 @@ void append(NamedTensors& to, const std::string& prefix, const NamedTensors& ten
 
 NamedTensors optimizer_tensors(const TrainState& state) {
   const Parameters& parameters = state.parameters;
-  const AdamW& optimizer = state.optimizer;
   const LossScaler& scaler = state.scaler;
   NamedTensors tensors;
-  append(tensors, "exp_avg.", parameters.named(optimizer.first_moment()));
-  append(tensors, "exp_avg_sq.", parameters.named(optimizer.second_moment()));
-  tensors.emplace_back("updates", optimizer.updates());
+  for (const OptimizerState& part : state.optimizer->state()) {
+    if (part.begin) {
+      append(tensors, part.name + ".", parameters.named(part.values, *part.begin));
+    } else {
+      tensors.emplace_back(part.name, part.values);
+    }
+  }
   const at::Tensor& router_load = parameters.router_state().load_le;
   if (router_load.defined()) tensors.emplace_back("router_load", router_load);
   if (state.probe_experts_lns.defined()) tensors.emplace_back("probe_experts", state.probe_experts_lns);
@@ -103,9 +106,13 @@ void TrainState::start_from(const Weights& weights, const RunConfig& config) {
     const auto in_layout = [&](const NamedTensors& moments) {
       return in_rope_layout(moments, *config.model.head_dim, weights.file.model.rope_layout, config.model.rope_layout);
     };
-    copy_named(in_layout(training.first_moments), parameters.named(optimizer.first_moment()), weights.file.path);
-    copy_named(in_layout(training.second_moments), parameters.named(optimizer.second_moment()), weights.file.path);
-    optimizer.updates().fill_(static_cast<double>(training.updates));
+    // The config allows it for AdamW alone.
+    for (const OptimizerState& part : optimizer->state()) {
+      if (part.name == "updates") part.values.fill_(static_cast<double>(training.updates));
+      if (!part.begin) continue;
+      const NamedTensors& moments = part.name == "exp_avg" ? training.first_moments : training.second_moments;
+      copy_named(in_layout(moments), parameters.named(part.values), weights.file.path);
+    }
   }
   if (replay_start) {
     replay_start = {.epoch = training.epoch, .step = training.step};

@@ -31,14 +31,16 @@ void expect_contains(const std::string& text, const std::string& part) {
   EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in:\n" << text;
 }
 
-void expect_twenty_equal_ten_and_ten(const std::string& config, long lines) {
+void expect_twenty_equal_ten_and_ten(const std::string& config, long lines, const Words& settings = {}) {
   const Workplace workplace;
-  expect_finished(workplace.pretrain(train(config, "whole")));
+  expect_finished(workplace.pretrain(train(config, "whole", settings)));
 
-  const Finished first = workplace.pretrain(train(config, "parts", {"train.stop_after=10"}));
+  Words stopping = settings;
+  stopping.push_back("train.stop_after=10");
+  const Finished first = workplace.pretrain(train(config, "parts", stopping));
   EXPECT_EQ(first.exit_code, kStopped);
   expect_contains(first.out, "stopped   at step 10, saved in output/parts/checkpoints; the same command resumes\n");
-  const Finished second = workplace.pretrain(train(config, "parts"));
+  const Finished second = workplace.pretrain(train(config, "parts", settings));
   expect_finished(second);
   expect_contains(second.out, "resumed   from " + checkpoint("parts", 10) + " (verified), 2,560 tokens seen\n");
   expect_contains(second.out, "finished  at step 20, checkpoints in output/parts/checkpoints\n");
@@ -55,6 +57,10 @@ TEST(Resume, TwentyStepsEqualTenAndTenMoreForADenseModel) {
 TEST(Resume, TwentyStepsEqualTenAndTenMoreForAMixtureWithDropout) {
   // The same, and a measure of the routers.
   expect_twenty_equal_ten_and_ten("moe", 29);
+}
+
+TEST(Resume, TwentyStepsEqualTenAndTenMoreWithMuonAndNorMuon) {
+  for (const char* type : {"optim.type=muon", "optim.type=normuon"}) expect_twenty_equal_ten_and_ten("moe", 29, {type});
 }
 
 TEST(Resume, AFinishedRunSaysSoAndStaysAsItIs) {

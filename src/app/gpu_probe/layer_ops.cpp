@@ -217,7 +217,7 @@ OpCase LayerOps::optimizer_case() {
               [=, this] {
                 trained_.parameters.gradient().zero_();
                 const at::Tensor norm = flat_norm(trained_.parameters.gradient());
-                trained_.optimizer.step(1e-6, divisor, skip);
+                trained_.optimizer->step(1e-6, divisor, skip);
                 trained_.parameters.refresh_shadow();
                 return std::vector{norm};
               },

@@ -9,9 +9,7 @@ MoeViews moe_views(const ModelConfig& config, const ParameterLayout& layout, con
   const std::string prefix = "model.layers." + std::to_string(layer) + ".mlp.";
   const auto rows = [&](const std::string& name) {
     const StoredTensor& stored = layout.find(prefix + name + ".weight");
-    int64_t elements = 1;
-    for (const int64_t size : stored.shape) elements *= size;
-    return flat.narrow(0, stored.offset, elements).view({stored.shape[0], -1});
+    return flat.narrow(0, stored.offset, element_count(stored.shape)).view({stored.shape[0], -1});
   };
   MoeViews views;
   if (config.moe.router_hidden_size > 0) {

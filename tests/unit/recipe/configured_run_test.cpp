@@ -76,13 +76,13 @@ TEST(InitFrom, ATrainingStateBringsMomentsStepAndPlaceWhenAskedTo) {
   EXPECT_EQ(bytes_of(whole->state.parameters.master()), bytes_of(weights_alone->state.parameters.master()));
   EXPECT_EQ(weights_alone->state.step, 0);
   EXPECT_EQ(whole->state.step, 3);
-  EXPECT_EQ(whole->state.optimizer.updates().item<double>(), 3);
+  EXPECT_EQ(state_of(whole->state, "updates").item<double>(), 3);
   EXPECT_EQ(whole->state.loader.position(), 3 * 2);
 
   const Weights file = open_initial_weights({.from = kResumeFile});
   const std::map<std::string, at::Tensor> moments(file.training->second_moments.begin(),
                                                   file.training->second_moments.end());
-  for (const auto& [name, moment] : whole->state.parameters.named(whole->state.optimizer.second_moment())) {
+  for (const auto& [name, moment] : whole->state.parameters.named(state_of(whole->state, "exp_avg_sq"))) {
     EXPECT_TRUE(moment.equal(moments.at(name))) << name;
   }
 }

@@ -22,6 +22,15 @@ TEST(Forecast, SaysWhatARunWillCost) {
             "disk        315.0 KiB per checkpoint, at most 4 kept: 1.2 MiB");
 }
 
+TEST(Forecast, TellsWhatMuonsProductsCost) {
+  // Of 2 layers: q and o 32 x 32, k and v 16 x 32, gate, up and down 64 x 32, at 5 * (4 r^2 c + 2 r^3) each; one moment
+  // of 4 bytes for these 18,432 weights, two for the other 8,448.
+  const std::string text = forecast(tiny_config({"train.accumulation=2", "optim.type=muon"}));
+  EXPECT_NE(text.find("optimizer   muon: 14.6 MFLOP per step besides, 33.0% of the model's\n"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("disk        243.0 KiB per checkpoint"), std::string::npos) << text;
+}
+
 TEST(Forecast, AReplayIsAsLongAsItsData) {
   const std::string text = forecast(tiny_config({"compat.trainer=g4", "data.train=a.jsonl", "train.accumulation=2"}));
   EXPECT_NE(text.find("173 kFLOP per trained token, 44.2 MFLOP per step\n"

@@ -79,7 +79,7 @@ TEST(ResumePolicy, FilesMayMoveAsWhatCountsIsWhatTheyHold) {
 TEST(ResumePolicy, WhatWouldMakeItAnotherRunIsRefusedAllAtOnce) {
   const Thrown error = thrown_by([] {
     explain({"run.seed=7", "data.train=b.jsonl", "data.sequence_length=256", "tokenizer.path=b.model",
-             "model.num_hidden_layers=4", "optim.learning_rate=0.001"});
+             "model.num_hidden_layers=4", "optim.learning_rate=0.001", "optim.type=muon"});
   });
   EXPECT_EQ(error.code, ExitCode::kConfig);
   const std::string rest =
@@ -87,7 +87,8 @@ TEST(ResumePolicy, WhatWouldMakeItAnotherRunIsRefusedAllAtOnce) {
       "run.name=<name>)";
   EXPECT_EQ(error.message, "output/a/config.json:run.seed: got a change 42 -> 7" + rest +
                                "\noutput/a/config.json:data.sequence_length: got a change 512 -> 256" + rest +
-                               "\noutput/a/config.json:model.num_hidden_layers: got a change 8 -> 4" + rest);
+                               "\noutput/a/config.json:model.num_hidden_layers: got a change 8 -> 4" + rest +
+                               "\noutput/a/config.json:optim.type: got a change \"adamw\" -> \"muon\"" + rest);
 }
 
 TEST(ResumePolicy, AReplayKeepsWhatItsPlaceInTheDataDependsOn) {
@@ -106,6 +107,14 @@ TEST(ResumePolicy, AReplayKeepsWhatItsPlaceInTheDataDependsOn) {
 
 TEST(ResumePolicy, ARunFromBeforeThereWereReplaysGoesOn) {
   EXPECT_EQ(explain_changes("output/a", "{}", R"({"compat": {"trainer": "none", "epochs": 1}})", 1), Lines());
+}
+
+TEST(ResumePolicy, ARunFromBeforeThereWereOtherOptimizersGoesOnWithAdamW) {
+  const auto after = [](const std::string& type) {
+    return R"({"optim": {"type": ")" + type + R"(", "momentum": 0.95, "orthogonalize": "parts"}})";
+  };
+  EXPECT_EQ(explain_changes("output/a", "{}", after("adamw"), 1), Lines());
+  EXPECT_EQ(thrown_by([&] { explain_changes("output/a", "{}", after("muon"), 1); }).code, ExitCode::kConfig);
 }
 
 TEST(ResumePolicy, ARunFromBeforeRoutersHadOptionsGoesOnWithTheDefaultsAlone) {

@@ -108,6 +108,23 @@ TEST(RunConfig, ARouterThatCannotLearnIsWorthANote) {
   EXPECT_TRUE(notes.empty());
 }
 
+TEST(RunConfig, AnotherOptimizerThanAdamWTakesNoMomentsFromElsewhere) {
+  const Thrown error = thrown_by([] { load("", {"optim.type=muon", "init.optimizer=true"}); });
+  EXPECT_EQ(error.message,
+            "--set:init.optimizer: got true with optim.type muon, want optim.type adamw (a _resume.pth holds AdamW's "
+            "moments; without them weights are taken alone)");
+}
+
+TEST(RunConfig, SettingsOfMuonBesideAdamWAreWorthANote) {
+  std::vector<std::string> notes;
+  load_run_config("", {"optim.momentum=0.9", "optim.orthogonalize=joined"}, notes);
+  EXPECT_EQ(notes, (std::vector<std::string>{"optim.momentum has no effect: optim.type is adamw",
+                                             "optim.orthogonalize has no effect: optim.type is adamw"}));
+  notes.clear();
+  load_run_config("", {"optim.type=muon", "optim.momentum=0.9", "optim.orthogonalize=joined"}, notes);
+  EXPECT_TRUE(notes.empty());
+}
+
 TEST(RunConfig, DescribeListsEveryKeyOfTheWrittenConfig) {
   RunConfig config;
   const std::string description = describe_config([&](Fields& fields) { config.visit(fields); });

@@ -134,24 +134,29 @@ inline std::string bytes_of(const at::Tensor& tensor) {
   return {static_cast<const char*>(whole.const_data_ptr()), whole.nbytes()};
 }
 
-/// Everything that a step may change, as bytes.
+/// A part of an optimizer's state that is there once: a moment of AdamW's, its count of updates.
+inline at::Tensor state_of(const TrainState& state, const std::string& name) {
+  for (const OptimizerState& part : state.optimizer->state()) {
+    if (part.name == name) return part.values;
+  }
+  return {};
+}
+
+/// Everything that a step may change, as bytes: first what a step that is not finite leaves as it is, then
+/// kCountedAnyway more.
 inline std::vector<std::string> bytes_of(const TrainState& state) {
   const RouterState& router = state.parameters.router_state();
-  return {bytes_of(router.bias_le.defined() ? router.bias_le : at::zeros({0})),
-          bytes_of(router.load_le.defined() ? router.load_le : at::zeros({0})),
-          bytes_of(state.parameters.master()),
-          bytes_of(state.optimizer.first_moment()),
-          bytes_of(state.optimizer.second_moment()),
-          bytes_of(state.optimizer.updates()),
-          bytes_of(state.scaler.scale()),
-          bytes_of(state.scaler.finite_steps()),
-          bytes_of(state.probe_experts_lns.defined() ? state.probe_experts_lns : at::zeros({0})),
-          state.alarms.state(),
-          std::to_string(state.step),
-          std::to_string(state.tokens_total),
-          std::to_string(state.loader.position()),
-          format("%a", state.best_loss),
-          format("%a", state.best_saved_loss)};
+  std::vector<std::string> bytes = {bytes_of(router.bias_le.defined() ? router.bias_le : at::zeros({0})),
+                                    bytes_of(router.load_le.defined() ? router.load_le : at::zeros({0})),
+                                    bytes_of(state.parameters.master())};
+  for (const OptimizerState& part : state.optimizer->state()) bytes.push_back(bytes_of(part.values));
+  bytes.insert(bytes.end(), {bytes_of(state.scaler.scale()), bytes_of(state.scaler.finite_steps()),
+                             bytes_of(state.probe_experts_lns.defined() ? state.probe_experts_lns : at::zeros({0})),
+                             state.alarms.state(), std::to_string(state.step), std::to_string(state.tokens_total),
+                             std::to_string(state.loader.position()), format("%a", state.best_loss),
+                             format("%a", state.best_saved_loss)});
+  return bytes;
 }
+constexpr int64_t kCountedAnyway = 7;
 
 }  // namespace mm

@@ -28,6 +28,12 @@ TEST(TrainState, AMixtureInFp16SurvivesWithItsLossScale) {
   expect_round_trip(moe_settings({"train.steps=3", "train.precision=fp16"}));
 }
 
+TEST(TrainState, AMixtureSurvivesWithTheStateOfEachOptimizer) {
+  for (const char* type : {"optim.type=muon", "optim.type=normuon"}) {
+    expect_round_trip(moe_settings({"train.steps=3", type}));
+  }
+}
+
 TEST(TrainState, RouterBiasesAndLoadsSurvive) {
   for (const char* balance : {"model.balance=bias", "model.balance=quantile"}) {
     expect_round_trip(moe_settings({"train.steps=3", "model.aux_loss=step", balance}));

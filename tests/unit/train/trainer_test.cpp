@@ -40,10 +40,16 @@ TEST(Trainer, OneBatchIsLearntByHeartByAMixture) {
   EXPECT_LT(overfitted_loss(moe_settings()), 0.1);
 }
 
+TEST(Trainer, OneBatchIsLearntByHeartWithEachOptimizer) {
+  EXPECT_LT(overfitted_loss(moe_settings({"optim.type=muon"})), 0.1);
+  EXPECT_LT(overfitted_loss(moe_settings({"optim.type=normuon"})), 0.1);
+}
+
 /// The records of a run, and the state that it left.
 struct OneStep {
   StepRecord record;
-  at::Tensor first_moment;
+  at::Tensor first_moment;  ///< of AdamW
+  at::Tensor momentum;      ///< of Muon
 };
 
 OneStep one_step(std::vector<std::string> settings) {
@@ -51,7 +57,7 @@ OneStep one_step(std::vector<std::string> settings) {
   const TempFolder folder;
   TinyRun run(folder.path(), tiny_config(settings));
   run.train();
-  return {run.records->steps.at(0), run.state.optimizer.first_moment().clone()};
+  return {run.records->steps.at(0), state_of(run.state, "exp_avg").clone(), state_of(run.state, "momentum_buffer")};
 }
 
 TEST(Trainer, EightMicroBatchesOfOneEqualOneOfEight) {
@@ -66,6 +72,15 @@ TEST(Trainer, EightMicroBatchesOfOneEqualOneOfEight) {
   EXPECT_TRUE(parts.first_moment.allclose(whole.first_moment, /*rtol=*/1e-3, /*atol=*/1e-7));
   EXPECT_EQ(parts.record.load.tokens, whole.record.load.tokens);
   EXPECT_EQ(parts.record.tokens, whole.record.tokens);
+}
+
+TEST(Trainer, MuonSeesTheSumOfAllMicroBatches) {
+  const auto settings = [](const char* micro_batch, const char* accumulation) {
+    return moe_settings({"model.aux_loss=none", "optim.type=muon", micro_batch, accumulation});
+  };
+  const OneStep whole = one_step(settings("train.micro_batch=8", "train.accumulation=1"));
+  const OneStep parts = one_step(settings("train.micro_batch=1", "train.accumulation=8"));
+  EXPECT_TRUE(parts.momentum.allclose(whole.momentum, /*rtol=*/1e-3, /*atol=*/1e-7));
 }
 
 TEST(Trainer, BalanceOfAStepDoesNotDependOnHowItIsCutIntoMicroBatches) {
@@ -87,7 +102,7 @@ TEST(Trainer, BalanceOfAStepDoesNotDependOnHowItIsCutIntoMicroBatches) {
       EXPECT_EQ(parts->records->steps[step].load.tokens, whole->records->steps[step].load.tokens);
       EXPECT_NEAR(parts->records->steps[step].aux_loss, whole->records->steps[step].aux_loss, 1e-5);
     }
-    EXPECT_TRUE(parts->state.optimizer.first_moment().allclose(whole->state.optimizer.first_moment(), 1e-3, 1e-7));
+    EXPECT_TRUE(state_of(parts->state, "exp_avg").allclose(state_of(whole->state, "exp_avg"), 1e-3, 1e-7));
     const RouterState &router = parts->state.parameters.router_state(), &same = whole->state.parameters.router_state();
     EXPECT_TRUE(at::equal(router.load_le, same.load_le));
     EXPECT_TRUE(at::allclose(router.bias_le, same.bias_le, 1e-3, 1e-5));
@@ -130,23 +145,28 @@ TEST(Trainer, GradientsAreClippedToTheirNorm) {
 }
 
 TEST(Trainer, AStepThatIsNotFiniteChangesNothing) {
-  const TempFolder folder;
-  TinyRun run(folder.path(), tiny_config(moe_settings({"train.steps=3", "model.balance=bias", "model.aux_loss=step"})));
-  run.train();
-  run.state.parameters.master()[5] = std::numeric_limits<float>::quiet_NaN();
-  run.config.train.steps = 4;
-  const auto before = bytes_of(run.state);
-  EXPECT_EQ(thrown_by([&] { run.train(); }).code, ExitCode::kDiverged);  // such weights are not saved
-  EXPECT_EQ(run.store.steps(), std::vector<int64_t>{3});
-  const StepRecord& record = run.records->steps.back();
-  EXPECT_TRUE(record.skipped);
-  EXPECT_EQ(record.step, 4);
-  auto after = bytes_of(run.state);
-  // The step itself goes by, with its data; everything else stays.
-  EXPECT_EQ(run.state.step, 4);
-  EXPECT_EQ(run.state.loader.position(), 4 * 4);
-  EXPECT_EQ(std::vector(after.begin(), after.begin() + 8), std::vector(before.begin(), before.begin() + 8));
-  EXPECT_EQ(run.state.optimizer.updates().item<float>(), 3);
+  for (const std::string type : {"adamw", "muon", "normuon"}) {
+    SCOPED_TRACE(type);
+    const TempFolder folder;
+    TinyRun run(folder.path(), tiny_config(moe_settings({"train.steps=3", "model.balance=bias", "model.aux_loss=step",
+                                                         "optim.type=" + type})));
+    run.train();
+    run.state.parameters.master()[5] = std::numeric_limits<float>::quiet_NaN();
+    run.config.train.steps = 4;
+    const auto before = bytes_of(run.state);
+    EXPECT_EQ(thrown_by([&] { run.train(); }).code, ExitCode::kDiverged);  // such weights are not saved
+    EXPECT_EQ(run.store.steps(), std::vector<int64_t>{3});
+    const StepRecord& record = run.records->steps.back();
+    EXPECT_TRUE(record.skipped);
+    EXPECT_EQ(record.step, 4);
+    const auto after = bytes_of(run.state);
+    // The step itself goes by, with its data; everything else stays.
+    EXPECT_EQ(run.state.step, 4);
+    EXPECT_EQ(run.state.loader.position(), 4 * 4);
+    EXPECT_EQ(std::vector(after.begin(), after.end() - kCountedAnyway),
+              std::vector(before.begin(), before.end() - kCountedAnyway));
+    EXPECT_EQ(state_of(run.state, "updates").item<float>(), 3);
+  }
 }
 
 TEST(Trainer, TwentySkippedStepsInARowEndTheRunAndLeaveTheLastCheckpoint) {

@@ -1,0 +1,51 @@
+// What turns gradients into new weights. Which there are stands in optimizer_table.cpp.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/parameter_layout.h"
+#include "optim/optim_config.h"
+
+namespace mm {
+
+/// Elements [begin, end) of a flat buffer.
+struct FlatRange {
+  int64_t begin = 0, end = 0;
+};
+
+/// A part of what an optimizer carries from step to step, as a checkpoint holds it.
+struct OptimizerState {
+  std::string name;                ///< `exp_avg`: before the names of the parameters; without `begin` the whole name
+  at::Tensor values;               ///< writing to it changes the state
+  std::optional<int64_t> begin{};  ///< values[i] belongs to element begin + i of the flat buffer; none: to no element
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// One update from gradient / gradient_divisor. Where `skip` is 1 nothing changes, whatever the gradient holds. No
+  /// host sync.
+  ///   gradient_divisor, skip  scalars fp32 on the parameters' device
+  virtual void step(double learning_rate, const at::Tensor& gradient_divisor, const at::Tensor& skip) = 0;
+
+  /// Everything that step() changes besides the parameters, in the order of a checkpoint.
+  virtual std::vector<OptimizerState> state() const = 0;
+
+  /// What is remembered of these elements starts anew: they were replaced. Whole rows of matrices.
+  virtual void forget(FlatRange elements) = 0;
+};
+
+/// The optimizer that `config.type` names.
+///   parameters, gradients  flat fp32 buffers of one size, kept by the caller
+///   layout                 what lies where in them
+std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
+                                          const ParameterLayout& layout);
+
+}  // namespace mm

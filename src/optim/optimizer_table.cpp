@@ -1,0 +1,52 @@
+// The table. A new optimizer is a file of its own and a row here.
+#include "optim/optimizer_table.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/error.h"
+#include "optim/adamw.h"
+#include "optim/muon.h"
+#include "optim/normuon.h"
+#include "optim/optimizer.h"
+
+namespace mm {
+namespace {
+
+struct Row {
+  std::string_view name;
+  std::unique_ptr<Optimizer> (*make)(const OptimConfig&, at::Tensor, at::Tensor, const ParameterLayout&);
+  OptimizerCost (*cost)(const OptimConfig&, const ParameterLayout&);
+};
+
+constexpr std::array kTable = {
+    Row{"adamw", make_adamw, adamw_cost},
+    Row{"muon", make_muon, muon_cost},
+    Row{"normuon", make_normuon, normuon_cost},
+};
+
+const Row& row_of(const OptimConfig& config) {
+  const auto* found =
+      std::find_if(kTable.begin(), kTable.end(), [&](const Row& row) { return row.name == config.type; });
+  require(found != kTable.end(), "an optimizer of the table");
+  return *found;
+}
+
+}  // namespace
+
+std::vector<std::string_view> optimizer_names() {
+  std::vector<std::string_view> names;
+  for (const Row& row : kTable) names.push_back(row.name);
+  return names;
+}
+
+OptimizerCost optimizer_cost(const OptimConfig& config, const ParameterLayout& layout) {
+  return row_of(config).cost(config, layout);
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
+                                          const ParameterLayout& layout) {
+  return row_of(config).make(config, std::move(parameters), std::move(gradients), layout);
+}
+
+}  // namespace mm
