@@ -1,6 +1,8 @@
 // Decodes by the table of well-formed byte sequences: Unicode standard, table 3-7.
 #include "core/utf8.h"
 
+#include <simdjson.h>
+
 namespace mm {
 namespace {
 
@@ -42,6 +44,10 @@ Utf8Character first_character(std::string_view text) {
     code_point = (code_point << 6) | (byte & 0x3Fu);
   }
   return {code_point, lead.length, true};
+}
+
+bool is_utf8(std::string_view bytes) {
+  return bytes.empty() || simdjson::validate_utf8(bytes.data(), bytes.size());
 }
 
 std::string lossy_utf8(std::string_view bytes) {

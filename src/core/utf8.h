@@ -18,6 +18,8 @@ struct Utf8Character {
 /// The first character of `text`, which must not be empty.
 Utf8Character first_character(std::string_view text);
 
+bool is_utf8(std::string_view bytes);
+
 /// `bytes` with U+FFFD in place of each maximal subpart that is not UTF-8: the rule of browsers, of Rust's
 /// `String::from_utf8_lossy` and of Python's `bytes.decode(errors="replace")`.
 std::string lossy_utf8(std::string_view bytes);

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "core/error.h"
+
 namespace mm {
 namespace {
 
@@ -12,10 +14,9 @@ static_assert(std::endian::native == std::endian::little, "token files are writt
 
 constexpr uint64_t kMagic = 0x534e454b4f544d4d;  // "MMTOKENS"
 constexpr uint64_t kVersion = 1;
-constexpr uint64_t kNarrowVocabulary = 65536;
 
 bool is_wide(const TokenFileHeader& header) {
-  return header.vocab_size > kNarrowVocabulary;
+  return header.vocab_size > static_cast<uint64_t>(kNarrowVocabulary);
 }
 
 uint64_t padding_after(uint64_t bytes) {
@@ -50,8 +51,7 @@ TokenFileWriter::TokenFileWriter(const std::string& path, const TokenFileHeader&
 }
 
 void TokenFileWriter::add(std::span<const int32_t> tokens, std::span<const uint64_t> ends) {
-  const uint64_t before = ends_.empty() ? 0 : ends_.back();
-  for (const uint64_t end : ends) ends_.push_back(before + end);
+  add_ends(ends);
   if (wide_) {
     write_payload(std::as_bytes(tokens));
   } else {
@@ -60,12 +60,23 @@ void TokenFileWriter::add(std::span<const int32_t> tokens, std::span<const uint6
   }
 }
 
+void TokenFileWriter::add(std::span<const uint16_t> tokens, std::span<const uint64_t> ends) {
+  require(!wide_, "tokens of 16 bits for a file of wider ones");
+  add_ends(ends);
+  write_payload(std::as_bytes(tokens));
+}
+
+void TokenFileWriter::add_ends(std::span<const uint64_t> ends) {
+  const uint64_t before = tokens();
+  for (const uint64_t end : ends) ends_.push_back(before + end);
+}
+
 void TokenFileWriter::commit() {
-  const uint64_t tokens = ends_.empty() ? 0 : ends_.back();
-  const std::vector<std::byte> padding(padding_after(tokens * (wide_ ? sizeof(uint32_t) : sizeof(uint16_t))));
+  const std::vector<std::byte> padding(padding_after(tokens() * (wide_ ? sizeof(uint32_t) : sizeof(uint16_t))));
   write_payload(padding);
   write_payload(std::as_bytes(std::span(ends_)));
-  const TokenFileFooter footer = {.tokens = tokens, .documents = ends_.size(), .payload_hash = payload_hasher_.value()};
+  const TokenFileFooter footer = {
+      .tokens = tokens(), .documents = ends_.size(), .payload_hash = payload_hasher_.value()};
   file_.write(&footer, sizeof(footer));
   file_.commit();
 }

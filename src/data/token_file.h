@@ -34,6 +34,9 @@ struct TokenFileFooter {
   uint64_t payload_hash = 0;  ///< of the tokens, their padding and the ends
 };
 
+/// The largest vocabulary whose tokens take 16 bits.
+constexpr int64_t kNarrowVocabulary = 65536;
+
 TokenFileHeader token_file_header(std::span<const std::byte> source, uint64_t tokenizer_fingerprint,
                                   int64_t vocab_size);
 
@@ -45,9 +48,15 @@ class TokenFileWriter {
 
   /// Appends documents: their tokens one after the other, and where in `tokens` each of them ends.
   void add(std::span<const int32_t> tokens, std::span<const uint64_t> ends);
+  /// The same for tokens that are as wide as the file has them: up to 65,536 tokens in the vocabulary.
+  void add(std::span<const uint16_t> tokens, std::span<const uint64_t> ends);
   void commit();
 
+  /// How many were added.
+  uint64_t tokens() const { return ends_.empty() ? 0 : ends_.back(); }
+
  private:
+  void add_ends(std::span<const uint64_t> ends);
   void write_payload(std::span<const std::byte> bytes);
 
   AtomicFile file_;

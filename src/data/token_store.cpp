@@ -22,48 +22,65 @@ namespace fs = std::filesystem;
 constexpr size_t kPartBytes = size_t{4} << 20;
 constexpr size_t kMaxThreads = 16;
 
+template <class Id>
 struct EncodedPart {
-  std::vector<int32_t> tokens;
+  TokenBuffer<Id> tokens;
   std::vector<uint64_t> ends;
   JsonlCounts counts;
 };
 
-EncodedPart encode_part(const JsonlFile& text_file, size_t begin, size_t end, const Tokenizer& tokenizer) {
-  EncodedPart part;
+template <class Id>
+EncodedPart<Id> encode_part(const JsonlFile& text_file, size_t begin, size_t end, const Tokenizer& tokenizer,
+                            TextEncoder<Id>& encoder) {
+  EncodedPart<Id> part;
   part.counts = text_file.visit(begin, end, [&](std::string_view text) {
-    const std::vector<int32_t> ids = tokenizer.encode(text);
-    part.tokens.push_back(tokenizer.bos_id());
-    part.tokens.insert(part.tokens.end(), ids.begin(), ids.end());
-    part.tokens.push_back(tokenizer.eos_id());
+    part.tokens.push_back(static_cast<Id>(tokenizer.bos_id()));
+    encoder.encode_into(text, part.tokens);
+    part.tokens.push_back(static_cast<Id>(tokenizer.eos_id()));
     part.ends.push_back(part.tokens.size());
   });
   return part;
 }
 
-/// Encodes as many parts at a time as there are processors, and writes them in the order of the file.
+/// Encodes as many parts at a time as there are encoders, and writes them in the order of the file.
+template <class Id>
+JsonlCounts write_parts(const JsonlFile& text_file, const Tokenizer& tokenizer,
+                        std::span<const std::unique_ptr<TextEncoder<Id>>> encoders, TokenFileWriter& writer) {
+  JsonlCounts counts;
+  size_t begin = 0;
+  const std::vector<size_t> ends = text_file.cut(kPartBytes);
+  for (size_t first = 0; first < ends.size(); first += encoders.size()) {
+    std::vector<std::future<EncodedPart<Id>>> parts;
+    for (size_t i = first; i < std::min(first + encoders.size(), ends.size()); ++i) {
+      parts.push_back(std::async(std::launch::async, encode_part<Id>, std::cref(text_file), begin, ends[i],
+                                 std::cref(tokenizer), std::ref(*encoders[i - first])));
+      begin = ends[i];
+    }
+    for (std::future<EncodedPart<Id>>& future : parts) {
+      const EncodedPart<Id> part = future.get();
+      writer.add(part.tokens.ids(), part.ends);
+      counts += part.counts;
+    }
+  }
+  return counts;
+}
+
 void build(const JsonlFile& text_file, const std::string& store_path, const TokenFileHeader& header,
            const Tokenizer& tokenizer) {
   const auto start = std::chrono::steady_clock::now();
   const size_t threads = std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMaxThreads);
   TokenFileWriter writer(store_path, header);
   JsonlCounts counts;
-  int64_t tokens = 0;
-  size_t begin = 0;
-  const std::vector<size_t> ends = text_file.cut(kPartBytes);
-  for (size_t first = 0; first < ends.size(); first += threads) {
-    std::vector<std::future<EncodedPart>> parts;
-    for (size_t i = first; i < std::min(first + threads, ends.size()); ++i) {
-      parts.push_back(
-          std::async(std::launch::async, encode_part, std::cref(text_file), begin, ends[i], std::cref(tokenizer)));
-      begin = ends[i];
-    }
-    for (std::future<EncodedPart>& future : parts) {
-      const EncodedPart part = future.get();
-      writer.add(part.tokens, part.ends);
-      counts += part.counts;
-      tokens += static_cast<int64_t>(part.tokens.size());
-    }
+  if (tokenizer.vocab_size() <= kNarrowVocabulary) {
+    std::vector<std::unique_ptr<TextEncoder<uint16_t>>> encoders(threads);
+    for (auto& encoder : encoders) encoder = tokenizer.narrow_encoder();
+    counts = write_parts<uint16_t>(text_file, tokenizer, encoders, writer);
+  } else {
+    std::vector<std::unique_ptr<TextEncoder<int32_t>>> encoders(threads);
+    for (auto& encoder : encoders) encoder = tokenizer.encoder();
+    counts = write_parts<int32_t>(text_file, tokenizer, encoders, writer);
   }
+  const auto tokens = static_cast<int64_t>(writer.tokens());
   writer.commit();
 
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;

@@ -1,4 +1,4 @@
-// Byte-level BPE behind the Tokenizer interface: added tokens out of the raw text, words by GPT-2's pattern, merges.
+// From the keys of a tokenizer.json to tables, and those behind the Tokenizer interface.
 #include "tokenizer/byte_level_tokenizer.h"
 
 #include <array>
@@ -11,12 +11,10 @@
 #include "core/hash.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
-#include "tokenizer/bpe/added_tokens.h"
-#include "tokenizer/bpe/bpe_encoder.h"
 #include "tokenizer/bpe/byte_alphabet.h"
-#include "tokenizer/bpe/pretokenizer.h"
 #include "tokenizer/bpe/token_names.h"
 #include "tokenizer/bpe/tokenizer_json.h"
+#include "tokenizer/byte_level_encoder.h"
 
 namespace mm {
 namespace {
@@ -80,14 +78,19 @@ std::vector<Merge> resolved_merges(const TokenizerJson& file, const TokenNames& 
   return merges;
 }
 
-JoinTable joins_of(const std::vector<Merge>& merges, const std::vector<TokenText>& tokens) {
-  const auto text_of = [&](const Merge& merge) -> const std::string& {
-    return tokens[static_cast<size_t>(merge.merged)].text;
-  };
+/// The texts of what merges make; they live as long as `tokens`.
+std::vector<std::string_view> merged_texts(const std::vector<Merge>& merges, const std::vector<TokenText>& tokens) {
+  std::vector<std::string_view> texts;
+  texts.reserve(merges.size());
+  for (const Merge& merge : merges) texts.push_back(tokens[static_cast<size_t>(merge.merged)].text);
+  return texts;
+}
+
+JoinTable joins_of(std::span<const std::string_view> texts) {
   size_t total_bytes = 0;
-  for (const Merge& merge : merges) total_bytes += text_of(merge).size();
+  for (const std::string_view text : texts) total_bytes += text.size();
   JoinTable joins(total_bytes);
-  for (const Merge& merge : merges) joins.add(text_of(merge));
+  for (const std::string_view text : texts) joins.add(text);
   return joins;
 }
 
@@ -103,7 +106,7 @@ AddedTokenMatcher matcher_of(const TokenizerJson& file) {
   for (const AddedToken& added : file.added_tokens) {
     tokens.push_back({added.content, static_cast<int32_t>(added.id)});
   }
-  return AddedTokenMatcher(std::move(tokens));
+  return AddedTokenMatcher(tokens);
 }
 
 /// Equal for equal tokens and equal BOS and EOS, which the files of tokens that the data folder keeps contain.
@@ -117,24 +120,19 @@ uint64_t fingerprint_of(std::string_view json, const ControlTokens& control) {
 
 class ByteLevelTokenizer : public Tokenizer {
  public:
-  ByteLevelTokenizer(std::vector<TokenText> tokens, AddedTokenMatcher added, BpeModel model,
-                     const ControlTokens& control, uint64_t fingerprint)
-      : tokens_(std::move(tokens)),
-        added_(std::move(added)),
-        model_(std::move(model)),
-        control_(control),
-        fingerprint_(fingerprint) {}
+  ByteLevelTokenizer(std::vector<TokenText> tokens, ByteLevelModel model, const ControlTokens& control,
+                     uint64_t fingerprint)
+      : tokens_(std::move(tokens)), model_(std::move(model)), control_(control), fingerprint_(fingerprint) {}
 
-  std::vector<int32_t> encode(std::string_view text) const override {
-    std::vector<int32_t> ids;
-    BpeEncoder encoder(model_);
-    while (const auto match = added_.find(text)) {
-      append_words(text.substr(0, match->begin), encoder, ids);
-      ids.push_back(match->id);
-      text.remove_prefix(match->begin + match->length);
-    }
-    append_words(text, encoder, ids);
-    return ids;
+  std::vector<int32_t> encode(std::string_view text) const override { return encode_by_words(model_, text); }
+
+  std::unique_ptr<TextEncoder<int32_t>> encoder() const override {
+    return std::make_unique<ByteLevelEncoder<int32_t>>(model_);
+  }
+
+  std::unique_ptr<TextEncoder<uint16_t>> narrow_encoder() const override {
+    require(vocab_size() <= 65536, "ids of 16 bits for a larger vocabulary");
+    return std::make_unique<ByteLevelEncoder<uint16_t>>(model_);
   }
 
   std::string decode(std::span<const int32_t> ids) const override {
@@ -159,22 +157,13 @@ class ByteLevelTokenizer : public Tokenizer {
   uint64_t fingerprint() const override { return fingerprint_; }
 
  private:
-  static void append_words(std::string_view text, BpeEncoder& encoder, std::vector<int32_t>& ids) {
-    while (!text.empty()) {
-      const size_t length = first_word_length(text);
-      encoder.append(text.substr(0, length), ids);
-      text.remove_prefix(length);
-    }
-  }
-
   const TokenText& token(int32_t id) const {
     require(id >= 0 && id < vocab_size(), "token id outside the vocabulary");
     return tokens_[static_cast<size_t>(id)];
   }
 
   std::vector<TokenText> tokens_;  ///< by id; an id without a token stands for nothing
-  AddedTokenMatcher added_;
-  BpeModel model_;
+  ByteLevelModel model_;
   ControlTokens control_;
   uint64_t fingerprint_;
 };
@@ -196,9 +185,12 @@ std::unique_ptr<Tokenizer> parse_byte_level(const NamedText& file, const NamedTe
   const ControlTokens control = find_control_tokens(names, file.name, config);
   std::vector<TokenText> tokens = token_texts(parsed, names);
   const std::vector<Merge> merges = resolved_merges(parsed, names, file.name);
-  BpeModel model{byte_tokens(names, file.name), MergeTable(merges), joins_of(merges, tokens), lengths_of(tokens)};
-  return std::make_unique<ByteLevelTokenizer>(std::move(tokens), matcher_of(parsed), std::move(model), control,
-                                              fingerprint_of(file.text, control));
+  const std::vector<std::string_view> texts = merged_texts(merges, tokens);
+  BpeModel bpe{byte_tokens(names, file.name), MergeTable(merges), joins_of(texts), lengths_of(tokens)};
+  CharacterTable characters(texts);
+  return std::make_unique<ByteLevelTokenizer>(std::move(tokens),
+                                              ByteLevelModel{matcher_of(parsed), std::move(bpe), std::move(characters)},
+                                              control, fingerprint_of(file.text, control));
 }
 
 }  // namespace mm

@@ -1,6 +1,7 @@
-// Picks the kind of tokenizer by the name of its file.
+// Picks the kind of tokenizer by the name of its file; encoders for those that have no faster one.
 #include "tokenizer/tokenizer.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/error.h"
@@ -12,7 +13,30 @@ namespace {
 
 constexpr std::string_view kWanted = "a sentencepiece .model file or a tokenizer.json";
 
+template <class Id>
+class PlainEncoder : public TextEncoder<Id> {
+ public:
+  explicit PlainEncoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  void encode_into(std::string_view text, TokenBuffer<Id>& ids) override {
+    const std::vector<int32_t> encoded = tokenizer_.encode(text);
+    Id* const out = ids.room(encoded.size());
+    ids.keep(std::ranges::transform(encoded, out, [](int32_t id) { return static_cast<Id>(id); }).out);
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+};
+
 }  // namespace
+
+std::unique_ptr<TextEncoder<int32_t>> Tokenizer::encoder() const {
+  return std::make_unique<PlainEncoder<int32_t>>(*this);
+}
+
+std::unique_ptr<TextEncoder<uint16_t>> Tokenizer::narrow_encoder() const {
+  return std::make_unique<PlainEncoder<uint16_t>>(*this);
+}
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
   namespace fs = std::filesystem;

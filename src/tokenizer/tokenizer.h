@@ -9,7 +9,19 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/bpe/token_buffer.h"
+
 namespace mm {
+
+/// Turns one text after another into tokens. Holds the memory it works in, caches among it: one for each thread.
+template <class Id>
+class TextEncoder {
+ public:
+  virtual ~TextEncoder() = default;
+
+  /// Appends the tokens of `text` to `ids`: those of Tokenizer::encode().
+  virtual void encode_into(std::string_view text, TokenBuffer<Id>& ids) = 0;
+};
 
 /// A tokenizer is immutable once loaded: all functions may be called from several threads.
 class Tokenizer {
@@ -20,6 +32,11 @@ class Tokenizer {
   /// model, but the control tokens themselves to a tokenizer.json, as with the Python library that made it.
   /// Of text that is not valid UTF-8 a tokenizer.json keeps every byte; sentencepiece reads U+FFFD for what is broken.
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
+
+  /// What encodes much text fast. The tokenizer outlives it.
+  virtual std::unique_ptr<TextEncoder<int32_t>> encoder() const;
+  /// The same for a vocabulary of up to 65,536 tokens.
+  virtual std::unique_ptr<TextEncoder<uint16_t>> narrow_encoder() const;
 
   /// The bytes that `ids` stand for, control tokens left out. The ids of a character cut in half give an incomplete
   /// UTF-8 sequence; lossy_utf8() gives the text that Python shows. Throws Error(kInternal) for an id outside the

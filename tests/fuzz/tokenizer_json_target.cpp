@@ -45,6 +45,9 @@ void use(const Tokenizer& tokenizer, std::string_view text, const std::string& j
   const std::vector<int32_t> ids = tokenizer.encode(text);
   expect(std::ranges::all_of(ids, [&](int32_t id) { return id >= 0 && id < tokenizer.vocab_size(); }),
          "ids are of the vocabulary");
+  TokenBuffer<int32_t> fast_ids;
+  tokenizer.encoder()->encode_into(text, fast_ids);
+  expect(std::ranges::equal(ids, fast_ids.ids()), "an encoder gives the tokens of encode()");
   const std::string plain = tokenizer.decode(ids);
   int64_t raw_bytes = 0;
   for (const int32_t id : ids) raw_bytes += tokenizer.token_bytes(id);

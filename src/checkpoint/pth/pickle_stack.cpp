@@ -1,7 +1,7 @@
 // Checks of strings, marks and containers, and the value that is left at the end.
 #include "checkpoint/pth/pickle_stack.h"
 
-#include "core/json/json_text.h"
+#include "core/utf8.h"
 
 namespace mm {
 namespace {

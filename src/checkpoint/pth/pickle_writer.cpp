@@ -8,7 +8,7 @@
 
 #include "checkpoint/pth/little_endian.h"
 #include "core/error.h"
-#include "core/json/json_text.h"
+#include "core/utf8.h"
 
 namespace mm {
 

@@ -6,6 +6,7 @@
 #include "core/config/field_words.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
+#include "core/utf8.h"
 
 namespace mm {
 namespace {

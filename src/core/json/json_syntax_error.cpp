@@ -5,6 +5,7 @@
 
 #include "core/json/json_text.h"
 #include "core/text.h"
+#include "core/utf8.h"
 
 namespace mm {
 namespace {

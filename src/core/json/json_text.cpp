@@ -14,15 +14,6 @@ constexpr size_t kShownBytes = 60;
 
 }  // namespace
 
-bool is_utf8(std::string_view text) {
-  try {
-    nlohmann::json(text).dump();
-  } catch (const nlohmann::json::type_error&) {
-    return false;
-  }
-  return true;
-}
-
 std::string quote_json(std::string_view text) {
   const std::string json = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   // JSON has these control characters as they are, but a terminal may obey them: DEL and, behind 0xC2, the C1 set.

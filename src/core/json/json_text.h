@@ -6,8 +6,6 @@
 
 namespace mm {
 
-bool is_utf8(std::string_view text);
-
 /// `text` as a JSON string; bytes that are not UTF-8 become U+FFFD, and all control characters are escaped.
 std::string quote_json(std::string_view text);
 

@@ -1,4 +1,5 @@
-// Two ways to the same tokens: short words are searched for their best merge again and again, long ones keep a queue.
+// Three ways to the same tokens: short words are searched for their best merge again and again; long ones make all
+// merges of a rank in one sweep while there are many, and keep a queue for the rest.
 #include "tokenizer/bpe/bpe_encoder.h"
 
 #include <algorithm>
@@ -9,8 +10,13 @@
 namespace mm {
 namespace {
 
-/// Up to this length the search, quadratic but in one or two cache lines, is the faster way.
-constexpr size_t kShortWord = 32;
+/// Up to this length the search, quadratic but in a few cache lines, is the faster way.
+constexpr uint32_t kShortWord = 32;
+constexpr uint32_t kPlaceBits = 5;
+static_assert(kShortWord == 1u << kPlaceBits);
+
+/// A sweep that makes fewer merges than a 16th of the tokens costs more than the queue would.
+constexpr size_t kSweepPays = 16;
 
 /// Tells a position apart from a token, neither of which is negative.
 constexpr uint32_t kStartMark = uint32_t{1} << 31;
@@ -20,63 +26,144 @@ constexpr size_t kLongestWord = size_t{1} << 30;
 
 }  // namespace
 
-void BpeEncoder::append(std::string_view word, std::vector<int32_t>& ids) {
+std::span<const int32_t> BpeEncoder::encode(std::string_view word) {
+  ids_.clear();
   size_t start = 0;
   if (word.size() > kShortWord) {
     for (size_t at = 1; at < word.size(); ++at) {
       if (model_.joins.may_join(word, at)) continue;
-      append_part(word.substr(start, at - start), ids);
+      append_part(word.substr(start, at - start));
       start = at;
     }
   }
-  append_part(word.substr(start), ids);
+  append_part(word.substr(start));
+  return ids_;
 }
 
-void BpeEncoder::append_part(std::string_view word, std::vector<int32_t>& ids) {
-  if (word.size() <= kShortWord) {
-    append_short(word, ids);
+void BpeEncoder::append_part(std::string_view word) {
+  if (word.size() == 1) {
+    ids_.push_back(byte_token(word[0]));
+  } else if (word.size() <= kShortWord) {
+    append_short(word);
   } else {
-    append_long(word, ids);
+    append_long(word);
   }
 }
 
-void BpeEncoder::append_short(std::string_view word, std::vector<int32_t>& ids) const {
+/// A token stands at the place of its first byte. The merge of a token with the next one is its rank above its place,
+/// so that the least number is the merge to make; places without one have the greatest.
+void BpeEncoder::append_short(std::string_view word) {
+  constexpr uint32_t kNone = UINT32_MAX;
   std::array<int32_t, kShortWord> tokens;
-  std::array<uint32_t, kShortWord> ranks;  // of the merge of a token with the next one
-  size_t count = word.size();
-  const auto rank_at = [&](size_t at) {
-    return at + 1 < count ? model_.merges.rank(tokens[at], tokens[at + 1]) : MergeTable::kNoMerge;
+  std::array<uint32_t, kShortWord> merges;
+  std::array<uint8_t, kShortWord> before, after;
+  const auto size = static_cast<uint32_t>(word.size());
+  const auto merge_at = [&](uint32_t left, uint32_t right) {
+    const uint32_t rank = model_.merges.rank(tokens[left], tokens[right]);
+    return rank == MergeTable::kNoMerge ? kNone : rank << kPlaceBits | left;
   };
-  for (size_t at = 0; at < count; ++at) tokens[at] = byte_token(word[at]);
-  for (size_t at = 0; at < count; ++at) ranks[at] = rank_at(at);
-
-  while (count > 1) {
-    const auto best = static_cast<size_t>(std::min_element(ranks.begin(), ranks.begin() + count) - ranks.begin());
-    if (ranks[best] == MergeTable::kNoMerge) break;
-    tokens[best] = model_.merges.merged(ranks[best]);
-    std::copy(tokens.begin() + best + 2, tokens.begin() + count, tokens.begin() + best + 1);
-    std::copy(ranks.begin() + best + 2, ranks.begin() + count, ranks.begin() + best + 1);
-    --count;
-    ranks[best] = rank_at(best);
-    if (best > 0) ranks[best - 1] = rank_at(best - 1);
+  for (uint32_t at = 0; at < size; ++at) {
+    tokens[at] = byte_token(word[at]);
+    before[at] = static_cast<uint8_t>(at - 1);
+    after[at] = static_cast<uint8_t>(at + 1);
   }
-  ids.insert(ids.end(), tokens.begin(), tokens.begin() + count);
+  for (uint32_t at = 0; at + 1 < size; ++at) merges[at] = merge_at(at, at + 1);
+  if (size > 0) merges[size - 1] = kNone;
+
+  while (true) {
+    uint32_t least = kNone;
+    for (uint32_t at = 0; at < size; ++at) least = std::min(least, merges[at]);
+    if (least == kNone) break;
+    const uint32_t left = least & (kShortWord - 1);
+    const uint32_t right = after[left];
+    const uint32_t next = after[right];
+    tokens[left] = model_.merges.merged(least >> kPlaceBits);
+    merges[right] = kNone;
+    after[left] = static_cast<uint8_t>(next);
+    merges[left] = kNone;
+    if (next < size) {
+      before[next] = static_cast<uint8_t>(left);
+      merges[left] = merge_at(left, next);
+    }
+    if (left > 0) merges[before[left]] = merge_at(before[left], left);
+  }
+  for (uint32_t at = 0; at < size; at = after[at]) ids_.push_back(tokens[at]);
 }
 
-void BpeEncoder::append_long(std::string_view word, std::vector<int32_t>& ids) {
+void BpeEncoder::append_long(std::string_view word) {
   if (word.size() > kLongestWord) {
     throw Error(ExitCode::kData, got_want("text", short_bytes(static_cast<double>(word.size())) + " without a break",
                                           "at most 1 GiB", "is it text?"));
   }
+  if (sweep(word)) {
+    ids_.insert(ids_.end(), tokens_.begin(), tokens_.end());
+  } else {
+    append_queued(word);
+  }
+}
+
+/// Goes on from `tokens_`, the tokens of `word` so far.
+void BpeEncoder::append_queued(std::string_view word) {
   if (!queue_) queue_.emplace(model_.merges.size());
   queue_->resize(word.size());
   slots_.resize(word.size());
-  for (size_t at = 0; at < word.size(); ++at) slots_[at] = static_cast<uint32_t>(byte_token(word[at]));
-  for (uint32_t position = 0; position < slots_.size(); ++position) queue_merge(position);
+  uint32_t begin = 0;
+  for (const int32_t token : tokens_) {
+    const uint32_t end = begin + model_.token_lengths[static_cast<size_t>(token)];
+    slots_[end - 1] = kStartMark | begin;
+    slots_[begin] = static_cast<uint32_t>(token);
+    begin = end;
+  }
+  for (uint32_t position = 0; position < slots_.size(); position = next(position)) queue_merge(position);
   while (const std::optional<MergeCandidate> candidate = queue_->pop()) merge(*candidate);
   for (uint32_t position = 0; position < slots_.size(); position = next(position)) {
-    ids.push_back(static_cast<int32_t>(slots_[position]));
+    ids_.push_back(static_cast<int32_t>(slots_[position]));
   }
+}
+
+/// Leaves in `tokens_` what is left of `word` when all merges of the least rank have been made, of the next one then,
+/// and so on while that pays: with a run of one character, to the end. Whether that is the end.
+bool BpeEncoder::sweep(std::string_view word) {
+  tokens_.resize(word.size());
+  for (size_t at = 0; at < word.size(); ++at) tokens_[at] = byte_token(word[at]);
+  // Otherwise a merge may make a pair that merges before the others of its own rank.
+  if (!model_.merges.ranks_ascend()) return false;
+  ranks_.resize(word.size());
+  int32_t last_left = -1, last_right = -1;
+  uint32_t last_rank = MergeTable::kNoMerge;
+  const auto set_rank = [&](size_t at) {  // of a token and the next one
+    if (tokens_[at] != last_left || tokens_[at + 1] != last_right) {
+      last_left = tokens_[at];
+      last_right = tokens_[at + 1];
+      last_rank = model_.merges.rank(last_left, last_right);
+    }
+    ranks_[at] = last_rank;
+  };
+  for (size_t at = 0; at + 1 < tokens_.size(); ++at) set_rank(at);
+
+  size_t made = tokens_.size();
+  while (made > tokens_.size() / kSweepPays) {
+    ranks_.back() = MergeTable::kNoMerge;
+    uint32_t least = MergeTable::kNoMerge;
+    for (const uint32_t rank : ranks_) least = std::min(least, rank);
+    if (least == MergeTable::kNoMerge) return true;
+    const int32_t merged = model_.merges.merged(least);
+    const size_t before = tokens_.size();
+    size_t end = 0;
+    bool stale = false;  // the rank of the last token that was kept
+    for (size_t at = 0; at < before; ++at, ++end) {
+      const bool merges = ranks_[at] == least;
+      tokens_[end] = merges ? merged : tokens_[at];
+      if (end > 0 && (stale || merges)) set_rank(end - 1);
+      ranks_[end] = ranks_[at];
+      stale = merges;
+      if (merges) ++at;
+    }
+    tokens_.resize(end);
+    ranks_.resize(end);
+    made = before - end;
+  }
+  return false;
 }
 
 /// Queues the merge of the token at `position` with the next one, if that pair has one.

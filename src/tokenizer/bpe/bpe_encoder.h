@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -27,15 +28,17 @@ class BpeEncoder {
   /// `model` outlives the encoder.
   explicit BpeEncoder(const BpeModel& model) : model_(model) {}
 
-  /// Appends the tokens of `word`: of all pairs that merge, the one of least rank does, the leftmost of several, until
-  /// none is left. Takes memory and, but for text made to prevent it, time proportional to its length.
-  /// Throws Error(kData) for a word of more than 1 GiB.
-  void append(std::string_view word, std::vector<int32_t>& ids);
+  /// The tokens of `word`: of all pairs that merge, the one of least rank does, the leftmost of several, until none is
+  /// left. They live until the next call. Takes memory and, but for text made to prevent it, time proportional to the
+  /// length of the word. Throws Error(kData) for a word of more than 1 GiB.
+  std::span<const int32_t> encode(std::string_view word);
 
  private:
-  void append_part(std::string_view word, std::vector<int32_t>& ids);
-  void append_short(std::string_view word, std::vector<int32_t>& ids) const;
-  void append_long(std::string_view word, std::vector<int32_t>& ids);
+  void append_part(std::string_view word);
+  void append_short(std::string_view word);
+  void append_long(std::string_view word);
+  bool sweep(std::string_view word);
+  void append_queued(std::string_view word);
   void queue_merge(uint32_t position);
   void merge(MergeCandidate candidate);
   int32_t byte_token(char byte) const { return model_.byte_tokens[static_cast<unsigned char>(byte)]; }
@@ -43,12 +46,16 @@ class BpeEncoder {
   uint32_t previous(uint32_t position) const;
 
   const BpeModel& model_;
+  std::vector<int32_t> ids_;         ///< of the word so far
   std::optional<MergeQueue> queue_;  ///< made for the first long word
 
   /// The tokens of the long word under work. A token stands at the position of its first byte; at that of its last
   /// byte, if it is another one, stands where it begins, marked as such. The rest is left over. That is a chain in both
   /// directions in four bytes a position: the time of long words goes into memory.
   std::vector<uint32_t> slots_;
+
+  std::vector<int32_t> tokens_;  ///< of the long word, while sweeps pay
+  std::vector<uint32_t> ranks_;  ///< of the merge of each of them with the next one
 };
 
 }  // namespace mm

@@ -1,6 +1,7 @@
 // Which pairs of tokens merge, when, and into what.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -25,29 +26,44 @@ class MergeTable {
 
   /// The rank of the merge of a pair, or kNoMerge, which is greater than any rank.
   uint32_t rank(int32_t left, int32_t right) const {
-    for (size_t at = first_slot(left, right);; at = (at + 1) & mask_) {
-      const Slot& slot = slots_[at];
-      if ((slot.left == left && slot.right == right) || slot.rank == kNoMerge) return slot.rank;
+    const uint64_t pair = key(left, right);
+    for (size_t at = first_bucket(pair);; at = (at + 1) & mask_) {
+      const Bucket& bucket = buckets_[at];
+      uint32_t rank = kNoMerge;
+      // No branch for each place: which one it is cannot be foretold.
+      for (size_t i = 0; i < kPlaces; ++i) rank = bucket.pairs[i] == pair ? bucket.ranks[i] : rank;
+      if (rank != kNoMerge || bucket.ranks[kPlaces - 1] == kNoMerge) return rank;
     }
   }
 
   int32_t merged(uint32_t rank) const { return merged_[rank]; }
 
+  /// Whether no merge takes a token that a merge of its own rank or a later one makes, as training would have it: then
+  /// all merges of a rank can be made before any pair that they lead to is looked at.
+  bool ranks_ascend() const { return ranks_ascend_; }
+
  private:
-  struct Slot {
-    int32_t left = -1, right = -1;
-    uint32_t rank = kNoMerge;
+  static constexpr size_t kPlaces = 4;
+
+  /// Filled from the front. What a full one has no place for is in the next one.
+  struct alignas(64) Bucket {
+    std::array<uint64_t, kPlaces> pairs;
+    std::array<uint32_t, kPlaces> ranks;
   };
 
-  size_t first_slot(int32_t left, int32_t right) const {
-    uint64_t mixed = (uint64_t{static_cast<uint32_t>(left)} << 32) | static_cast<uint32_t>(right);
-    mixed = (mixed ^ (mixed >> 32)) * 0x9E3779B97F4A7C15;
+  static uint64_t key(int32_t left, int32_t right) {
+    return (uint64_t{static_cast<uint32_t>(left)} << 32) | static_cast<uint32_t>(right);
+  }
+
+  size_t first_bucket(uint64_t pair) const {
+    const uint64_t mixed = (pair ^ (pair >> 32)) * 0x9E3779B97F4A7C15;
     return static_cast<size_t>(mixed ^ (mixed >> 32)) & mask_;
   }
 
-  std::vector<Slot> slots_;  ///< open addressing, at most half full
-  size_t mask_ = 0;          ///< number of slots, a power of two, minus one
+  std::vector<Bucket> buckets_;
+  size_t mask_ = 0;  ///< number of buckets, a power of two, minus one
   std::vector<int32_t> merged_;
+  bool ranks_ascend_ = true;
 };
 
 }  // namespace mm

@@ -44,13 +44,6 @@ size_t end_of_run(std::string_view text, size_t at, CharacterClass kind) {
   return at;
 }
 
-size_t contraction_length(std::string_view text) {
-  for (const std::string_view contraction : kContractions) {
-    if (text.starts_with(contraction)) return contraction.size();
-  }
-  return 0;
-}
-
 /// White space leaves its last character to the word that follows.
 size_t space_length(std::string_view text) {
   size_t last = 0, end = 0;
@@ -64,6 +57,13 @@ size_t space_length(std::string_view text) {
 }
 
 }  // namespace
+
+size_t contraction_length(std::string_view text) {
+  for (const std::string_view contraction : kContractions) {
+    if (text.starts_with(contraction)) return contraction.size();
+  }
+  return 0;
+}
 
 size_t first_word_length(std::string_view text) {
   if (text[0] == '\'') {

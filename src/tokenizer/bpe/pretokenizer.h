@@ -12,4 +12,7 @@ namespace mm {
 /// letter, number nor space. Linear: a text is read at most twice while all its words are taken.
 size_t first_word_length(std::string_view text);
 
+/// The length of the contraction that `text` begins with, such as `'re`, or 0.
+size_t contraction_length(std::string_view text);
+
 }  // namespace mm

@@ -3,6 +3,7 @@
 
 #include "core/json/json_reader.h"
 #include "core/json/json_text.h"
+#include "core/text.h"
 
 namespace mm {
 namespace {
@@ -10,6 +11,9 @@ namespace {
 constexpr std::string_view kHarmlessElsewhere = "set it to null; transformers overrides it in every call";
 constexpr std::string_view kNotSupported = "this tokenizer cannot be used: the option is not supported";
 constexpr std::string_view kByteLevel = "ByteLevel";
+
+/// Real ones have some 30 bytes; those of a hostile file may not make tables of any size.
+constexpr size_t kMaxAddedTokenBytes = 1024;
 
 /// The first line of a merges.txt. The library skips what begins like it, and so does not count it as a rank.
 constexpr std::string_view kVersionLine = "#version";
@@ -69,6 +73,9 @@ AddedToken read_added_token(JsonReader& value) {
                   } else if (key == "content") {
                     token.content = part.string();
                     if (token.content.empty()) part.refuse("no characters", "some");
+                    if (token.content.size() > kMaxAddedTokenBytes) {
+                      part.refuse(with_commas(static_cast<int64_t>(token.content.size())) + " bytes", "at most 1,024");
+                    }
                   } else if (key == "special") {
                     token.special = part.boolean();
                   } else {

@@ -7,40 +7,10 @@
 #include <string>
 
 #include "core/random.h"
+#include "test_vocabulary.h"
 
 namespace mm {
 namespace {
-
-/// A vocabulary of the 256 bytes and of merges given as texts.
-struct TestVocabulary {
-  TestVocabulary() {
-    for (int byte = 0; byte < 256; ++byte) id_of(std::string(1, static_cast<char>(byte)));
-  }
-
-  int32_t id_of(const std::string& text) {
-    const auto [found, added] = ids.try_emplace(text, static_cast<int32_t>(texts.size()));
-    if (added) texts.push_back(text);
-    return found->second;
-  }
-
-  void add(const std::string& left, const std::string& right) {
-    merges.push_back({.left = id_of(left), .right = id_of(right), .merged = id_of(left + right)});
-  }
-
-  BpeModel model() const {
-    size_t total_bytes = 0;
-    for (const std::string& text : texts) total_bytes += text.size();
-    BpeModel model{{}, MergeTable(merges), JoinTable(total_bytes), {}};
-    for (const std::string& text : texts) model.token_lengths.push_back(static_cast<uint32_t>(text.size()));
-    for (int32_t byte = 0; byte < 256; ++byte) model.byte_tokens[static_cast<size_t>(byte)] = byte;
-    for (const Merge& merge : merges) model.joins.add(texts[static_cast<size_t>(merge.merged)]);
-    return model;
-  }
-
-  std::map<std::string, int32_t> ids;
-  std::vector<std::string> texts;
-  std::vector<Merge> merges;
-};
 
 /// The definition: the least rank, the leftmost of those, until nothing merges.
 std::vector<int32_t> merged_by_definition(const TestVocabulary& vocabulary, std::string_view word) {
@@ -65,9 +35,9 @@ std::vector<int32_t> merged_by_definition(const TestVocabulary& vocabulary, std:
 }
 
 std::vector<int32_t> encoded(const BpeModel& model, std::string_view word) {
-  std::vector<int32_t> ids;
-  BpeEncoder(model).append(word, ids);
-  return ids;
+  BpeEncoder encoder(model);
+  const std::span<const int32_t> ids = encoder.encode(word);
+  return {ids.begin(), ids.end()};
 }
 
 /// Merges in an order that training would not give: parts may come after what they make up, pairs twice.
@@ -141,7 +111,8 @@ TEST(BpeEncoder, OneEncoderTakesAnyNumberOfWords) {
   for (size_t length : {50, 3, 500, 40}) {
     std::string word;
     while (word.size() < length) word += "ab";
-    encoder.append(word, ids);
+    const std::span<const int32_t> encoded = encoder.encode(word);
+    ids.insert(ids.end(), encoded.begin(), encoded.end());
     for (const int32_t id : merged_by_definition(vocabulary, word)) wanted.push_back(id);
   }
   EXPECT_EQ(ids, wanted);

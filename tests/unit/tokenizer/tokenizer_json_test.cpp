@@ -100,6 +100,8 @@ TEST(TokenizerJson, AddedTokensThatNeedMoreThanMatchingAreRefused) {
   expect_refusals({
       {"\"content\":\"<s>\"", "\"content\":\"\"", "t.json:added_tokens[0].content: got no characters, want some"},
       {"\"content\":\"</s>\"", "\"content\":\"<s>\"", "t.json:added_tokens[1].content: got "},
+      {"\"content\":\"<s>\"", "\"content\":\"" + std::string(20000, 'x') + "\"",
+       "t.json:added_tokens[0].content: got 20,000 bytes, want at most 1,024"},
       {"\"content\":\"</s>\"", "\"content\":7", "t.json:added_tokens[1].content: got 7, want a string"},
   });
 }

@@ -1,0 +1,41 @@
+// Byte-level BPE of whole texts: added tokens out of the raw text, words by the pattern, merges.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/bpe/added_tokens.h"
+#include "tokenizer/bpe/bpe_encoder.h"
+#include "tokenizer/bpe/character_table.h"
+#include "tokenizer/bpe/fast_encoder.h"
+#include "tokenizer/tokenizer.h"
+
+namespace mm {
+
+/// What encoding needs of a tokenizer.json.
+struct ByteLevelModel {
+  AddedTokenMatcher added;
+  BpeModel bpe;
+  CharacterTable characters;
+};
+
+/// The definition: word after word, each merged from its bytes. Every byte of a text that is not UTF-8 is kept.
+std::vector<int32_t> encode_by_words(const ByteLevelModel& model, std::string_view text);
+
+/// The same tokens, faster.
+template <class Id>
+class ByteLevelEncoder : public TextEncoder<Id> {
+ public:
+  /// `model` outlives the encoder.
+  explicit ByteLevelEncoder(const ByteLevelModel& model) : model_(model), fast_(model.bpe, model.characters) {}
+
+  void encode_into(std::string_view text, TokenBuffer<Id>& ids) override;
+
+ private:
+  const ByteLevelModel& model_;
+  FastEncoder<Id> fast_;
+  std::vector<AddedTokenMatcher::Match> matches_;
+};
+
+}  // namespace mm
