@@ -15,7 +15,7 @@
 
 #include "core/error.h"
 #include "core/json/json_text.h"
-#include "core/processors.h"
+#include "core/machine.h"
 #include "core/text.h"
 
 namespace mm {

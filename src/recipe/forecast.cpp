@@ -1,6 +1,9 @@
 // Counts what the forward pass keeps, tensor by tensor, in the order in which it is made.
 #include "recipe/forecast.h"
 
+#include <optional>
+
+#include "core/machine.h"
 #include "core/text.h"
 #include "model/count.h"
 #include "model/parameter_layout.h"
@@ -31,8 +34,46 @@ MemoryForecast forecast_memory(const RunConfig& config, bool sixteen_bit) {
   const double ends = compute * (2 * static_cast<double>(model.vocab_size) + d) + 2 * 4 * d;
   const double tokens = static_cast<double>(config.train.micro_batch * config.data.sequence_length);
   const auto state = static_cast<double>(optimizer_cost(config.optim, parameter_layout(model)).state_bytes);
-  return {parameters * (8 + (sixteen_bit ? 2 : 0)) + state,
+  return {parameters * (8 + (sixteen_bit ? 2 : 0)) + state, config.checkpoint.background ? 4 * parameters + state : 0,
           tokens * (static_cast<double>(model.num_hidden_layers) * layer + ends)};
+}
+
+namespace {
+
+/// The largest part of the micro-batch that divides it and is forecast to fit; 0: none does.
+int64_t fitting_micro_batch(const RunConfig& config, const MemoryForecast& memory, std::optional<double> available) {
+  const int64_t whole = config.train.micro_batch;
+  for (int64_t parts = 2; parts <= whole; ++parts) {
+    if (whole % parts != 0) continue;
+    const double bytes = memory.weights + memory.copy + memory.activations / static_cast<double>(parts);
+    if (!available || bytes <= *available) return whole / parts;
+  }
+  return 0;
+}
+
+/// A line when a CPU run needs more than there is; nothing is known of a GPU here.
+std::string memory_warning(const RunConfig& config, double bytes) {
+  const std::optional<double> free = config.run.device == "cpu" ? available_memory() : std::nullopt;
+  if (!free || bytes <= *free) return "";
+  return format(
+      "            this process may use %s: lower train.micro_batch and raise train.accumulation, or set "
+      "checkpoint.background to false\n",
+      short_bytes(*free).c_str());
+}
+
+}  // namespace
+
+std::string explain_memory(const RunConfig& config, bool sixteen_bit, std::optional<double> available) {
+  const MemoryForecast memory = forecast_memory(config, sixteen_bit);
+  std::string text = format("%s for weights, gradients and moments, %s for activations of train.micro_batch %lld",
+                            short_bytes(memory.weights).c_str(), short_bytes(memory.activations).c_str(),
+                            static_cast<long long>(config.train.micro_batch));
+  if (memory.copy > 0) text += format(", %s for checkpoint.background", short_bytes(memory.copy).c_str());
+  const int64_t smaller = fitting_micro_batch(config, memory, available);
+  if (smaller == 0) return text + "; no micro-batch fits: the model is too large for this memory";
+  const int64_t parts = config.train.micro_batch / smaller;
+  return text + format("; the same batch in smaller parts: train.micro_batch=%lld train.accumulation=%lld",
+                       static_cast<long long>(smaller), static_cast<long long>(config.train.accumulation * parts));
 }
 
 std::string forecast(const RunConfig& config) {
@@ -63,9 +104,12 @@ std::string forecast(const RunConfig& config) {
                  static_cast<long long>(config.train.micro_batch), static_cast<long long>(config.train.accumulation),
                  static_cast<long long>(config.data.sequence_length),
                  replay ? "padding included; the number of rows decides how many steps" : in_steps.c_str());
-  text += format("memory      about %s: %s weights, gradients and moments, %s activations of one micro-batch (%s)\n",
-                 short_bytes(memory.weights + memory.activations).c_str(), short_bytes(memory.weights).c_str(),
+  const double bytes = memory.weights + memory.copy + memory.activations;
+  text += format("memory      about %s: %s weights, gradients and moments, %s activations of one micro-batch (%s)",
+                 short_bytes(bytes).c_str(), short_bytes(memory.weights).c_str(),
                  short_bytes(memory.activations).c_str(), sixteen_bit ? "16 bit" : "fp32; less in 16 bit");
+  if (memory.copy > 0) text += format(", %s copy to save from", short_bytes(memory.copy).c_str());
+  text += "\n" + memory_warning(config, bytes);
   text += format("disk        %s per checkpoint, at most %lld kept: %s", short_bytes(checkpoint_bytes).c_str(),
                  static_cast<long long>(config.checkpoint.keep + 1),
                  short_bytes(checkpoint_bytes * static_cast<double>(config.checkpoint.keep + 1)).c_str());

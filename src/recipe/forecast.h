@@ -1,6 +1,7 @@
 // What a run will cost, before it costs anything: arithmetic on the config. No torch.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "recipe/run_config.h"
@@ -9,11 +10,17 @@ namespace mm {
 
 struct MemoryForecast {
   double weights = 0;      ///< bytes: master, gradients, what the optimizer keeps, a 16-bit shadow if there is one
+  double copy = 0;         ///< bytes of the state, that a checkpoint is written from beside the training
   double activations = 0;  ///< bytes kept for the backward pass of one micro-batch, logits included
 };
 
 /// `sixteen_bit`: matrix products in bf16 or fp16.
 MemoryForecast forecast_memory(const RunConfig& config, bool sixteen_bit);
+
+/// What there is to say when memory did not suffice: what needs how much, and a smaller train.micro_batch that is
+/// forecast to fit beside a larger train.accumulation, which together are the same batch.
+///   available  bytes that there are; none: not known, and half of the micro-batch is what is offered
+std::string explain_memory(const RunConfig& config, bool sixteen_bit, std::optional<double> available);
 
 /// Parameters, FLOPs, memory, tokens, steps and disk of a run, a line each: what `--check` prints.
 std::string forecast(const RunConfig& config);

@@ -1,16 +1,18 @@
 // Opens what a run needs, in the order in which a user would want to hear of problems: config, files, device, weights.
 #include "run/run.h"
 
+#include <c10/util/Exception.h>
 #include <torch/version.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <new>
 
 #include "core/files.h"
 #include "core/leftovers.h"
 #include "core/log.h"
-#include "core/processors.h"
+#include "core/machine.h"
 #include "core/run_lock.h"
 #include "core/stop_signal.h"
 #include "core/text.h"
@@ -22,6 +24,7 @@
 #include "model/count.h"
 #include "model/init.h"
 #include "ops/cpu/caching_allocator.h"
+#include "recipe/forecast.h"
 #include "recipe/resume_policy.h"
 #include "run/next_steps.h"
 #include "run/run_data.h"
@@ -209,9 +212,7 @@ ExitCode run_to_its_end(Trainer& trainer, const TrainState& state) {
   }
 }
 
-}  // namespace
-
-ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, const Caller& caller) {
+ExitCode open_and_train(const RunConfig& config, std::optional<Weights> weights, const Caller& caller) {
   install_signal_handlers();
   check_files(config);
   const std::string checkpoints = config.folder() + "/checkpoints";
@@ -298,6 +299,28 @@ ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, cons
   if (const std::string alarms = standing_alarms(state); !alarms.empty()) log_warning("it ended while " + alarms);
   tell_next_steps(config, caller);
   return code;
+}
+
+[[noreturn]] void throw_memory(const RunConfig& config, const std::string& what, std::optional<double> available) {
+  const bool sixteen_bit = config.train.precision == "bf16" || config.train.precision == "fp16";
+  const int64_t peak = peak_memory();
+  throw Error(
+      ExitCode::kMemory,
+      what + (peak > 0 ? format(" (this process had up to %s)", short_bytes(static_cast<double>(peak)).c_str()) : "") +
+          ": " + explain_memory(config, sixteen_bit, available));
+}
+
+}  // namespace
+
+ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, const Caller& caller) {
+  const std::optional<double> available = available_memory();
+  try {
+    return open_and_train(config, std::move(weights), caller);
+  } catch (const c10::OutOfMemoryError& error) {
+    throw_memory(config, std::string("out of GPU memory: ") + error.what_without_backtrace(), {});
+  } catch (const std::bad_alloc&) {
+    throw_memory(config, "out of memory", available);
+  }
 }
 
 }  // namespace mm

@@ -181,6 +181,24 @@ TEST(Interrupted, AFileSizeLimitIsAnErrorOfTheWrite) {
   finish(workplace, "a", {"checkpoint.every=2"});
 }
 
+TEST(Interrupted, MemoryThatDoesNotSufficeIsToldWithABatchThatFits) {
+  const Workplace workplace;
+  const auto limited = [&](const std::string& batch) {
+    return run_program("/bin/sh",
+                       {"-c", std::string("ulimit -v 1200000; exec ") + MM_PRETRAIN +
+                                  " --config dense.json --set run.name=a --set train.steps=1 " + batch},
+                       workplace.folder());
+  };
+  const Finished program = limited("--set train.micro_batch=16384");
+  EXPECT_EQ(program.exit_code, 6) << program.err;
+  const size_t offer = program.err.find("train.micro_batch=");
+  ASSERT_NE(offer, std::string::npos) << program.err;
+  const std::string words = program.err.substr(offer, program.err.find('\n', offer) - offer);
+  fs::remove_all(workplace / "output/a");
+  const Finished smaller = limited("--set " + words.substr(0, words.find(' ')) + " --set train.accumulation=1");
+  EXPECT_EQ(smaller.exit_code, 0) << words << "\n" << smaller.err;
+}
+
 TEST(Interrupted, OtherValidationTextIsSaidAndItsLossesAreNotCompared) {
   const Workplace workplace;
   workplace.write("held.jsonl", "{\"text\": \"amber cloud seven light under song\"}\n");

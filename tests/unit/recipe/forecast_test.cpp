@@ -17,8 +17,8 @@ TEST(Forecast, SaysWhatARunWillCost) {
             "parameters  26,880 total, 26,880 active per token\n"
             "compute     173 kFLOP per trained token, 44.2 MFLOP per step, 44.2 GFLOP in all\n"
             "tokens      256 per step (4 x 2 x 32), 256,000 in 1,000 steps\n"
-            "memory      about 1.2 MiB: 420.0 KiB weights, gradients and moments, 819.0 KiB activations of one "
-            "micro-batch (fp32; less in 16 bit)\n"
+            "memory      about 1.5 MiB: 420.0 KiB weights, gradients and moments, 819.0 KiB activations of one "
+            "micro-batch (fp32; less in 16 bit), 315.0 KiB copy to save from\n"
             "disk        315.0 KiB per checkpoint, at most 4 kept: 1.2 MiB");
 }
 
@@ -29,6 +29,26 @@ TEST(Forecast, TellsWhatMuonsProductsCost) {
   EXPECT_NE(text.find("optimizer   muon: 14.6 MFLOP per step besides, 33.0% of the model's\n"), std::string::npos)
       << text;
   EXPECT_NE(text.find("disk        243.0 KiB per checkpoint"), std::string::npos) << text;
+}
+
+TEST(Forecast, SaysWhenMemoryDoesNotHoldIt) {
+  const std::string text = forecast(tiny_config({"train.micro_batch=100000000"}));
+  EXPECT_NE(text.find("            this process may use "), std::string::npos) << text;
+  EXPECT_NE(text.find(": lower train.micro_batch and raise train.accumulation"), std::string::npos) << text;
+}
+
+TEST(Forecast, OffersTheSameBatchInPartsThatFit) {
+  const RunConfig config = tiny_config({"train.micro_batch=12", "train.accumulation=2", "checkpoint.background=false"});
+  const MemoryForecast memory = forecast_memory(config, false);
+  const auto offered = [&](double available) {
+    const std::string text = explain_memory(config, false, available);
+    return text.substr(text.find("; ") + 2);
+  };
+  EXPECT_EQ(offered(memory.weights + memory.activations / 4),
+            "the same batch in smaller parts: train.micro_batch=3 train.accumulation=8");
+  EXPECT_EQ(offered(memory.weights + memory.activations / 2 + 1),
+            "the same batch in smaller parts: train.micro_batch=6 train.accumulation=4");
+  EXPECT_EQ(offered(memory.weights), "no micro-batch fits: the model is too large for this memory");
 }
 
 TEST(Forecast, AReplayIsAsLongAsItsData) {

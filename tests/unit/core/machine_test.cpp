@@ -1,5 +1,5 @@
-// Threads are counted by what the process may use, not by what the machine has.
-#include "core/processors.h"
+// Threads and memory are counted by what the process may use, not by what the machine has.
+#include "core/machine.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -50,6 +50,25 @@ TEST(Processors, TheFirstVersionOfCgroupsIsKnownToo) {
   EXPECT_EQ(cgroup_quota("7:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n", folder.path()), 4.0);
   EXPECT_EQ(cgroup_quota("4:cpu,cpuacct:/\n", folder.path()), std::nullopt);
   EXPECT_EQ(cgroup_quota("nonsense\n", folder.path()), std::nullopt);
+}
+
+TEST(Memory, TheLimitIsWhatTheTightestCgroupLeaves) {
+  const TempFolder folder;
+  put(folder / "memory.max", "max\n");
+  put(folder / "memory.current", "5000\n");
+  put(folder / "batch/memory.max", "8000\n");
+  put(folder / "batch/memory.current", "3000\n");
+  put(folder / "batch/job/memory.max", "6000\n");
+  put(folder / "batch/job/memory.current", "500\n");
+  EXPECT_EQ(cgroup_memory("0::/batch/job\n", folder.path()), 5000.0);
+  EXPECT_EQ(cgroup_memory("0::/\n", folder.path()), std::nullopt);
+  put(folder / "memory/docker/memory.limit_in_bytes", "4096\n");
+  put(folder / "memory/docker/memory.usage_in_bytes", "5000\n");
+  EXPECT_EQ(cgroup_memory("4:memory:/docker\n", folder.path()), 0.0);
+}
+
+TEST(Memory, ThisMachineHasSome) {
+  EXPECT_GT(available_memory().value_or(0), 1e6);
 }
 
 }  // namespace

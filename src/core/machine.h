@@ -1,6 +1,7 @@
-// How many processors this process may use, and how many of them others keep busy.
+// What this process may use of its machine: processors and memory.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,17 @@ int usable_processors();
 ///   mount       where cgroups are mounted: /sys/fs/cgroup
 /// Knows both versions: cpu.max of the second, cpu.cfs_quota_us and cpu.cfs_period_us of the first.
 std::optional<double> cgroup_quota(const std::string& membership, const std::string& mount);
+
+/// Bytes that are free for this process: of the machine, as far as its cgroups and its own limits allow; nothing
+/// where the system does not tell.
+std::optional<double> available_memory();
+
+/// The most bytes that this process had in memory; 0 where the system does not tell.
+int64_t peak_memory();
+
+/// What the tightest cgroup above a process leaves it, in bytes; nothing without a limit. Arguments as above; knows
+/// memory.max and memory.current, and memory.limit_in_bytes and memory.usage_in_bytes of the first version.
+std::optional<double> cgroup_memory(const std::string& membership, const std::string& mount);
 
 /// Processors of this machine that other programs would use now, as a mean over the 20 ms that it takes; 0 where the
 /// system does not tell. Call it while this process has one thread at work.
