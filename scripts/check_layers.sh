@@ -24,7 +24,8 @@ awk -v label="$(basename "$PWD")/" '
     core = "core core/json core/config"
     may["tokenizer"] = core " tokenizer/bpe"
     may["tokenizer/bpe"] = core
-    may["data"] = core " tokenizer"
+    may["tokenizer/training"] = core " tokenizer/bpe"
+    may["data"] = core " tokenizer tokenizer/training"
     may["metrics"] = core
     may["metrics/alarms"] = core " metrics"
     metrics = "metrics metrics/alarms"
@@ -44,7 +45,7 @@ awk -v label="$(basename "$PWD")/" '
     may["train/replay"] = may["train"] " train"
     may["run"] = may["train"] " core/watchdog train train/replay view view/report view/tensorboard"
     may["app"] = may["run"] " run"
-    split("core core/json core/config core/watchdog tokenizer tokenizer/bpe metrics metrics/alarms view view/report view/tensorboard", names)
+    split("core core/json core/config core/watchdog tokenizer tokenizer/bpe tokenizer/training metrics metrics/alarms view view/report view/tensorboard", names)
     for (i in names) torch_free[names[i]] = 1
   }
 

@@ -11,31 +11,39 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "data/jsonl.h"
-#include "tokenizer/train_tokenizer.h"
+#include "tokenizer/training/tokenizer_trainer.h"
 
 namespace mm {
 namespace {
 
+/// How much of the text the trainer is to keep; a text is never longer than its line in JSON, so that this share of the
+/// texts stays below the cap.
+double share_of(const std::vector<JsonlFile>& files, int64_t megabytes) {
+  double bytes = 0;
+  for (const JsonlFile& file : files) bytes += static_cast<double>(file.bytes().size());
+  return std::min(1.0, static_cast<double>(megabytes) * 1e6 / std::max(bytes, 1.0));
+}
+
 void train(const TokenizerConfig& config, const DataConfig& data, int64_t vocab_size) {
   const auto start = std::chrono::steady_clock::now();
   std::vector<JsonlFile> files;
-  double file_bytes = 0;
-  for (const LabelledPath& file : data.train) {
-    files.emplace_back(file.path);
-    file_bytes += static_cast<double>(files.back().bytes().size());
+  for (const LabelledPath& file : data.train) files.emplace_back(file.path);
+  const auto trainer = make_tokenizer_trainer(config.path, {.vocab_size = vocab_size,
+                                                            .keep = share_of(files, config.training_megabytes),
+                                                            .character_coverage = config.character_coverage});
+  if (!trainer) {
+    throw Error(ExitCode::kData, got_want("tokenizer.path", config.path.empty() ? "nothing" : config.path,
+                                          "a name ending in .json or .model", "those are what tokenizer.train writes"));
   }
-  // A text is never longer than its line in JSON, so that this share of the texts stays below the cap.
-  const double cap = static_cast<double>(config.training_megabytes) * 1e6;
-  TokenizerTrainer trainer({.vocab_size = vocab_size,
-                            .character_coverage = config.character_coverage,
-                            .keep = std::min(1.0, cap / std::max(file_bytes, 1.0))});
   for (const JsonlFile& file : files) {
-    file.visit([&](std::string_view text) { trainer.add(text); });
+    file.visit([&](std::string_view text) { trainer->add(text); });
   }
-  const double trained_megabytes = static_cast<double>(trainer.kept_bytes()) * 1e-6;
+  const double trained_megabytes = static_cast<double>(trainer->kept_bytes()) * 1e-6;
   log_info(format("training a tokenizer of %s tokens on %.1f MB of text", with_commas(vocab_size).c_str(),
                   trained_megabytes));
-  write_file_atomic(config.path, trainer.train());
+  const std::vector<TokenizerTrainer::File> trained = trainer->train(config.path);
+  // The file that says that there is a tokenizer comes last.
+  for (auto file = trained.rbegin(); file != trained.rend(); ++file) write_file_atomic(file->path, file->bytes);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   log_info("trained " + config.path + " in " + short_seconds(elapsed.count()));
 }
@@ -44,10 +52,6 @@ void train(const TokenizerConfig& config, const DataConfig& data, int64_t vocab_
 
 std::unique_ptr<Tokenizer> open_tokenizer(const TokenizerConfig& config, const DataConfig& data, int64_t vocab_size) {
   if (!config.train) return load_tokenizer(config.path);
-  if (!config.path.ends_with(".model")) {
-    throw Error(ExitCode::kData, got_want("tokenizer.path", config.path.empty() ? "nothing" : config.path,
-                                          "a name ending in .model", "that is what tokenizer.train writes"));
-  }
   std::error_code ignored;
   if (!std::filesystem::exists(config.path, ignored)) train(config, data, vocab_size);
   std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(config.path);

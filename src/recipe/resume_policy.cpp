@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "core/config/config.h"
@@ -163,6 +164,13 @@ std::vector<std::string> explain_changes(const std::string& folder, const std::s
   }
   problems.throw_if_any();
   return lines;
+}
+
+std::string tokenizer_path_in(const std::string& config) {
+  const auto json = nlohmann::json::parse(config, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json::json_pointer path("/tokenizer/path");
+  const bool named = json.contains(path) && json.at(path).is_string();
+  return named ? json.at(path).get<std::string>() : "";
 }
 
 }  // namespace mm

@@ -15,4 +15,7 @@ namespace mm {
 std::vector<std::string> explain_changes(const std::string& folder, const std::string& before, const std::string& after,
                                          int64_t step, bool replay = false);
 
+/// The tokenizer that a resolved config names; empty when it names none.
+std::string tokenizer_path_in(const std::string& config);
+
 }  // namespace mm

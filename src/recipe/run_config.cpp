@@ -45,6 +45,14 @@ void check_vocabulary(RunConfig& config, const std::string& where, Problems& pro
   }
 }
 
+void check_coverage(const RunConfig& config, const std::string& where, Problems& problems) {
+  const TokenizerConfig& tokenizer = config.tokenizer;
+  if (!tokenizer.path.ends_with(".json") || tokenizer.character_coverage == TokenizerConfig().character_coverage)
+    return;
+  problems.add(where + ":tokenizer.character_coverage", format("%g", tokenizer.character_coverage),
+               "nothing with a tokenizer.json", "byte-level BPE spells every character; the setting is for a .model");
+}
+
 void check_schedule(const RunConfig& config, const std::string& where, Problems& problems) {
   if (!config.compat.enabled() && config.schedule.warmup_steps > config.train.steps) {
     problems.add(where + ":schedule.warmup_steps", std::to_string(config.schedule.warmup_steps),
@@ -156,6 +164,7 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
   check_name(config, where, problems);
   check_device(config, where, problems);
   check_vocabulary(config, where, problems);
+  check_coverage(config, where, problems);
   check_schedule(config, where, problems);
   check_pth(config, where, problems);
   check_revival(config, where, problems);

@@ -130,6 +130,17 @@ std::string settings_of(const LoadedCheckpoint& loaded, const std::string& path)
                                           "restore it, or start another run with --set run.name=<name>"));
 }
 
+/// A run that has begun has its tokenizer. Where the config names another one that would have to be trained first, as
+/// presets do that once named a .model, the run goes on with its own.
+void keep_tokenizer(RunConfig& config, const LoadedCheckpoint& loaded) {
+  const auto is_there = [](const std::string& path) { return path_kind(path, ExitCode::kData) != PathKind::kMissing; };
+  if (!config.tokenizer.train || config.tokenizer.path.empty() || is_there(config.tokenizer.path)) return;
+  const std::string path = tokenizer_path_in(settings_of(loaded, config.folder() + "/config.json"));
+  if (path.empty() || !is_there(path)) return;
+  log_info("tokenizer " + path + ", which the run began with: " + config.tokenizer.path + " is not there");
+  config.tokenizer.path = path;
+}
+
 /// Keeps config.json at what the run is now; refuses what would make it another one.
 void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded) {
   const std::string path = config.folder() + "/config.json", text = run_config_text(config);
@@ -212,7 +223,7 @@ ExitCode run_to_its_end(Trainer& trainer, const TrainState& state) {
   }
 }
 
-ExitCode open_and_train(const RunConfig& config, std::optional<Weights> weights, const Caller& caller) {
+ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const Caller& caller) {
   install_signal_handlers();
   check_files(config);
   const std::string checkpoints = config.folder() + "/checkpoints";
@@ -230,6 +241,7 @@ ExitCode open_and_train(const RunConfig& config, std::optional<Weights> weights,
   remove_leftover_files(config.folder());
   CheckpointStore store(checkpoints, config.checkpoint.keep);
   std::optional<LoadedCheckpoint> loaded = store.load_newest();
+  if (loaded) keep_tokenizer(config, *loaded);
   reconcile_config(config, loaded);
   if (loaded) {
     restore_derived_files(config, store, *loaded);

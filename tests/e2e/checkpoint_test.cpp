@@ -39,7 +39,7 @@ TEST(Checkpoints, EverySaveWritesAPthThatStartsAnotherRunWithoutAWordAboutTheMod
     const std::string pth = config == "moe" ? "output/a/pretrain_32_moe.pth" : "output/a/pretrain_32.pth";
     ASSERT_TRUE(workplace.exists(pth));
     workplace.write("bare.json", R"({"run": {"device": "cpu", "threads": 1, "name": "b"},
-      "data": {"train": ["text.jsonl"], "sequence_length": 32}, "tokenizer": {"path": "tokenizer.model"},
+      "data": {"train": ["text.jsonl"], "sequence_length": 32}, "tokenizer": {"path": "tokenizer/tokenizer.json"},
       "train": {"steps": 2}, "evaluation": {"every": 0}})");
     const Words arguments = {"--config", "bare.json", "--init", pth};
     const Finished first = workplace.pretrain(arguments);

@@ -80,7 +80,7 @@ TEST_F(Domains, OneDomainIsALossAlone) {
 TEST_F(Domains, ReportsBelongToRunsAndNeedText) {
   ASSERT_EQ(workplace_.convert({"output/run", "a.safetensors"}).exit_code, 0);
   const Finished foreign = workplace_.evaluate(
-      {"--init", "a.safetensors", "--tokenizer", "tokenizer.model", "--data", "text.jsonl", "--report"});
+      {"--init", "a.safetensors", "--tokenizer", "tokenizer/tokenizer.json", "--data", "text.jsonl", "--report"});
   EXPECT_EQ(foreign.exit_code, 2);
   EXPECT_TRUE(contains(foreign.err, "--report: got weights that belong to no run")) << foreign.err;
   const Finished without =

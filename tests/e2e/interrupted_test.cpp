@@ -146,7 +146,7 @@ TEST(Interrupted, ASignalBeforeTheFirstStepIsAStopAsWell) {
     program.send(SIGTERM);
     EXPECT_EQ(program.wait().exit_code, kStopped);
     fs::remove_all(workplace / "output/a");
-    fs::remove(workplace / "tokenizer.model");
+    fs::remove_all(workplace / "tokenizer");
   }
 }
 

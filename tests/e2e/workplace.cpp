@@ -24,7 +24,7 @@ std::string config(const std::string& model) {
   return R"({
   "run": {"device": "cpu", "threads": 1},
   "data": {"train": ["text.jsonl"], "sequence_length": 32, "validation_fraction": 0.1},
-  "tokenizer": {"path": "tokenizer.model", "train": true},
+  "tokenizer": {"path": "tokenizer/tokenizer.json", "train": true},
   "model": {
     )" + model +
          R"(,

@@ -20,13 +20,22 @@ DataConfig small_corpus(const std::string& folder) {
 TEST(OpenTokenizer, TrainsWhatIsMissingAndThenUsesTheFile) {
   const std::string folder = test_folder();
   TokenizerConfig config;
-  config.path = folder + "/deep/tokenizer.model";
+  config.path = folder + "/deep/tokenizer.json";
   config.train = true;
   const DataConfig data = small_corpus(folder);
   const uint64_t fingerprint = open_tokenizer(config, data, 320)->fingerprint();
   EXPECT_EQ(open_tokenizer(config, data, 320)->fingerprint(), fingerprint);
   std::filesystem::remove(config.path);
   EXPECT_EQ(open_tokenizer(config, data, 320)->fingerprint(), fingerprint);
+}
+
+TEST(OpenTokenizer, ANameInModelIsTrainedBySentencepiece) {
+  const std::string folder = test_folder();
+  TokenizerConfig config;
+  config.path = folder + "/tokenizer.model";
+  config.train = true;
+  EXPECT_EQ(open_tokenizer(config, small_corpus(folder), 320)->bos_id(), 1);
+  EXPECT_FALSE(read_file(config.path, ExitCode::kData).starts_with("{"));
 }
 
 TEST(OpenTokenizer, AnotherVocabularySizeThanThatOfTheFileIsRefused) {
@@ -52,8 +61,9 @@ TEST(OpenTokenizer, NothingIsTrainedUnasked) {
 TEST(OpenTokenizer, ANameThatLoadingWouldNotKnowIsRefusedBeforeTraining) {
   TokenizerConfig config;
   config.train = true;
-  EXPECT_EQ(error_of(ExitCode::kData, [&] { open_tokenizer(config, {}, 320); }),
-            "tokenizer.path: got nothing, want a name ending in .model (that is what tokenizer.train writes)");
+  EXPECT_EQ(
+      error_of(ExitCode::kData, [&] { open_tokenizer(config, {}, 320); }),
+      "tokenizer.path: got nothing, want a name ending in .json or .model (those are what tokenizer.train writes)");
 }
 
 }  // namespace

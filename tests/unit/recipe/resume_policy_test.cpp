@@ -140,5 +140,12 @@ TEST(ResumePolicy, AKeyThatNoRuleKnowsIsRefused) {
             "it, or start another run with --set run.name=<name>)");
 }
 
+TEST(ResumePolicy, TheTokenizerOfARunIsReadFromItsConfig) {
+  EXPECT_EQ(tokenizer_path_in(R"({"tokenizer": {"path": "a.model"}})"), "a.model");
+  EXPECT_EQ(tokenizer_path_in(R"({"tokenizer": {}})"), "");
+  EXPECT_EQ(tokenizer_path_in(R"({"tokenizer": {"path": 7}})"), "");
+  EXPECT_EQ(tokenizer_path_in("no JSON"), "");
+}
+
 }  // namespace
 }  // namespace mm

@@ -21,7 +21,7 @@ class TokenizerTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     const std::string path = temporary_path("small.model");
-    write_file_atomic(path, train_small_tokenizer());
+    write_file_atomic(path, train_small_tokenizer(path));
     tokenizer_ = load_tokenizer(path);
   }
   static void TearDownTestSuite() { tokenizer_.reset(); }
@@ -128,7 +128,8 @@ TEST(LoadTokenizer, AFileOfAnUnknownKindIsRefusedByName) {
 
 TEST(LoadTokenizer, DamagedFilesAreRefused) {
   const std::string path = temporary_path("damaged.model");
-  for (const std::string& bytes : {std::string(), std::string("hello"), train_small_tokenizer().substr(0, 2000)}) {
+  for (const std::string& bytes :
+       {std::string(), std::string("hello"), train_small_tokenizer("small.model").substr(0, 2000)}) {
     write_file_atomic(path, bytes);
     EXPECT_NE(load_error(path).find("want a sentencepiece model"), std::string::npos) << load_error(path);
   }

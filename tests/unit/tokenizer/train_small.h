@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "tokenizer/train_tokenizer.h"
+#include "tokenizer/training/tokenizer_trainer.h"
 
 namespace mm {
 
@@ -16,11 +16,11 @@ inline void add_mixed_text(TokenizerTrainer& trainer) {
   }
 }
 
-/// The bytes of a .model file with 400 tokens.
-inline std::string train_small_tokenizer() {
-  TokenizerTrainer trainer({.vocab_size = 400, .character_coverage = 1, .keep = 1});
-  add_mixed_text(trainer);
-  return trainer.train();
+/// The bytes of the file at `path`, a tokenizer of 400 tokens.
+inline std::string train_small_tokenizer(const std::string& path) {
+  const auto trainer = make_tokenizer_trainer(path, {.vocab_size = 400, .keep = 1, .character_coverage = 1});
+  add_mixed_text(*trainer);
+  return trainer->train(path)[0].bytes;
 }
 
 }  // namespace mm

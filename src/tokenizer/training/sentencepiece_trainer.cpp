@@ -1,5 +1,5 @@
 // Cuts texts into what the sentencepiece trainer calls sentences, and runs it.
-#include "tokenizer/train_tokenizer.h"
+#include "tokenizer/training/sentencepiece_trainer.h"
 
 #include <sentencepiece_trainer.h>
 
@@ -53,23 +53,15 @@ std::string reason(const sentencepiece::util::Status& status) {
 
 }  // namespace
 
-void TokenizerTrainer::add(std::string_view text) {
+void SentencepieceTrainer::add(std::string_view text) {
   while (!text.empty()) {
     const size_t length = sentence_length(text);
-    add_sentence(text.substr(0, length));
+    if (sample_.take(length)) sentences_.emplace_back(text.substr(0, length));
     text.remove_prefix(length);
   }
 }
 
-void TokenizerTrainer::add_sentence(std::string_view sentence) {
-  const auto bytes = static_cast<int64_t>(sentence.size());
-  shown_bytes_ += bytes;
-  if (static_cast<double>(kept_bytes_ + bytes) > options_.keep * static_cast<double>(shown_bytes_)) return;
-  kept_bytes_ += bytes;
-  sentences_.emplace_back(sentence);
-}
-
-std::string TokenizerTrainer::train() const {
+std::vector<TokenizerTrainer::File> SentencepieceTrainer::train(const std::string& path) {
   const std::unordered_map<std::string, std::string> arguments = {
       {"model_type", "bpe"},
       {"vocab_size", std::to_string(options_.vocab_size)},
@@ -96,11 +88,11 @@ std::string TokenizerTrainer::train() const {
     throw Error(
         ExitCode::kData,
         got_want("tokenizer.vocab_size",
-                 with_commas(options_.vocab_size) + " with " + with_commas(kept_bytes_) + " bytes of text",
+                 with_commas(options_.vocab_size) + " with " + with_commas(kept_bytes()) + " bytes of text",
                  "a vocabulary that the text can fill and that holds its characters",
                  "set another tokenizer.vocab_size or add text to data.train; sentencepiece says: " + reason(status)));
   }
-  return model;
+  return {{path, std::move(model)}};
 }
 
 }  // namespace mm

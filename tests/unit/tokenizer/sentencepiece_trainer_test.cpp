@@ -1,5 +1,5 @@
-// Training: the same text gives the same bytes, the sample keeps its cap, and bad sizes are explained.
-#include "tokenizer/train_tokenizer.h"
+// Training a .model: the same text gives the same bytes, the sample keeps its cap, and bad sizes are explained.
+#include "tokenizer/training/sentencepiece_trainer.h"
 
 #include <gtest/gtest.h>
 
@@ -11,12 +11,12 @@
 namespace mm {
 namespace {
 
-TEST(TrainTokenizer, TrainingTwiceGivesTheSameBytes) {
-  EXPECT_TRUE(train_small_tokenizer() == train_small_tokenizer());
+TEST(SentencepieceTrainer, TrainingTwiceGivesTheSameBytes) {
+  EXPECT_TRUE(train_small_tokenizer("small.model") == train_small_tokenizer("small.model"));
 }
 
-TEST(TrainTokenizer, TheSampleIsSpreadEvenlyAndNeverExceedsItsShare) {
-  TokenizerTrainer trainer({.vocab_size = 400, .character_coverage = 1, .keep = 0.25});
+TEST(SentencepieceTrainer, TheSampleIsSpreadEvenlyAndNeverExceedsItsShare) {
+  SentencepieceTrainer trainer({.vocab_size = 400, .keep = 0.25, .character_coverage = 1});
   int64_t shown = 0;
   for (int i = 0; i < 400; ++i) {
     const std::string text = "line " + std::to_string(i) + "\n";
@@ -27,19 +27,19 @@ TEST(TrainTokenizer, TheSampleIsSpreadEvenlyAndNeverExceedsItsShare) {
   }
 }
 
-TEST(TrainTokenizer, AHugeLineIsCutAndNotDropped) {
+TEST(SentencepieceTrainer, AHugeLineIsCutAndNotDropped) {
   std::string text;
   while (text.size() < 100000) text += "光";
-  TokenizerTrainer trainer({.vocab_size = 400, .character_coverage = 1, .keep = 0.5});
+  SentencepieceTrainer trainer({.vocab_size = 400, .keep = 0.5, .character_coverage = 1});
   trainer.add(text);
   EXPECT_GT(trainer.kept_bytes(), 40000);
 }
 
-TEST(TrainTokenizer, TooLittleTextForTheVocabularyIsExplained) {
-  TokenizerTrainer trainer({.vocab_size = 6400, .character_coverage = 1, .keep = 1});
+TEST(SentencepieceTrainer, TooLittleTextForTheVocabularyIsExplained) {
+  SentencepieceTrainer trainer({.vocab_size = 6400, .keep = 1, .character_coverage = 1});
   trainer.add("hello");
   try {
-    trainer.train();
+    trainer.train("x.model");
     FAIL() << "trained a vocabulary of 6,400 on five bytes";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kData);
@@ -48,28 +48,28 @@ TEST(TrainTokenizer, TooLittleTextForTheVocabularyIsExplained) {
   }
 }
 
-TEST(TrainTokenizer, TextWithoutSpacesOrLineBreaksStillGivesATokenizerThatKeepsThem) {
-  TokenizerTrainer trainer({.vocab_size = 264, .character_coverage = 1, .keep = 1});
+TEST(SentencepieceTrainer, TextWithoutSpacesOrLineBreaksStillGivesATokenizerThatKeepsThem) {
+  SentencepieceTrainer trainer({.vocab_size = 264, .keep = 1, .character_coverage = 1});
   for (int i = 0; i < 9; ++i) trainer.add("abcabc");
   const std::string path = ::testing::TempDir() + "mm_train_tokenizer_test_spaces.model";
-  write_file_atomic(path, trainer.train());
+  write_file_atomic(path, trainer.train(path)[0].bytes);
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(path);
   const std::string text = "a b\n  ▁ c";
   EXPECT_EQ(tokenizer->decode(tokenizer->encode(text)), text);
 }
 
-TEST(TrainTokenizer, CharactersThatSentencepieceReservesAreNoTrouble) {
+TEST(SentencepieceTrainer, CharactersThatSentencepieceReservesAreNoTrouble) {
   using namespace std::string_literals;
-  TokenizerTrainer trainer({.vocab_size = 268, .character_coverage = 0.98, .keep = 1});
+  SentencepieceTrainer trainer({.vocab_size = 268, .keep = 1, .character_coverage = 0.98});
   for (const std::string& text : {"\0"s, "\t\t"s, "▅"s, "▁"s, "<s></s><unk>"s, "\uFEFF\uFFFD"s, "\n"s, "  "s}) {
     trainer.add(text);
     trainer.add("abcabcab " + text + "abcabcab");
   }
-  EXPECT_FALSE(trainer.train().empty());
+  EXPECT_FALSE(trainer.train("x.model")[0].bytes.empty());
 }
 
-TEST(TrainTokenizer, NoTextAtAllIsExplained) {
-  EXPECT_THROW(TokenizerTrainer({.vocab_size = 400, .character_coverage = 1, .keep = 1}).train(), Error);
+TEST(SentencepieceTrainer, NoTextAtAllIsExplained) {
+  EXPECT_THROW(SentencepieceTrainer({.vocab_size = 400, .keep = 1, .character_coverage = 1}).train("x.model"), Error);
 }
 
 }  // namespace
