@@ -4,22 +4,31 @@
 #include <algorithm>
 
 #include "core/utf8.h"
-#include "tokenizer/bpe/pretokenizer.h"
+#include "tokenizer/bpe/nfc.h"
 
 namespace mm {
 namespace {
 
-/// Calls `on_text` with each stretch between `matches`, `on_token` with the id of each of them.
+/// Calls `on_text` with each stretch between `matches`, normalized as the model wants it, and `on_token` with the id of
+/// each of them.
+///   utf8  whether `text` is: what is not is left as it is
 template <class OnText, class OnToken>
-void visit(std::string_view text, const std::vector<AddedTokenMatcher::Match>& matches, OnText on_text,
-           OnToken on_token) {
+void visit(const ByteLevelModel& model, std::string_view text, bool utf8,
+           const std::vector<AddedTokenMatcher::Match>& matches, OnText on_text, OnToken on_token) {
+  const auto visit_text = [&](std::string_view stretch) {
+    if (!model.nfc || !utf8 || is_surely_nfc(stretch)) {
+      on_text(stretch);
+    } else {
+      on_text(std::string_view(to_nfc(stretch)));
+    }
+  };
   size_t begin = 0;
   for (const AddedTokenMatcher::Match& match : matches) {
-    on_text(text.substr(begin, match.begin - begin));
+    visit_text(text.substr(begin, match.begin - begin));
     on_token(match.id);
     begin = match.begin + match.length;
   }
-  on_text(text.substr(begin));
+  visit_text(text.substr(begin));
 }
 
 }  // namespace
@@ -29,15 +38,14 @@ std::vector<int32_t> encode_by_words(const ByteLevelModel& model, std::string_vi
   BpeEncoder encoder(model.bpe);
   std::vector<AddedTokenMatcher::Match> matches;
   model.added.find(text, matches);
-  const auto append_words = [&](std::string_view words) {
-    while (!words.empty()) {
-      const size_t length = first_word_length(words);
-      const std::span<const int32_t> word = encoder.encode(words.substr(0, length));
-      ids.insert(ids.end(), word.begin(), word.end());
-      words.remove_prefix(length);
+  const auto append_words = [&](std::string_view stretch) {
+    WordCutter words(model.words, stretch);
+    for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+      const std::span<const int32_t> encoded = encoder.encode(word);
+      ids.insert(ids.end(), encoded.begin(), encoded.end());
     }
   };
-  visit(text, matches, append_words, [&](int32_t id) { ids.push_back(id); });
+  visit(model, text, is_utf8(text), matches, append_words, [&](int32_t id) { ids.push_back(id); });
   return ids;
 }
 
@@ -51,7 +59,7 @@ void ByteLevelEncoder<Id>::encode_into(std::string_view text, TokenBuffer<Id>& i
   }
   model_.added.find(text, matches_);
   visit(
-      text, matches_, [&](std::string_view words) { fast_.encode(words, ids); },
+      model_, text, /*utf8=*/true, matches_, [&](std::string_view words) { fast_.encode(words, ids); },
       [&](int32_t id) { ids.push_back(static_cast<Id>(id)); });
 }
 

@@ -9,6 +9,7 @@
 #include "tokenizer/bpe/bpe_encoder.h"
 #include "tokenizer/bpe/character_table.h"
 #include "tokenizer/bpe/fast_encoder.h"
+#include "tokenizer/bpe/pretokenizer.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {
@@ -16,6 +17,8 @@ namespace mm {
 /// What encoding needs of a tokenizer.json.
 struct ByteLevelModel {
   AddedTokenMatcher added;
+  bool nfc;  ///< whether text is brought into normalization form C first
+  WordRules words;
   BpeModel bpe;
   CharacterTable characters;
 };
@@ -28,7 +31,8 @@ template <class Id>
 class ByteLevelEncoder : public TextEncoder<Id> {
  public:
   /// `model` outlives the encoder.
-  explicit ByteLevelEncoder(const ByteLevelModel& model) : model_(model), fast_(model.bpe, model.characters) {}
+  explicit ByteLevelEncoder(const ByteLevelModel& model)
+      : model_(model), fast_(model.bpe, model.characters, model.words) {}
 
   void encode_into(std::string_view text, TokenBuffer<Id>& ids) override;
 

@@ -182,15 +182,17 @@ std::unique_ptr<Tokenizer> load_byte_level(const std::string& path) {
 std::unique_ptr<Tokenizer> parse_byte_level(const NamedText& file, const NamedText& config) {
   const TokenizerJson parsed = read_tokenizer_json(file.text, file.name);
   const TokenNames names(parsed, file.name);
-  const ControlTokens control = find_control_tokens(names, file.name, config);
+  const ControlTokens control =
+      find_control_tokens(names, file.name, config, parsed.template_begin, parsed.template_end);
   std::vector<TokenText> tokens = token_texts(parsed, names);
   const std::vector<Merge> merges = resolved_merges(parsed, names, file.name);
   const std::vector<std::string_view> texts = merged_texts(merges, tokens);
   BpeModel bpe{byte_tokens(names, file.name), MergeTable(merges), joins_of(texts), lengths_of(tokens)};
   CharacterTable characters(texts);
-  return std::make_unique<ByteLevelTokenizer>(std::move(tokens),
-                                              ByteLevelModel{matcher_of(parsed), std::move(bpe), std::move(characters)},
-                                              control, fingerprint_of(file.text, control));
+  return std::make_unique<ByteLevelTokenizer>(
+      std::move(tokens),
+      ByteLevelModel{matcher_of(parsed), parsed.nfc, parsed.words, std::move(bpe), std::move(characters)}, control,
+      fingerprint_of(file.text, control));
 }
 
 }  // namespace mm

@@ -52,16 +52,18 @@ class Finder {
   Finder(const TokenNames& tokens, const std::string& file, const NamedText& config)
       : tokens_(tokens), file_(file), config_(config), names_(read_names(config)) {}
 
-  std::optional<int32_t> find(const Role& role) const {
+  /// `in_template`: the name that the file's template has in this role, or nothing.
+  std::optional<int32_t> find(const Role& role, const std::string& in_template = "") const {
     if (const auto named = names_.find(role.key); named != names_.end()) return configured(role, named->second);
+    if (const auto id = tokens_.find(in_template)) return id;
     for (const std::string_view name : role.usual_names) {
       if (const auto id = tokens_.find(name)) return id;
     }
     return std::nullopt;
   }
 
-  int32_t require(const Role& role) const {
-    if (const auto id = find(role)) return *id;
+  int32_t require(const Role& role, const std::string& in_template) const {
+    if (const auto id = find(role, in_template)) return *id;
     const std::string usual = show_text(role.usual_names[0]) + " or " + show_text(role.usual_names[1]);
     throw Error(ExitCode::kData, got_want(config_.name + ":" + std::string(role.key), "nothing",
                                           "the name of a token of " + file_, "or " + file_ + " with a token " + usual));
@@ -82,10 +84,11 @@ class Finder {
 
 }  // namespace
 
-ControlTokens find_control_tokens(const TokenNames& tokens, const std::string& tokenizer_file,
-                                  const NamedText& config) {
+ControlTokens find_control_tokens(const TokenNames& tokens, const std::string& tokenizer_file, const NamedText& config,
+                                  const std::string& template_begin, const std::string& template_end) {
   const Finder finder(tokens, tokenizer_file, config);
-  return {.bos = finder.require(kBos), .eos = finder.require(kEos), .pad = finder.find(kPad)};
+  return {
+      .bos = finder.require(kBos, template_begin), .eos = finder.require(kEos, template_end), .pad = finder.find(kPad)};
 }
 
 }  // namespace mm

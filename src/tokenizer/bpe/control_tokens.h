@@ -22,9 +22,11 @@ struct NamedText {
 };
 
 /// The tokens that `config`, a Hugging Face tokenizer_config.json, names as `bos_token`, `eos_token` and `pad_token`
-/// (a string or `{"content": ...}`). BOS and EOS that it does not name are `<s>` and `</s>`, or `<|im_start|>` and
+/// (a string or `{"content": ...}`). BOS and EOS that it does not name are what the
+/// file's template puts around a text, or `<s>` and `</s>`, or `<|im_start|>` and
 /// `<|im_end|>`. An empty `config` is a file that is not there.
 /// Throws Error(kData) for a name that is no token, and when BOS or EOS is not found.
-ControlTokens find_control_tokens(const TokenNames& tokens, const std::string& tokenizer_file, const NamedText& config);
+ControlTokens find_control_tokens(const TokenNames& tokens, const std::string& tokenizer_file, const NamedText& config,
+                                  const std::string& template_begin = "", const std::string& template_end = "");
 
 }  // namespace mm

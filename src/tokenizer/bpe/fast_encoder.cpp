@@ -8,9 +8,26 @@
 #include "tokenizer/bpe/block_scanner.h"
 
 namespace mm {
+namespace {
+
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
+}
+
+}  // namespace
 
 template <class Id>
 void FastEncoder<Id>::encode(std::string_view text, TokenBuffer<Id>& ids) {
+  if (words_ == WordRules{}) {
+    encode_blocks(text, ids);
+  } else {
+    encode_words(text, ids);
+  }
+}
+
+/// By GPT-2's pattern.
+template <class Id>
+void FastEncoder<Id>::encode_blocks(std::string_view text, TokenBuffer<Id>& ids) {
   BlockScanner scanner(characters_, text);
   BlockScanner::Block block;
   size_t count = 0;  // starts that wait for their ends
@@ -22,6 +39,40 @@ void FastEncoder<Id>::encode(std::string_view text, TokenBuffer<Id>& ids) {
       encode_parts(text, count - 1, ids);
       starts_[0] = starts_[count - 1];
       count = 1;
+    }
+  }
+  starts_[count] = text.size();
+  encode_parts(text, count, ids);
+}
+
+/// By any other one: a word at a time, cut as BlockScanner cuts it.
+template <class Id>
+void FastEncoder<Id>::encode_words(std::string_view text, TokenBuffer<Id>& ids) {
+  using Character = CharacterTable::Character;
+  const auto character_at = [&](std::string_view word, size_t at) {
+    char bytes[4] = {};  // of which the table may look at all
+    std::memcpy(bytes, word.data() + at, std::min(sizeof bytes, word.size() - at));
+    return characters_.at(bytes);
+  };
+  size_t count = 0;
+  const auto add_start = [&](size_t at) {
+    starts_[count++] = at;
+    if (count <= kBatch) return;
+    encode_parts(text, count - 1, ids);
+    starts_[0] = at;
+    count = 1;
+  };
+  WordCutter words(words_, text);
+  for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+    const auto begin = static_cast<size_t>(word.data() - text.data());
+    add_start(begin);
+    if (is_ascii(word)) continue;
+    Character left = character_at(word, 0);
+    for (size_t at = left.length; at < word.size(); at += left.length) {
+      const Character right = character_at(word, at);
+      const bool ascii = left.code_point < 0x80 && right.code_point < 0x80;
+      if (!ascii && !characters_.may_join(left, right)) add_start(begin + at);
+      left = right;
     }
   }
   starts_[count] = text.size();

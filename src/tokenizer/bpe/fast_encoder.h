@@ -9,6 +9,7 @@
 #include "tokenizer/bpe/bpe_encoder.h"
 #include "tokenizer/bpe/character_table.h"
 #include "tokenizer/bpe/part_cache.h"
+#include "tokenizer/bpe/pretokenizer.h"
 #include "tokenizer/bpe/token_buffer.h"
 
 namespace mm {
@@ -17,11 +18,12 @@ namespace mm {
 template <class Id>
 class FastEncoder {
  public:
-  /// Both outlive the encoder.
-  FastEncoder(const BpeModel& model, const CharacterTable& characters) : characters_(characters), merger_(model) {}
+  /// All outlive the encoder.
+  FastEncoder(const BpeModel& model, const CharacterTable& characters, const WordRules& words)
+      : characters_(characters), words_(words), merger_(model) {}
 
-  /// Appends the tokens of all words of `text`, valid UTF-8: those that BpeEncoder has for the words that
-  /// first_word_length() finds. Throws Error(kData) as BpeEncoder does.
+  /// Appends the tokens of all words of `text`, valid UTF-8: those that BpeEncoder has for the words that WordCutter
+  /// finds. Throws Error(kData) as BpeEncoder does.
   void encode(std::string_view text, TokenBuffer<Id>& ids);
 
  private:
@@ -40,10 +42,13 @@ class FastEncoder {
     typename LongCache::Set* long_set;
   };
 
+  void encode_blocks(std::string_view text, TokenBuffer<Id>& ids);
+  void encode_words(std::string_view text, TokenBuffer<Id>& ids);
   void encode_parts(std::string_view text, size_t count, TokenBuffer<Id>& ids);
   Id* merge_part(std::string_view part, Lookup lookup, TokenBuffer<Id>& ids, Id* out, size_t room_behind);
 
   const CharacterTable& characters_;
+  const WordRules& words_;
   BpeEncoder merger_;
   ShortCache short_parts_;
   LongCache long_parts_;

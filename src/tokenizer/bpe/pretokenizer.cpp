@@ -1,6 +1,7 @@
 // The pattern as a scanner: its alternatives differ in their first or second character, so nothing is ever tried twice.
 #include "tokenizer/bpe/pretokenizer.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/utf8.h"
@@ -75,6 +76,88 @@ size_t first_word_length(std::string_view text) {
     if (kind != kSpace) return end_of_run(text, start, kind);
   }
   return space_length(text);
+}
+
+namespace {
+
+/// As contraction_length(), in any case. Of the characters beyond ASCII, a long s is an s in another case.
+size_t contraction_length_any_case(std::string_view text) {
+  constexpr std::string_view kLongS = "'\u017F";
+  if (text.starts_with(kLongS)) return kLongS.size();
+  std::array<char, 3> lower{};
+  const size_t length = std::min(text.size(), lower.size());
+  for (size_t i = 0; i < length; ++i) {
+    lower[i] = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] + ('a' - 'A')) : text[i];
+  }
+  return contraction_length({lower.data(), length});
+}
+
+bool is_line_break(char c) {
+  return c == '\r' || c == '\n';
+}
+
+/// White space up to its last line break, if it has one; else as space_length().
+size_t space_length_by_lines(std::string_view text) {
+  const std::string_view run = text.substr(0, end_of_run(text, 0, kSpace));
+  const size_t line_break = run.find_last_of("\r\n");
+  return line_break == std::string_view::npos ? space_length(text) : line_break + 1;
+}
+
+/// The length of the first word by the pattern
+///   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,most}|
+///   ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+size_t cl100k_word_length(std::string_view text, size_t most_digits) {
+  if (text[0] == '\'') {
+    if (const size_t length = contraction_length_any_case(text)) return length;
+  }
+  const ClassifiedCharacter first = classify(text, 0);
+  if (first.kind == kLetter) return end_of_run(text, 0, kLetter);
+  if (first.kind == kNumber) {
+    size_t end = 0;
+    for (size_t digits = 0; digits < most_digits && end < text.size(); ++digits) {
+      const ClassifiedCharacter digit = classify(text, end);
+      if (digit.kind != kNumber) break;
+      end += digit.length;
+    }
+    return end;
+  }
+  if (!is_line_break(text[0]) && first.length < text.size() && classify(text, first.length).kind == kLetter) {
+    return end_of_run(text, first.length, kLetter);
+  }
+  const size_t start = text[0] == ' ' ? 1 : 0;
+  if (start < text.size() && classify(text, start).kind == kOther) {
+    size_t end = end_of_run(text, start, kOther);
+    while (end < text.size() && is_line_break(text[end])) ++end;
+    return end;
+  }
+  return space_length_by_lines(text);
+}
+
+}  // namespace
+
+std::string_view WordCutter::next() {
+  const std::string_view word = text_.substr(0, next_length());
+  text_.remove_prefix(word.size());
+  piece_ -= std::min(piece_, word.size());
+  return word;
+}
+
+size_t WordCutter::next_length() {
+  if (text_.empty()) return 0;
+  if (rules_.digits != WordRules::Digits::kAsPattern && piece_ == 0) {
+    const ClassifiedCharacter first = classify(text_, 0);
+    if (first.kind == kNumber) {
+      return rules_.digits == WordRules::Digits::kApart ? first.length : end_of_run(text_, 0, kNumber);
+    }
+    while (piece_ < text_.size()) {
+      const ClassifiedCharacter character = classify(text_, piece_);
+      if (character.kind == kNumber) break;
+      piece_ += character.length;
+    }
+  }
+  const std::string_view piece = piece_ > 0 ? text_.substr(0, piece_) : text_;
+  return rules_.pattern == WordRules::Pattern::kGpt2 ? first_word_length(piece)
+                                                     : cl100k_word_length(piece, rules_.most_digits);
 }
 
 }  // namespace mm

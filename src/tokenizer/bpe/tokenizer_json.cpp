@@ -4,12 +4,12 @@
 #include "core/json/json_reader.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
+#include "tokenizer/bpe/pre_tokenizer_json.h"
 
 namespace mm {
 namespace {
 
 constexpr std::string_view kHarmlessElsewhere = "set it to null; transformers overrides it in every call";
-constexpr std::string_view kNotSupported = "this tokenizer cannot be used: the option is not supported";
 constexpr std::string_view kByteLevel = "ByteLevel";
 
 /// Real ones have some 30 bytes; those of a hostile file may not make tables of any size.
@@ -42,14 +42,12 @@ void expect_no_affix(JsonReader& value) {
   }
 }
 
-void read_pre_tokenizer(JsonReader& value) {
-  value.members({.required = {"type", "add_prefix_space", "trim_offsets"}, .optional = {"use_regex"}},
-                [](std::string_view key, JsonReader& option) {
-                  if (key == "type") expect_text(option, kByteLevel);
-                  if (key == "add_prefix_space") expect_flag(option, false);
-                  if (key == "use_regex") expect_flag(option, true);
-                  if (key == "trim_offsets") option.boolean();
-                });
+void read_normalizer(JsonReader& value, TokenizerJson& file) {
+  if (value.null()) return;
+  value.members({.required = {"type"}, .optional = {}}, [&](std::string_view, JsonReader& type) {
+    expect_text(type, "NFC");
+    file.nfc = true;
+  });
 }
 
 /// As decoder and as post-processor the same object has options that concern offsets or nothing at all.
@@ -62,6 +60,44 @@ void read_byte_level(JsonReader& value) {
                     option.boolean();
                   }
                 });
+}
+
+/// The first and the last token of `[{"SpecialToken": {"id": ...}}, {"Sequence": ...}, {"SpecialToken": ...}]`.
+void read_template(JsonReader& value, TokenizerJson& file) {
+  bool text_seen = false;
+  value.items([&](JsonReader& piece) {
+    piece.members(
+        {.required = {}, .optional = {"SpecialToken", "Sequence"}}, [&](std::string_view kind, JsonReader& part) {
+          if (kind == "Sequence") {
+            text_seen = true;
+            return;
+          }
+          std::string& name = text_seen ? file.template_end : file.template_begin;
+          part.members({.required = {"id"}, .optional = {"type_id"}}, [&](std::string_view key, JsonReader& id) {
+            if (key == "id" && name.empty()) name = id.string();
+          });
+        });
+  });
+}
+
+/// None of them changes the tokens of the text itself.
+void read_post_processor(JsonReader& value, TokenizerJson& file) {
+  value.members(
+      {.required = {"type"},
+       .optional = {"add_prefix_space", "trim_offsets", "use_regex", "single", "pair", "special_tokens", "processors"}},
+      [&](std::string_view key, JsonReader& option) {
+        if (key == "type") {
+          const std::string_view type = option.string();
+          if (type != kByteLevel && type != "TemplateProcessing" && type != "Sequence") {
+            option.refuse(show_text(type), "\"ByteLevel\", \"TemplateProcessing\" or a \"Sequence\" of them",
+                          kNotSupported);
+          }
+        } else if (key == "single") {
+          read_template(option, file);
+        } else if (key == "processors") {
+          option.items([&](JsonReader& processor) { read_post_processor(processor, file); });
+        }
+      });
 }
 
 AddedToken read_added_token(JsonReader& value) {
@@ -137,11 +173,11 @@ void read_part(std::string_view key, JsonReader& value, TokenizerJson& file) {
   } else if (key == "added_tokens") {
     value.items([&](JsonReader& token) { file.added_tokens.push_back(read_added_token(token)); });
   } else if (key == "normalizer") {
-    expect_null(value, kNotSupported);
+    read_normalizer(value, file);
   } else if (key == "pre_tokenizer") {
-    read_pre_tokenizer(value);
+    file.words = read_pre_tokenizer(value);
   } else if (key == "post_processor") {
-    if (!value.null()) read_byte_level(value);
+    if (!value.null()) read_post_processor(value, file);
   } else if (key == "decoder") {
     read_byte_level(value);
   } else {

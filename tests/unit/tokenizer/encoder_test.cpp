@@ -112,7 +112,8 @@ void expect_definition(const ByteLevelModel& model, RandomStream& random, int ro
 ByteLevelModel model_of(const TestVocabulary& vocabulary) {
   std::vector<std::string_view> merged;
   for (const Merge& merge : vocabulary.merges) merged.push_back(vocabulary.texts[static_cast<size_t>(merge.merged)]);
-  return {AddedTokenMatcher({{"<s>", 300}, {"<|im_start|>", 301}}), vocabulary.model(), CharacterTable(merged)};
+  return {AddedTokenMatcher({{"<s>", 300}, {"<|im_start|>", 301}}), /*nfc=*/false, WordRules{}, vocabulary.model(),
+          CharacterTable(merged)};
 }
 
 TEST(Encoder, GoldenTokenizersOnRandomTexts) {

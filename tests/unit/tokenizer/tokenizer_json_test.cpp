@@ -40,14 +40,14 @@ TEST(TokenizerJson, PartsThatWouldChangeTheTokensAreRefusedByName) {
       {"\"truncation\":null", "\"truncation\":{\"max_length\":8}",
        "t.json:truncation: got an object, want null (set it to null; transformers overrides it in every call)"},
       {"\"padding\":null", "\"padding\":{}", "t.json:padding: got an object, want null ("},
-      {"\"normalizer\":null", "\"normalizer\":{\"type\":\"NFC\"}",
-       "t.json:normalizer: got an object of type \"NFC\", want null (this tokenizer cannot be used"},
-      {"\"post_processor\":null", "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}",
-       "t.json:post_processor.type: got \"TemplateProcessing\", want \"ByteLevel\""},
+      {"\"normalizer\":null", "\"normalizer\":{\"type\":\"NFKC\"}",
+       "t.json:normalizer.type: got \"NFKC\", want \"NFC\" (this tokenizer cannot be used"},
+      {"\"post_processor\":null", "\"post_processor\":{\"type\":\"BertProcessing\",\"single\":[]}",
+       "t.json:post_processor.type: got \"BertProcessing\", want \"ByteLevel\", \"TemplateProcessing\" or a "},
       {pre, "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",",
-       "t.json:pre_tokenizer.type: got \"Metaspace\", want \"ByteLevel\""},
+       "t.json:pre_tokenizer.type: got \"Metaspace\", want \"ByteLevel\" or \"Sequence\" ("},
       {pre, "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[],",
-       "t.json:pre_tokenizer.type: got \"Sequence\", want \"ByteLevel\""},
+       "t.json:pre_tokenizer: got no step ByteLevel, want one at the end ("},
       {pre, "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,",
        "t.json:pre_tokenizer.add_prefix_space: got true, want false ("},
       {pre, "\"pre_tokenizer\":{\"type\":\"ByteLevel\",", "t.json:pre_tokenizer: got no key add_prefix_space, want it"},
@@ -57,6 +57,55 @@ TEST(TokenizerJson, PartsThatWouldChangeTheTokensAreRefusedByName) {
       {decoder + "\"trim_offsets\":true,\"use_regex\":true}", "\"decoder\":null",
        "t.json:decoder: got null, want an object"},
   });
+}
+
+/// The small file with other steps before its merges.
+std::string with_steps(const std::string& steps) {
+  const std::string json = small_tokenizer_json();
+  const size_t begin = json.find("\"pre_tokenizer\":{"), end = json.find("\n\"post_processor\"");
+  return json.substr(0, begin) + "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" + steps + "]}," +
+         json.substr(end);
+}
+
+TEST(TokenizerJson, StepsBeforeTheMergesAreKnownOrRefusedByName) {
+  const std::string digits = R"({"type":"Digits","individual_digits":true})";
+  const std::string bytes = R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true})";
+  const std::string bare = R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false})";
+  const std::string split = R"({"type":"Split","behavior":"Isolated","invert":false,"pattern":{"Regex":")"
+                            R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+)"
+                            R"([\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}})";
+  for (const std::string& steps :
+       {bytes, digits + "," + bytes, split + "," + bare, digits + "," + split + "," + bare}) {
+    EXPECT_EQ(refusal(with_steps(steps)), "none") << steps;
+  }
+  const std::string at = "t.json:pre_tokenizer.pretokenizers[";
+  const std::vector<std::pair<std::string, std::string>> refusals = {
+      {split + "," + bytes, at + "1]: got no key use_regex, want false ("},
+      {bare, at + "0].use_regex: got false, want true ("},
+      {bytes + "," + digits, at + "1].type: got \"Digits\", want nothing behind ByteLevel ("},
+      {split + "," + digits + "," + bare,
+       at + "1].type: got \"Digits\", want Digits, Split and ByteLevel, once each and"},
+      {digits + "," + digits + "," + bytes, at + "1].type: got \"Digits\", want "},
+      {R"({"type":"Whitespace"})", at + "0].type: got \"Whitespace\", want "},
+      {R"({"type":"Digits"},)" + bytes, at + "0]: got no key individual_digits, want it ("},
+      {with(split, "Isolated", "Removed") + "," + bare, at + "0].behavior: got \"Removed\", want \"Isolated\" ("},
+      {with(split, "false", "true") + "," + bare, at + "0].invert: got true, want false ("},
+      {with(split, "p{N}|", "p{N}+|") + "," + bare, at + "0].pattern.Regex: got \""},
+      {with(split, "Regex", "String") + "," + bare, at + "0].pattern.String: got an unknown key, want "}};
+  for (const auto& [steps, message] : refusals)
+    EXPECT_EQ(refusal(with_steps(steps)).substr(0, message.size()), message);
+}
+
+TEST(TokenizerJson, ATemplateNamesTheTokensAroundATextAndAddsNone) {
+  const std::string processor =
+      R"({"type":"Sequence","processors":[{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":false},)"
+      R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"</s>","type_id":0}},)"
+      R"({"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"<s>","type_id":0}}],"pair":[],"special_tokens":{}}]})";
+  const auto tokenizer =
+      parsed(with(small_tokenizer_json(), "\"post_processor\":null", "\"post_processor\":" + processor));
+  EXPECT_EQ(tokenizer->bos_id(), 1);
+  EXPECT_EQ(tokenizer->eos_id(), 0);
+  EXPECT_EQ(tokenizer->encode("abc"), parsed(small_tokenizer_json())->encode("abc"));
 }
 
 TEST(TokenizerJson, OptionsOfTheModelAreRefusedByName) {
@@ -81,7 +130,7 @@ TEST(TokenizerJson, UnknownMissingAndDoubledKeysAreRefusedAtEveryLevel) {
        "t.json:paddings: got an unknown key, want one of those that byte-level BPE has "
        "(did you mean padding?)"},
       {"\"fuse_unk\"", "\"xyz\"", "t.json:model.xyz: got an unknown key, want "},
-      {"\"use_regex\"", "\"invert\"", "t.json:pre_tokenizer.invert: got an unknown key, want "},
+      {"\"use_regex\"", "\"inverted\"", "t.json:pre_tokenizer.inverted: got an unknown key, want "},
       {"\"rstrip\":false", "\"strip\":false", "t.json:added_tokens[0].strip: got an unknown key, want "},
       {"\"lstrip\":false,", "", "t.json:added_tokens[0]: got no key lstrip, want it"},
       {"\"model\"", "\"version\"", "t.json:version: got the key twice, want it once"},
