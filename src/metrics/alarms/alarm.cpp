@@ -28,6 +28,10 @@ constexpr std::array kWords = {
                "the weights of the chosen experts do not depend on the router: a top-1 weight divided by itself is "
                "always 1 (model.norm_top1_prob, MiniMind-3), or experts are chosen in turn (force_uniform_routing)",
                "set model.norm_top1_prob to false, or model.num_experts_per_tok to 2 or more"},
+    AlarmWords{AlarmKind::kBelowFloor, "below_floor", "balancing loss below its floor",
+               "experts are chosen that the router gives next to no probability, so that something else decides (a "
+               "large router bias), or its probabilities do not add up to 1",
+               "lower model.router_bias_update_rate, or set model.scoring_func to \"softmax\""},
     AlarmWords{AlarmKind::kCollapse, "collapse", "collapsed",
                "the balancing is weaker than the advantage of the experts that were chosen first",
                "set model.balance to \"bias\", raise model.router_aux_loss_coef, or set revival.method"},
@@ -105,6 +109,9 @@ std::string alarm_sentence(const AlarmSubject& subject, double value, double thr
     case AlarmKind::kNoLmGradient:
       return prefix +
              format("no LM gradient into the gate: %.2g of the model's, per weight, for %lld measures", value, steps);
+    case AlarmKind::kBelowFloor:
+      return format("the balancing loss is %.3g of its value at even load for %lld steps: below its floor", value,
+                    steps);
     case AlarmKind::kCollapse:
       return prefix + format("%.3g of %lld experts do all the work for %lld steps: collapse", value,
                              static_cast<long long>(experts), steps);
@@ -143,7 +150,7 @@ std::string alarm_sentence(const AlarmSubject& subject, double value, double thr
 }
 
 std::string alarm_in_short(const AlarmSubject& subject) {
-  if (is_of_loss(subject.kind)) return std::string(words(subject.kind).in_short);
+  if (subject.layer == kWholeModel) return std::string(words(subject.kind).in_short);
   std::string text = format("layer %lld ", static_cast<long long>(subject.layer));
   if (subject.expert) text += format("expert %lld ", static_cast<long long>(*subject.expert));
   return text.append(words(subject.kind).in_short);

@@ -13,6 +13,7 @@ namespace mm {
 enum class AlarmKind {
   kNonFinite,
   kNoLmGradient,
+  kBelowFloor,
   kCollapse,
   kBiasFrozen,
   kDead,

@@ -19,6 +19,10 @@ void AlarmConfig::visit(Fields& fields) {
   fields("collapse_experts", collapse_experts,
          "a layer has collapsed when exp(entropy of the load) is below this times num_experts_per_tok",
          {.min = 1, .max = 100});
+  fields(
+      "aux_floor", aux_floor,
+      "the balancing loss is below its floor when it is less than this part of what an even load gives; 0: not judged",
+      {.min = 0, .max = 1});
   fields("gate_gradient", gate_gradient,
          "the language-model loss does not reach a gate whose gradient, root mean square over its weights, is below "
          "this part of that of all parameters",

@@ -13,6 +13,7 @@ struct AlarmConfig {
   LoadThresholds load;
   int64_t patience = 20;           ///< steps that a load must be bad, and then good, in a row
   double collapse_experts = 1.25;  ///< effective experts, in units of top-k, below which a layer has collapsed
+  double aux_floor = 0.5;       ///< part of its value at even load below which the balancing loss means something else
   double gate_gradient = 1e-4;  ///< relative gradient of a gate below which the language-model loss does not reach it
   int64_t gate_patience = 2;    ///< measures in a row
   double copies_cosine = 0.99;  ///< cosine above which two experts are copies

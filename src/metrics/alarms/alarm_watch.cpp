@@ -23,6 +23,7 @@ constexpr std::array kFiniteKinds = {AlarmKind::kNonFinite};
 constexpr std::array kLossKinds = {AlarmKind::kLossExplosion, AlarmKind::kLossSpike, AlarmKind::kLossWorse,
                                    AlarmKind::kLossStuck};
 constexpr std::array kValidationKinds = {AlarmKind::kLossGap};
+constexpr std::array kBalanceKinds = {AlarmKind::kBelowFloor};
 
 bool is_of_load(AlarmKind kind) {
   return std::find(kLoadKinds.begin(), kLoadKinds.end(), kind) != kLoadKinds.end();
@@ -70,8 +71,15 @@ std::vector<EventRecord> AlarmWatch::observe(const StepRecord& record) {
   events.insert(events.end(), of_numbers.begin(), of_numbers.end());
   if (record.skipped) return events;
 
-  const std::vector<EventRecord> of_load = settle(record.step, record.load.experts, kLoadKinds, judge_load(record));
-  events.insert(events.end(), of_load.begin(), of_load.end());
+  Holding balance;
+  if (record.aux_loss < config_.aux_floor * record.aux_loss_floor) {
+    balance[{AlarmKind::kBelowFloor, kWholeModel, {}, {}}] = record.aux_loss / record.aux_loss_floor;
+  }
+  for (const auto& [kinds, holding] : {std::pair(std::span<const AlarmKind>(kBalanceKinds), balance),
+                                       std::pair(std::span<const AlarmKind>(kLoadKinds), judge_load(record))}) {
+    const std::vector<EventRecord> settled = settle(record.step, record.load.experts, kinds, holding);
+    events.insert(events.end(), settled.begin(), settled.end());
+  }
   last_bias_ = record.router.bias;
   return events;
 }
@@ -210,6 +218,7 @@ int64_t AlarmWatch::patience(AlarmKind kind) const {
       return config_.gate_patience;
     case AlarmKind::kCopies:
       return config_.copies_patience;
+    case AlarmKind::kBelowFloor:
     case AlarmKind::kCollapse:
     case AlarmKind::kBiasFrozen:
     case AlarmKind::kDead:
@@ -225,6 +234,8 @@ double AlarmWatch::threshold(AlarmKind kind, int64_t experts) const {
   switch (kind) {
     case AlarmKind::kNoLmGradient:
       return config_.gate_gradient;
+    case AlarmKind::kBelowFloor:
+      return config_.aux_floor;
     case AlarmKind::kCollapse: {
       const double least = config_.collapse_experts * static_cast<double>(top_k_);
       return least < static_cast<double>(experts) ? least : 0;

@@ -26,7 +26,7 @@ class AlarmWatch {
   AlarmWatch(const AlarmConfig& config, int64_t top_k, int64_t vocab_size = 0)
       : config_(config), top_k_(top_k), loss_(config, vocab_size) {}
 
-  /// Judges the loss, the load and the bias; of a skipped step only whether it was finite.
+  /// Judges the loss, the balancing loss, the load and the bias; of a skipped step only whether it was finite.
   std::vector<EventRecord> observe(const StepRecord& record);
   /// Judges the validation loss beside the training loss.
   std::vector<EventRecord> observe(const EvaluationRecord& record);

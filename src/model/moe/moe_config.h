@@ -42,6 +42,8 @@ struct MoeConfig {
 
   /// Whether a token may choose only among the experts of its best groups.
   bool limits_groups() const { return topk_group < n_group; }
+  /// Whether the chosen weights are divided by their sum.
+  bool normalises_weights() const { return norm_topk_prob && (num_experts_per_tok > 1 || norm_top1_prob); }
   /// Whether a bias per expert is added to the scores when experts are chosen.
   bool has_router_bias() const { return balance != "none"; }
 

@@ -4,10 +4,13 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full_like.h>
+#include <ATen/ops/log_sigmoid.h>
+#include <ATen/ops/log_softmax.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/softplus.h>
 #include <ATen/ops/topk.h>
+#include <ATen/ops/where.h>
 
 #include <limits>
 
@@ -31,6 +34,18 @@ at::Tensor scores(const at::Tensor& logits_ne, const std::string& function) {
   // The root has an infinite slope at 0, which softplus reaches in fp32.
   if (function == "sqrtsoftplus") return at::softplus(logits_ne).clamp_min(kSumGuard).sqrt();
   return logits_ne.softmax(-1);
+}
+
+/// log(scores), also where the scores themselves are too small for fp32 or for their sum to be told from the guard.
+at::Tensor log_scores(const at::Tensor& logits_ne, const std::string& function) {
+  if (function == "sigmoid") return at::log_sigmoid(logits_ne);
+  if (function == "sqrtsoftplus") {
+    // softplus(x) = e^x (1 - e^x / 2 + ...): below this its logarithm is x to the last bit of fp32.
+    constexpr double kLinear = -17;
+    const at::Tensor curved_ne = at::softplus(logits_ne.clamp_min(kLinear)).log();
+    return 0.5 * at::where(logits_ne < kLinear, logits_ne, curved_ne);
+  }
+  return logits_ne.log_softmax(-1);
 }
 
 /// The scores of experts outside a token's best groups become -inf. A group counts as much as its two best together.
@@ -57,23 +72,30 @@ at::Tensor choose_experts(at::Tensor scores_ne, const at::Tensor& bias_e, const 
   return std::get<1>(scores_ne.topk(config.num_experts_per_tok, -1, true, /*sorted=*/false));
 }
 
-bool normalises_weights(const MoeConfig& config) {
-  return config.norm_topk_prob && (config.num_experts_per_tok > 1 || config.norm_top1_prob);
-}
-
 }  // namespace
 
 Routing route(const at::Tensor& x_nd, const RouterWeights& weights, const MoeConfig& config, bool training) {
   Routing routing;
   routing.logits_ne = logits(x_nd, weights, training ? config.router_jitter : 0.0);
   routing.scores_ne = scores(routing.logits_ne, config.scoring_func);
-  routing.probabilities_ne = config.scoring_func == "softmax"
-                                 ? routing.scores_ne
-                                 : routing.scores_ne / (routing.scores_ne.sum(-1, true) + kSumGuard);
-  routing.experts_ns = choose_experts(routing.scores_ne.detach(), weights.bias_e, config);
-  routing.weights_ns = routing.scores_ne.gather(1, routing.experts_ns);
-  if (normalises_weights(config)) {
+  const bool softmax = config.scoring_func == "softmax";
+  // Of softmax the chosen scores add up to 1 / (2 experts) at least, unless something else chose: MiniMind's division
+  // does.
+  const bool divides = softmax && !weights.bias_e.defined() && !config.force_uniform_routing;
+  const at::Tensor log_scores_ne = divides ? at::Tensor() : log_scores(routing.logits_ne, config.scoring_func);
+  routing.probabilities_ne = softmax ? routing.scores_ne : log_scores_ne.softmax(-1);
+  // Scores of very low or high logits are equal in fp32 where the logits are not; a bias and groups are made for
+  // scores.
+  const bool by_logits = !softmax && !weights.bias_e.defined() && !config.limits_groups();
+  routing.experts_ns =
+      choose_experts((by_logits ? routing.logits_ne : routing.scores_ne).detach(), weights.bias_e, config);
+  if (!config.normalises_weights()) {
+    routing.weights_ns = routing.scores_ne.gather(1, routing.experts_ns);
+  } else if (divides) {
+    routing.weights_ns = routing.scores_ne.gather(1, routing.experts_ns);
     routing.weights_ns = routing.weights_ns / (routing.weights_ns.sum(-1, true) + kSumGuard);
+  } else {
+    routing.weights_ns = log_scores_ne.gather(1, routing.experts_ns).softmax(-1);
   }
   if (config.routed_scaling_factor != 1.0) routing.weights_ns = routing.weights_ns * config.routed_scaling_factor;
   return routing;

@@ -21,9 +21,12 @@ struct Routing {
 ///   logits  x W^T, or silu(x W0^T) W2^T with router_hidden_size; in training x is multiplied by U(1 - j, 1 + j) first
 ///           (router_jitter j, drawn from the device's generator)
 ///   scores  softmax, sigmoid or sqrt(softplus) of the logits
-///   experts the k highest of score + bias, where topk_group limits them among the experts of the best groups;
+///   experts the k highest of score + bias (of the logits where there is no bias: scores rise with them), where
+///           topk_group limits them among the experts of the best groups;
 ///           (n k + s) mod E for slot s of token n with force_uniform_routing
 ///   weights the chosen scores without bias, divided by their sum where the config says so, times routed_scaling_factor
+/// Sums of scores are taken in the log domain, so that nothing is lost however low all logits of a token are; softmax
+/// without a bias, whose sums cannot be small, keeps MiniMind's w / (sum w + 1e-20).
 /// x_nd is [tokens, d] of any float dtype.
 /// Source: Shazeer et al. 2017, arXiv 1701.06538; sigmoid and groups: DeepSeek-V3, arXiv 2412.19437; jitter: Switch
 /// Transformer, arXiv 2101.03961; bias: arXiv 2408.15664.

@@ -194,6 +194,20 @@ TEST(AlarmWatch, AnAlarmSaysWhereHowMuchWhyAndWhatToDo) {
   EXPECT_NE(gradient.remedy.find("norm_top1_prob"), std::string::npos);
 }
 
+TEST(AlarmWatch, ABalancingLossFarBelowThatOfAnEvenLoadIsTold) {
+  StepRecord record = step_with({250, 250, 250, 250});
+  record.aux_loss_floor = 0.04;
+  record.aux_loss = 0.039;
+  AlarmWatch watch = impatient();
+  EXPECT_TRUE(watch.observe(record).empty());
+  record.aux_loss = 1e-7;
+  const std::vector<EventRecord> events = watch.observe(record);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].name, "below_floor");
+  EXPECT_EQ(events[0].text, "the balancing loss is 2.5e-06 of its value at even load for 1 steps: below its floor");
+  EXPECT_EQ(watch.verdict(), "balancing loss below its floor");
+}
+
 TEST(AlarmWatch, AGradientThatIsNotANumberIsNoVerdict) {
   EXPECT_TRUE(impatient().observe(measured(std::numeric_limits<double>::quiet_NaN(), 0)).empty());
 }

@@ -3,11 +3,14 @@
 
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/one_hot.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/tensor.h>
 
+#include "model/moe/balance.h"
 #include "small_model.h"
 
 namespace mm {
@@ -183,6 +186,72 @@ TEST(Router, ForcedToUniformityTakesTheExpertsInTurnAndKeepsTheirScores) {
     }
   }
   EXPECT_TRUE(at::equal(routing.weights_ns, routing.probabilities_ne.gather(1, routing.experts_ns)));
+}
+
+TEST(Router, FourEqualLogitsOfAnySizeGiveEqualWeightsAndABalancingLossOfOne) {
+  // In s / (sum + 1e-20) sigmoid scores lost their normalisation from -46 down: of four logits of -60 the loss was
+  // 3.5e-6 and the experts' output vanished.
+  for (const char* scoring : {"softmax", "sigmoid", "sqrtsoftplus"}) {
+    for (const char* way : {"plain", "groups", "bias"}) {
+      for (const double logit : {-100.0, -87.0, -60.0, -46.0, -30.0, 0.0, 30.0, 60.0, 100.0}) {
+        SCOPED_TRACE(testing::Message() << scoring << ", " << way << ", logit " << logit);
+        MoeConfig config = moe_config(2);
+        config.num_experts = 4;
+        config.scoring_func = scoring;
+        if (std::string(way) == "groups") config.n_group = 2;
+        RouterWeights weights{.gate = at::full({4, 1}, logit)};
+        if (std::string(way) == "bias") weights.bias_e = at::tensor({0.0f, 0.1f, 0.2f, -0.1f});
+        const Routing routing = route(at::ones({6, 1}), weights, config, true);
+        EXPECT_TRUE(at::equal(routing.weights_ns, at::full({6, 2}, 0.5)));
+        EXPECT_TRUE(at::equal(routing.probabilities_ne, at::full({6, 4}, 0.25)));
+        const at::Tensor load_be = at::one_hot(routing.experts_ns, 4).sum(at::IntArrayRef{0, 1}).view({1, 4});
+        const BalanceInput input{routing, at::ones({1, 6}), load_be.to(at::kFloat)};
+        EXPECT_NEAR(token_balance_loss(input).item<double>(), 1, 1e-6);
+      }
+    }
+  }
+}
+
+TEST(Router, NormalisesLowScoresAsIfTheyWereHigh) {
+  // Far below 0 all three functions are exponentials of their logits, or of half of them.
+  const std::vector<double> logits = {-70, -71, -72, -73, -74, -75};
+  for (const char* scoring : {"sigmoid", "sqrtsoftplus"}) {
+    MoeConfig config = moe_config(2);
+    config.scoring_func = scoring;
+    const Routing routing = routed_by(logits, config);
+    const double step = std::string(scoring) == "sigmoid" ? 1 : 0.5;
+    const at::Tensor want_e = (routing.logits_ne[0] * step).softmax(-1);
+    EXPECT_TRUE(at::allclose(routing.probabilities_ne[0], want_e, 1e-5, 1e-6)) << scoring;
+    EXPECT_NEAR(routing.weights_ns.max().item<double>(), 1 / (1 + std::exp(-step)), 1e-5) << scoring;
+  }
+}
+
+TEST(Router, ChoosesAmongScoresThatAreEqualInFp32ByTheirLogits) {
+  for (const char* scoring : {"sigmoid", "sqrtsoftplus"}) {
+    MoeConfig config = moe_config(2);
+    config.scoring_func = scoring;
+    EXPECT_EQ(chosen_by(routed_by({-110, -105, -120, -104, -130, -140}, config)), (std::vector<int64_t>{1, 3}));
+    EXPECT_EQ(chosen_by(routed_by({40, 41, 39, 42, 38, 37}, config)), (std::vector<int64_t>{1, 3}));
+  }
+}
+
+TEST(Router, ABiasThatChoosesExpertsWithoutProbabilityStillGivesThemWeights) {
+  MoeConfig config = moe_config(2);
+  const at::Tensor gate = at::tensor({100.0f, 0.0f, 0.0f, -1.0f, -1.0f, -1.0f}).unsqueeze(1);
+  const at::Tensor bias = at::tensor({-2.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f});
+  const Routing routing = route(at::ones({1, 1}), {.gate = gate, .bias_e = bias}, config, true);
+  EXPECT_TRUE(all_close_to(row_sums(routing.weights_ns), 1));
+}
+
+TEST(Router, SendsFiniteGradientsThroughLogitsOfAnySize) {
+  for (const char* scoring : {"softmax", "sigmoid", "sqrtsoftplus"}) {
+    MoeConfig config = moe_config(2);
+    config.scoring_func = scoring;
+    at::Tensor gate = at::tensor({-100.0f, -60.0f, -17.0f, 0.0f, 60.0f, 100.0f}).unsqueeze(1).set_requires_grad(true);
+    const Routing routing = route(at::ones({1, 1}), {.gate = gate}, config, true);
+    (routing.weights_ns.max() + routing.probabilities_ne.square().sum()).backward();
+    EXPECT_TRUE(at::isfinite(gate.grad()).all().item<bool>()) << scoring;
+  }
 }
 
 /// Norm of what the language-model loss alone sends the routers of a top-1 model.
