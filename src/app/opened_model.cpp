@@ -20,7 +20,7 @@ RunSection run_section(const std::string& device) {
 
 void add_weights_options(CommandLine& line, ModelOptions& options) {
   line.option("--generation NAME", options.generation,
-              "MiniMind generation of a .pth: g0, g1, g2, g3 (or g3a, g3b, g3c), g4; auto: recognised");
+              "MiniMind generation of a .pth: g0, g1, g2, g3 (or g3a, g3b, g3c), g4, g4c; auto: recognised");
   line.option("--set KEY=VALUE", options.settings,
               "model.key=value for what a file cannot tell: num_attention_heads, rope_theta, ...; may be repeated")
       .one_at_a_time();

@@ -20,7 +20,7 @@ void CheckpointConfig::visit(Fields& fields) {
       "pth", pth,
       "with every checkpoint, pretrain_<hidden_size>[_moe].pth in the run folder, for MiniMind's own programs: in the "
       "layout of that generation; auto: the newest that can hold the model",
-      {.choices = {"auto", "off", "g1", "g2", "g3", "g4"}});
+      {.choices = {"auto", "off", "g1", "g2", "g3", "g4", "g4c"}});
 }
 
 }  // namespace mm

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/text.h"
 #include "interchange/model_settings.h"
 
@@ -43,7 +44,7 @@ const Generation& generation_of_flags(const FileModel& file, const std::vector<s
   const ModelConfig flagged = with_settings(file.model, flags);
   const auto agrees = [&](const Generation& generation) {
     const ModelConfig standard = generation_model(generation, file.model.is_moe());
-    for (const char* key : {"rope_theta", "router_aux_loss_coef"}) {
+    for (const char* key : {"rope_theta", "router_aux_loss_coef", "norm_top1_prob"}) {
       if (names(flags, key) && setting_of(flagged, key) != setting_of(standard, key)) return false;
     }
     return true;
@@ -56,6 +57,17 @@ const Generation& generation_of_flags(const FileModel& file, const std::vector<s
   return recognized;
 }
 
+std::string top1_assumption(const FileModel& file, const ModelConfig& model, const std::vector<std::string>& flags,
+                            const std::string& key) {
+  const bool open = file.settings_path.empty() && file.recognized.assumed && file.recognized.generation->name == "g4";
+  const bool matters = model.is_moe() && model.moe.num_experts_per_tok == 1 && model.moe.normalises_weights();
+  if (!open || !matters || names(flags, "norm_top1_prob")) return "";
+  return got_want(file.path, "one expert per token and nothing that says its weight", key + " g4 or g4c",
+                  "taken for g4, where the weight is 1; a file trained by MiniMind since 2026-09-17 keeps the raw "
+                  "probability: " +
+                      key + " g4c");
+}
+
 ModelConfig model_with_flags(const FileModel& file, const std::vector<std::string>& flags) {
   ModelConfig model = with_settings(file.model, flags);
   settle_heads(file.recognized, names_key_value_heads(flags), model);
@@ -64,6 +76,7 @@ ModelConfig model_with_flags(const FileModel& file, const std::vector<std::strin
   if (!file.settings_path.empty()) sources.push_back({file.settings_path, file.model});
   sources.push_back({"--set", model});
   check_facts(file.recognized, sources, file.path);
+  if (const std::string line = top1_assumption(file, model, flags, "--generation"); !line.empty()) log_warning(line);
   return model;
 }
 

@@ -27,6 +27,13 @@ FileModel describe_file_model(const std::string& path, const Recognized& recogni
 /// one when they say nothing.
 const Generation& generation_of_flags(const FileModel& file, const std::vector<std::string>& flags);
 
+/// What is to be said of a file that may be of g4 or of g4c, which no byte of it tells: one line with the one that is
+/// assumed and how to choose; "" when somebody chose, or when it makes no difference to `model`.
+///   key    the option or setting that names a generation
+///   flags  the user's `model.key=value`
+std::string top1_assumption(const FileModel& file, const ModelConfig& model, const std::vector<std::string>& flags,
+                            const std::string& key);
+
 /// The model with the user's `model.key=value` over it: for what no file can tell (head count, theta, top-k).
 /// Throws Error(kConfig) for a bad setting, Error(kCheckpoint) for one that contradicts the file.
 ModelConfig model_with_flags(const FileModel& file, const std::vector<std::string>& flags);

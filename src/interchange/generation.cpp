@@ -15,7 +15,8 @@ const std::vector<Generation>& generations() {
       {"g3a", "MiniMind2, 2025-04 to 2025-10", KeyNames::kHuggingFace, false, false, false},
       {"g3b", "MiniMind2, 2025-10 to 2025-12", KeyNames::kHuggingFace, false, false, false},
       {"g3c", "MiniMind2, 2025-12 to 2026-03", KeyNames::kHuggingFace, false, false, true},
-      {"g4", "MiniMind-3, from 2026-03", KeyNames::kHuggingFace, true, false, true},
+      {"g4", "MiniMind-3, 2026-03 to 2026-09", KeyNames::kHuggingFace, true, false, true},
+      {"g4c", "MiniMind-3, from 2026-09", KeyNames::kHuggingFace, true, false, true},
   };
   return table;
 }
@@ -37,7 +38,7 @@ const Generation& find_generation(std::string_view name, std::string_view where)
 }
 
 ModelConfig generation_model(const Generation& generation, bool moe) {
-  const bool g1 = generation.name == "g1", g2 = generation.name == "g2", g4 = generation.name == "g4";
+  const bool g1 = generation.name == "g1", g2 = generation.name == "g2", g4 = generation.name.starts_with("g4");
   ModelConfig model;
   model.model_type = moe ? "moe" : "dense";
   model.vocab_size = 6400;
@@ -58,7 +59,7 @@ ModelConfig generation_model(const Generation& generation, bool moe) {
   model.moe.num_experts = 4;
   model.moe.num_experts_per_tok = g4 ? 1 : 2;
   model.moe.n_shared_experts = g4 ? 0 : 1;
-  model.moe.norm_top1_prob = g4;
+  model.moe.norm_top1_prob = generation.name == "g4";
   model.moe.aux_loss = g1 ? "none" : g4 ? "token_sum" : "sequence";
   model.moe.router_aux_loss_coef = g4 ? 5e-4 : fp16_buffer ? 0.1 : 0.01;
   model.moe.fp16_expert_output = fp16_buffer;
@@ -82,8 +83,12 @@ std::string own_routing(const ModelConfig& model) {
   return "";
 }
 
+bool keeps_raw_top1(const ModelConfig& model) {
+  return model.is_moe() && model.moe.num_experts_per_tok == 1 && !model.moe.normalises_weights();
+}
+
 std::string misfit(const Generation& generation, const ModelConfig& model) {
-  const bool g4 = generation.name == "g4";
+  const bool g4 = generation.name.starts_with("g4");
   if (model.qk_norm && !g4) return "it has no norm on queries and keys (model.qk_norm)";
   if (!model.qk_norm && g4) return "it needs a norm on queries and keys (model.qk_norm)";
   if (!model.tie_word_embeddings && !g4) return "its head is always the embedding (model.tie_word_embeddings)";
@@ -105,10 +110,8 @@ std::string fitting_generation(const ModelConfig& model) {
     const std::string_view name = model.rope_theta < 1e5 ? "g1" : "g2";
     return fits(name) ? std::string(name) : "";
   }
-  for (const std::string_view name : {"g4", "g3c"}) {
-    if (fits(name)) return std::string(name);
-  }
-  return "";
+  if (fits("g4")) return keeps_raw_top1(model) ? "g4c" : "g4";
+  return fits("g3c") ? "g3c" : "";
 }
 
 }  // namespace mm

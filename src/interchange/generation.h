@@ -16,7 +16,7 @@ enum class KeyNames {
 };
 
 struct Generation {
-  std::string_view name;   ///< "g1", "g2", "g3a", "g3b", "g3c", "g4"
+  std::string_view name;   ///< "g1", "g2", "g3a", "g3b", "g3c", "g4", "g4c"
   std::string_view title;  ///< "MiniMind v1, to 2025-02"
   KeyNames names;
   bool gate_first;          ///< the router stands before the experts in a state dict, hence in AdamW's numbering
@@ -39,12 +39,16 @@ const Generation& find_generation(std::string_view name, std::string_view where)
 ModelConfig generation_model(const Generation& generation, bool moe);
 
 /// The newest generation whose formulas the resolved `model` follows (rotary layout, q/k-norm, shared experts);
-/// constants that a config of that generation could set differently do not matter. "" when none has them.
+/// constants that a config of that generation could set differently do not matter, but for the one that tells g4 from
+/// g4c. "" when none has them.
 std::string fitting_generation(const ModelConfig& model);
 
-/// The first setting by which experts are built or chosen otherwise than in any MiniMind generation and in Qwen3-MoE,
-/// with what it does: "groups of experts (model.topk_group)". "" when there is none.
+/// The first setting by which experts are built or chosen otherwise than in any MiniMind generation, with what it does:
+/// "groups of experts (model.topk_group)". "" when there is none.
 std::string own_routing(const ModelConfig& model);
+
+/// Whether the weight of a token's single expert is its probability, as in g4c. In g4 it is that divided by itself.
+bool keeps_raw_top1(const ModelConfig& model);
 
 /// Why a checkpoint of `generation` cannot hold `model`, "" when it can. Differences in constants are no reason.
 std::string misfit(const Generation& generation, const ModelConfig& model);

@@ -86,6 +86,7 @@ Recognized recognize(const std::vector<NamedShape>& tensors, bool minimind_names
   const bool half = 2 * result.key_value_width == hidden_size;
   const char* name = minimind_names ? (half ? "g1" : "g2") : qk_norm ? "g4" : "g3c";
   result.generation = given != nullptr ? given : &find_generation(name, file);
+  result.assumed = given == nullptr;
   result.model = generation_model(*result.generation, moe);
 
   ModelConfig& model = result.model;

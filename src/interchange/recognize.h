@@ -23,6 +23,7 @@ struct ShapeFact {
 
 struct Recognized {
   const Generation* generation = nullptr;
+  bool assumed = false;          ///< nobody named the generation
   ModelConfig model;             ///< the generation's defaults and, over them, the facts; not resolved
   std::vector<ShapeFact> facts;  ///< settings read off the shapes
   int64_t attention_width = 0;   ///< rows of q_proj: num_attention_heads * head_dim

@@ -28,8 +28,9 @@ constexpr std::array kTable = {
     ReplayRules{.name = "g3b", .rows = kTextAsItIs, .tenth_on_top = true, .update_offset = 1, .skipped_on_resume = 1},
     // January to March 2026
     ReplayRules{.name = "g3c", .rows = kEndMarkerKept, .shuffled = true, .update_offset = 1},
-    // MiniMind-3, from March 2026
+    // MiniMind-3, from March 2026; from September with another model (norm_top1_prob) and the same trainer
     ReplayRules{.name = "g4", .rows = kEndMarkerKept, .shuffled = true, .flushes = true},
+    ReplayRules{.name = "g4c", .rows = kEndMarkerKept, .shuffled = true, .flushes = true},
 };
 
 }  // namespace

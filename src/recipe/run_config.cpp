@@ -110,6 +110,17 @@ void note_dead_router(const RunConfig& config, std::vector<std::string>& notes) 
   }
 }
 
+/// A replay repeats the trainer alone; which forward pass its generation had is for the model section to say.
+void note_other_top1(const RunConfig& config, std::vector<std::string>& notes) {
+  const std::string& trainer = config.compat.trainer;
+  const MoeConfig& moe = config.model.moe;
+  const bool differs = (trainer == "g4" && keeps_raw_top1(config.model)) ||
+                       (trainer == "g4c" && moe.num_experts_per_tok == 1 && moe.normalises_weights());
+  if (!config.model.is_moe() || !differs) return;
+  notes.push_back("model.norm_top1_prob is " + std::string(moe.norm_top1_prob ? "true" : "false") + ", MiniMind's " +
+                  trainer + " model has " + (trainer == "g4" ? "true" : "false"));
+}
+
 /// The model that a config file alone, without the command line, makes of the weights.
 ModelConfig model_of_config(const std::string& path, const FileModel& weights) {
   RunConfig config;
@@ -172,8 +183,13 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
   check_optimizer_state(config, where, problems);
   resolve_compat(config.compat, config.optim, config.data, where, problems, notes);
   note_unused_momentum(config, notes);
+  note_other_top1(config, notes);
   note_dead_router(config, notes);
   problems.throw_if_any();
+  if (weights != nullptr) {
+    const std::string line = top1_assumption(*weights, config.model, overrides, "init.generation");
+    if (!line.empty()) notes.push_back(line);
+  }
   if (weights != nullptr) check_against_file(*weights, path, model_of_config(path, *weights), overrides, config.model);
   return config;
 }

@@ -61,7 +61,7 @@ void InitConfig::visit(Fields& fields) {
       "weights to start from: a MiniMind .pth of any generation, a .safetensors file, a Hugging Face folder, a run or "
       "a checkpoint; empty: from scratch. What the model section leaves out comes from there too");
   fields("generation", generation, "MiniMind generation of the file; auto: recognised from its keys and shapes",
-         {.choices = {"auto", "g0", "g1", "g2", "g3", "g3a", "g3b", "g3c", "g4"}});
+         {.choices = {"auto", "g0", "g1", "g2", "g3", "g3a", "g3b", "g3c", "g4", "g4c"}});
   fields("optimizer", optimizer,
          "take AdamW's moments, the step and the position in the data from a _resume.pth as well");
 }

@@ -5,6 +5,7 @@
 
 #include "interchange/file_model.h"
 #include "interchange/key_names.h"
+#include "interchange/state_dict.h"
 #include "model/parameter_layout.h"
 #include "tests/unit/core/thrown.h"
 
@@ -79,6 +80,31 @@ TEST(Recognize, ConstantsThatTheUserGivesChooseAmongGenerationsWhoseFilesLookAli
   EXPECT_EQ(meant("g1", {"model.rope_theta=5e5"}), "g1") << "no generation has it";
   EXPECT_EQ(meant("g3c", {"model.router_aux_loss_coef=0.1"}), "g3a");
   EXPECT_EQ(meant("g4", {"model.router_aux_loss_coef=0.1"}), "g4");
+  EXPECT_EQ(meant("g4", {"model.norm_top1_prob=false"}), "g4c");
+}
+
+TEST(Recognize, OneLineSaysWhichWeightOfASingleExpertIsAssumedUntilSomebodyChooses) {
+  const FileModel file = file_of("g4", true);
+  EXPECT_EQ(top1_assumption(file, file.model, {}, "--generation"),
+            "weights.pth: got one expert per token and nothing that says its weight, want --generation g4 or g4c "
+            "(taken for g4, where the weight is 1; a file trained by MiniMind since 2026-09-17 keeps the raw "
+            "probability: --generation g4c)");
+  EXPECT_EQ(top1_assumption(file, file.model, {"model.norm_top1_prob=true"}, "--generation"), "");
+  const FileModel dense = file_of("g4", false), two_shared = file_of("g3c", true);
+  EXPECT_EQ(top1_assumption(dense, dense.model, {}, "--generation"), "");
+  EXPECT_EQ(top1_assumption(two_shared, two_shared.model, {}, "--generation"), "");
+  const FileModel described = file_of("g4", true, {"model.norm_top1_prob=true"});
+  EXPECT_EQ(top1_assumption(described, described.model, {}, "--generation"), "");
+}
+
+TEST(Recognize, TheTwoForwardPassesOfMiniMind3AreTwoGenerations) {
+  const Generation& g4c = find_generation("g4c", "test");
+  const ModelConfig old = resolved(generation_model(find_generation("g4", "test"), true));
+  const ModelConfig raw = resolved(generation_model(g4c, true));
+  EXPECT_EQ(fitting_generation(old), "g4");
+  EXPECT_EQ(fitting_generation(raw), "g4c");
+  EXPECT_EQ(constants_to_tell(raw, g4c), "");
+  EXPECT_EQ(constants_to_tell(raw, find_generation("g4", "test")), "norm_top1_prob=false");
 }
 
 TEST(Recognize, ASettingAgainstTheShapesIsRefusedWithTheValuesOfFileConfigAndFlags) {
@@ -123,7 +149,7 @@ TEST(Recognize, WhatIsNoLanguageModelIsRefusedByTheTensorItLacks) {
 TEST(Recognize, AnUnknownGenerationListsTheKnownOnes) {
   const Thrown error = thrown_by([] { find_generation("g5", "--generation"); });
   EXPECT_EQ(error.code, ExitCode::kConfig);
-  EXPECT_EQ(error.message, "--generation: got \"g5\", want one of g0, g1, g2, g3a, g3b, g3, g3c, g4");
+  EXPECT_EQ(error.message, "--generation: got \"g5\", want one of g0, g1, g2, g3a, g3b, g3, g3c, g4, g4c");
 }
 
 }  // namespace
