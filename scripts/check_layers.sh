@@ -36,7 +36,8 @@ awk -v label="$(basename "$PWD")/" '
     may["optim"] = core " ops model"
     may["checkpoint"] = core
     may["checkpoint/pth"] = core " checkpoint"
-    may["interchange"] = core " ops model checkpoint checkpoint/pth"
+    may["interchange"] = core " tokenizer ops model checkpoint checkpoint/pth"
+    may["interchange/gguf"] = may["interchange"] " interchange"
     may["distributed"] = core
     may["recipe"] = core " tokenizer data " metrics " model optim checkpoint interchange"
     may["engine"] = core " data " metrics " ops model optim recipe"
@@ -44,7 +45,7 @@ awk -v label="$(basename "$PWD")/" '
     may["train"] = core " tokenizer data " metrics " ops model optim checkpoint interchange distributed recipe engine eval"
     may["train/replay"] = may["train"] " train"
     may["run"] = may["train"] " core/watchdog train train/replay view view/report view/tensorboard"
-    may["app"] = may["run"] " run"
+    may["app"] = may["run"] " run interchange/gguf"
     split("core core/json core/config core/watchdog tokenizer tokenizer/bpe tokenizer/training metrics metrics/alarms view view/report view/tensorboard", names)
     for (i in names) torch_free[names[i]] = 1
   }

@@ -8,6 +8,8 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "interchange/export.h"
+#include "interchange/exports.h"
+#include "interchange/gguf/gguf_export.h"
 #include "interchange/state_dict.h"
 #include "interchange/upcycle.h"
 
@@ -19,10 +21,12 @@ constexpr const char* kFooter = R"(
 examples:
   convert out/pretrain_512_moe.pth moe.safetensors
   convert output/minimind3_768 hf/minimind3 --to hf
+  convert output/quickstart quickstart.gguf --dtype fp16
   convert old/pretrain_512.pth new/pretrain_512.pth --to g3
   convert out/pretrain_768.pth moe/pretrain_768_moe.pth --upcycle experts=4,noise=0.01
 
-Formats: g1, g2, g3, g4 (MiniMind .pth), safetensors, hf (a folder that transformers opens as it is).)";
+Formats: g1, g2, g3, g4, g4c (MiniMind .pth), safetensors, hf (a folder that transformers opens as it is), gguf (a file
+that llama.cpp runs).)";
 
 struct ConvertOptions {
   mm::ModelOptions input;
@@ -35,13 +39,14 @@ struct ConvertOptions {
 
 void add_options(mm::CommandLine& line, ConvertOptions& options) {
   line.option("input", options.input.from, "What --init of the other programs takes").required();
-  line.option("output", options.output, "A .pth, a .safetensors, or a folder for hf").required();
-  line.option("--to FORMAT", options.to,
-              "g1, g2, g3, g4, safetensors or hf; default: by the output's name, a .pth as the newest generation that "
-              "can hold the model");
-  line.option("--dtype", options.dtype, "keep, fp32, fp16 or bf16").shows_default();
+  line.option("output", options.output, "A .pth, a .safetensors, a .gguf, or a folder for hf").required();
+  line.option(
+      "--to FORMAT", options.to,
+      "g1, g2, g3, g4, g4c, safetensors, hf or gguf; default: by the output's name, a .pth as the newest generation "
+      "that can hold the model");
+  line.option("--dtype", options.dtype, "keep, fp32, fp16 or bf16; for gguf q8_0 too").shows_default();
   line.option("--tokenizer PATH", options.tokenizer,
-              "tokenizer.json that goes into an hf folder; default: that of the input");
+              "A tokenizer.json or .model that goes along; default: that of the input");
   line.option("--upcycle experts=N,...", options.upcycle,
               "Make a mixture of experts from a dense model: experts=N[,top_k=2][,noise=0][,seed=42]")
       .split_at(',');
@@ -87,26 +92,30 @@ std::string format_of(const ConvertOptions& options, const mm::ModelConfig& mode
   if (!options.to.empty()) return options.to;
   const std::string ending = fs::path(options.output).extension().string();
   if (ending == ".safetensors") return "safetensors";
+  if (ending == ".gguf") return "gguf";
   if (ending != ".pth") return "hf";
   const std::string fitting = mm::fitting_generation(model);
   if (!fitting.empty()) return fitting;
-  throw mm::Error(mm::ExitCode::kCheckpoint,
-                  mm::got_want(options.output, "a model that no MiniMind generation can hold",
-                               "a .safetensors file, which can hold any", "--to g3 or g4 says what is in the way"));
+  throw mm::Error(
+      mm::ExitCode::kCheckpoint,
+      mm::got_want(options.output, "a model that no MiniMind generation can hold: " + mm::pth_obstacle(model),
+                   "a .safetensors file, which can hold any", "this one can be had: " + mm::describe_exports(model)));
 }
 
-void write_huggingface(const ConvertOptions& options, const std::string& tokenizer_path,
-                       const mm::NamedTensors& tensors, const mm::ModelConfig& model) {
-  mm::SpecialTokens tokens;
-  const bool copies = tokenizer_path.ends_with(".json");
-  if (copies) {
-    const auto tokenizer = mm::load_tokenizer(tokenizer_path);
-    tokens.bos = tokenizer->bos_id();
-    tokens.eos = tokenizer->eos_id();
-  }
-  mm::write_huggingface_folder(options.output, tensors, model, tokens, copies ? tokenizer_path : "");
-  if (!copies) {
-    mm::log_warning("no tokenizer.json goes with " + options.output + " (name one with --tokenizer)");
+/// The path of a tokenizer in a form that holds wherever it is read from.
+std::string whole_path(const std::string& path) {
+  return path.empty() ? "" : fs::absolute(path).lexically_normal().string();
+}
+
+void write_pth(const ConvertOptions& options, const std::string& format, const mm::NamedTensors& tensors,
+               const mm::ModelConfig& model, const mm::Origin& origin) {
+  const mm::Generation& generation = mm::find_generation(format, "--to");
+  const mm::NamedTensors written = mm::in_dtype(tensors, mm::parse_dtype(options.dtype), options.output);
+  mm::write_generation_pth(options.output, written, model, generation, {}, origin.tokenizer);
+  const std::string constants = mm::constants_to_tell(model, generation);
+  if (!constants.empty()) {
+    mm::log_warning("a " + std::string(generation.name) + " file cannot say that " + constants +
+                    ": tell every program that reads it");
   }
 }
 
@@ -120,23 +129,25 @@ void convert(const ConvertOptions& options) {
     tensors = std::move(upcycled.tensors);
     model = upcycled.model;
   }
-  tensors = mm::in_dtype(tensors, mm::parse_dtype(options.dtype), options.output);
 
   const std::string format = format_of(options, model);
-  if (format == "hf") {
-    write_huggingface(options, options.tokenizer.empty() ? weights.tokenizer_path : options.tokenizer, tensors, model);
+  const std::string& tokenizer = options.tokenizer.empty() ? weights.tokenizer_path : options.tokenizer;
+  const int64_t length = weights.sequence_length > 0 ? weights.sequence_length : weights.max_positions;
+  const mm::Origin origin{.tokenizer = whole_path(tokenizer), .sequence_length = length};
+  if (format == "gguf") {
+    mm::write_gguf_model(options.output, tensors, model, options.dtype, origin);
+  } else if (format == "hf") {
+    mm::write_huggingface_folder(options.output, tensors, model, mm::parse_dtype(options.dtype), origin);
   } else if (format == "safetensors") {
-    mm::write_model_safetensors(options.output, tensors, model);
+    const mm::NamedTensors written = mm::in_dtype(tensors, mm::parse_dtype(options.dtype), options.output);
+    mm::write_model_safetensors(options.output, written, model, origin);
   } else {
-    const mm::Generation& generation = mm::find_generation(format, "--to");
-    mm::write_generation_pth(options.output, tensors, model, generation);
-    const std::string constants = mm::constants_to_tell(model, generation);
-    if (!constants.empty()) {
-      mm::log_warning("a " + std::string(generation.name) + " file cannot say that " + constants +
-                      ": tell every program that reads it");
-    }
+    write_pth(options, format, tensors, model, origin);
   }
   mm::log_info("wrote     " + options.output + " (" + format + ", " + std::to_string(tensors.size()) + " tensors)");
+  if (origin.tokenizer.empty()) {
+    mm::log_warning("no tokenizer goes with " + options.output + " (name one with --tokenizer)");
+  }
 }
 
 }  // namespace

@@ -51,7 +51,8 @@ void read_run_settings(const JsonTree& config, const std::string& path, bool des
 bool has_export_name(const std::string& weights) {
   const std::string name = std::filesystem::path(weights).filename().string();
   return name == "model.safetensors" || name == "model.safetensors.index.json" || name == "pytorch_model.bin" ||
-         (name.starts_with("model-") && name.ends_with(".safetensors"));
+         name == "pytorch_model.bin.index.json" || (name.starts_with("model-") && name.ends_with(".safetensors")) ||
+         (name.starts_with("pytorch_model-") && name.ends_with(".bin"));
 }
 
 ConfigBeside read_config_beside(const std::string& weights, bool described) {
@@ -67,10 +68,16 @@ ConfigBeside read_config_beside(const std::string& weights, bool described) {
   const JsonTree* model = find_member(config, "model");
   if (model != nullptr && model->is(JsonTree::Kind::kObject)) {
     read_run_settings(config, path, described, beside);
-  } else if (find_member(config, "model_type") != nullptr) {
+  } else if (const JsonTree* type = find_member(config, "model_type")) {
+    beside.model_type = type->text;
     if (!described) beside.settings = read_huggingface_config(text, path);
-    const std::filesystem::path tokenizer = file.parent_path() / "tokenizer.json";
-    if (is_there(tokenizer)) beside.tokenizer_path = tokenizer.string();
+    for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
+      const std::filesystem::path tokenizer = file.parent_path() / name;
+      if (beside.tokenizer_path.empty() && is_there(tokenizer)) beside.tokenizer_path = tokenizer.string();
+    }
+    if (const JsonTree* length = find_member(config, "max_position_embeddings")) {
+      beside.max_positions = length->integer.value_or(0);
+    }
   } else if (has_export_name(weights)) {
     throw Error(ExitCode::kCheckpoint, got_want(path, "neither \"model_type\" nor \"model\"",
                                                 "the config of the model beside it", "restore it from a copy"));

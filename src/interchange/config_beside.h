@@ -10,8 +10,10 @@ namespace mm {
 struct ConfigBeside {
   std::string path;                   ///< "" when there is none
   std::vector<std::string> settings;  ///< what it says of the model, as `model.key=value`
+  std::string model_type;             ///< of a Hugging Face config: "qwen3"; "" for another one
   std::string tokenizer_path;         ///< "" when it names none, and none lies beside it
   int64_t sequence_length = 0;        ///< that the run trained with, 0 when unknown
+  int64_t max_positions = 0;          ///< the longest sequence that a Hugging Face config allows, 0 when none says
 };
 
 /// Whether a file of weights has a name that transformers gives: a config.json belongs to it.

@@ -3,22 +3,18 @@
 
 #include <ATen/ops/isfinite.h>
 
-#include <filesystem>
-#include <nlohmann/json.hpp>
-#include <set>
-
 #include "checkpoint/safetensors.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json/json_text.h"
+#include "interchange/exports.h"
+#include "interchange/huggingface_tensors.h"
 #include "interchange/model_settings.h"
-#include "interchange/rope_rows.h"
+#include "interchange/tokenizer_files.h"
 #include "interchange/whole_folder.h"
 
 namespace mm {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr const char* kConfigFile = "config.json";
 
@@ -31,21 +27,12 @@ std::string torch_dtype(const NamedTensors& tensors) {
   return type == at::kHalf ? "float16" : type == at::kBFloat16 ? "bfloat16" : "float32";
 }
 
-/// With the tokenizer_config.json beside it, changed so that releases of transformers read it alike.
-void copy_tokenizer(const std::string& tokenizer_json, const std::string& folder) {
-  write_file_atomic(folder + "/tokenizer.json", read_file(tokenizer_json, ExitCode::kData));
-  const std::string config = (fs::path(tokenizer_json).parent_path() / "tokenizer_config.json").string();
-  if (path_kind(config, ExitCode::kData) == PathKind::kMissing) return;
-  auto json = nlohmann::ordered_json::parse(read_file(config, ExitCode::kData), nullptr, false);
-  if (!json.is_object()) {
-    throw Error(ExitCode::kData, got_want(config, "text that is not a JSON object", "a tokenizer config"));
-  }
-  json["tokenizer_class"] = "PreTrainedTokenizerFast";
-  json["add_prefix_space"] = false;
-  write_file_atomic(folder + "/tokenizer_config.json", json.dump(2) + "\n");
-}
-
 }  // namespace
+
+int64_t positions_of(const Origin& origin) {
+  constexpr int64_t kMiniMindPositions = 32768;
+  return origin.sequence_length > 0 ? origin.sequence_length : kMiniMindPositions;
+}
 
 std::optional<at::ScalarType> parse_dtype(const std::string& word) {
   if (word == "keep") return std::nullopt;
@@ -59,7 +46,7 @@ NamedTensors in_dtype(const NamedTensors& tensors, std::optional<at::ScalarType>
   if (!dtype) return tensors;
   NamedTensors result;
   for (const auto& [name, tensor] : tensors) {
-    result.emplace_back(name, tensor.to(*dtype));
+    result.emplace_back(name, stays_fp32(name) ? tensor : tensor.to(*dtype));
     if (*dtype == at::kHalf && overflows(tensor, result.back().second)) {
       throw Error(ExitCode::kCheckpoint, got_want(where + ":" + show_key(name), "values beyond 65504",
                                                   "what fp16 can hold", "use --dtype bf16 or fp32"));
@@ -68,20 +55,31 @@ NamedTensors in_dtype(const NamedTensors& tensors, std::optional<at::ScalarType>
   return result;
 }
 
-void write_model_safetensors(const std::string& path, const NamedTensors& tensors, const ModelConfig& model) {
-  write_safetensors(path, tensors, {{"format", "pt"}, {kModelMetadata, section_of(model)}});
+void write_model_safetensors(const std::string& path, const NamedTensors& tensors, const ModelConfig& model,
+                             const Origin& origin) {
+  std::map<std::string, std::string> metadata = {{"format", "pt"}, {kModelMetadata, section_of(model)}};
+  if (!origin.tokenizer.empty()) metadata[kTokenizerMetadata] = origin.tokenizer;
+  if (origin.sequence_length > 0) metadata[kLengthMetadata] = std::to_string(origin.sequence_length);
+  write_safetensors(path, tensors, metadata);
 }
 
 void write_huggingface_folder(const std::string& folder, const NamedTensors& tensors, const ModelConfig& model,
-                              const SpecialTokens& tokens, const std::string& tokenizer_json) {
-  const std::string architecture = huggingface_architecture(model, folder);
+                              std::optional<at::ScalarType> dtype, const Origin& origin) {
+  const Fitting<HuggingFaceClass> found = huggingface_class(model);
+  if (!found.fits()) {
+    throw Error(ExitCode::kCheckpoint, got_want(folder, found.obstacle, "a model that a class of transformers computes",
+                                                describe_exports(model)));
+  }
+  const int64_t positions = positions_of(origin);
+  const SpecialTokens tokens =
+      origin.tokenizer.empty() ? SpecialTokens{} : special_tokens(origin.tokenizer, model.vocab_size);
+  const NamedTensors written = in_dtype(huggingface_tensors(tensors, model, found.form, folder), dtype, folder);
   WholeFolder whole(folder, kConfigFile);
-  write_safetensors(whole.path() + "/model.safetensors",
-                    in_rope_layout(tensors, *model.head_dim, model.rope_layout, "half_split"), {{"format", "pt"}});
-  write_file_atomic(whole.path() + "/generation_config.json", write_generation_config(tokens));
-  if (!tokenizer_json.empty()) copy_tokenizer(tokenizer_json, whole.path());
+  write_safetensors(whole.path() + "/model.safetensors", written, {{"format", "pt"}});
+  write_file_atomic(whole.path() + "/generation_config.json", write_generation_config(found.form, tokens));
+  if (!origin.tokenizer.empty()) write_tokenizer_files(origin.tokenizer, positions, whole.path());
   write_file_atomic(whole.path() + "/" + kConfigFile,
-                    write_huggingface_config(model, architecture, torch_dtype(tensors), tokens));
+                    write_huggingface_config(model, found.form, torch_dtype(written), tokens, positions));
   whole.commit();
 }
 

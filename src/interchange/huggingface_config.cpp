@@ -1,17 +1,15 @@
 // Settings are handed on as overrides, so that their types and ranges are checked where every other setting is.
 #include "interchange/huggingface_config.h"
 
+#include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "interchange/generation.h"
+#include "core/text.h"
 #include "interchange/strict_json.h"
 
 namespace mm {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// Keys that mean the same in their config.json and in our `model` section, under one of our names or its aliases.
 constexpr std::array kSharedKeys = {
@@ -74,8 +72,43 @@ const JsonTree* rope_theta(const HuggingFaceConfig& config) {
   return given ? theta : config.value("rope_theta");
 }
 
+/// The families that a config.json may be of.
+constexpr std::array kFamilies = {"llama", "qwen3", "qwen2_moe", "qwen3_moe", "qwen3_next", "glm4_moe", "minimind"};
+
 bool is_moe(const HuggingFaceConfig& config, const std::string& type) {
-  return type == "qwen3_moe" || (type == "minimind" && config.is_true("use_moe"));
+  return type.ends_with("_moe") || type == "qwen3_next" || (type == "minimind" && config.is_true("use_moe"));
+}
+
+/// What of a family is neutral in our exports, and in others may not be.
+void refuse_foreign_parts(const HuggingFaceConfig& config, const std::string& type) {
+  if (type != "qwen3_next" && type != "glm4_moe") return;
+  const JsonTree* parameters = config.value("rope_parameters");
+  const JsonTree* inner = parameters == nullptr ? nullptr : find_member(*parameters, "partial_rotary_factor");
+  const JsonTree* factor = inner == nullptr ? config.value("partial_rotary_factor") : inner;
+  if (factor == nullptr || factor->number != 1) {
+    config.refuse("partial_rotary_factor", factor, "1.0", "positions turn every feature of a head");
+  }
+  if (type == "glm4_moe") config.want("first_k_dense_replace", "0", "every layer has experts, or none has");
+  const JsonTree* layers = config.value("layer_types");
+  if (layers == nullptr) return;
+  for (const JsonTree& layer : layers->items) {
+    if (layer.text != "full_attention") config.refuse("layer_types", &layer, "\"full_attention\"");
+  }
+}
+
+/// What the class computes without a key for it, as settings of ours.
+void add_family_settings(const HuggingFaceConfig& config, const std::string& type, std::vector<std::string>& settings) {
+  // These classes divide the weight of a top-1 router by itself as well.
+  if (type != "minimind" && config.is_true("norm_topk_prob")) settings.emplace_back("model.norm_top1_prob=true");
+  const bool unless_said = type == "qwen2_moe" || type == "qwen3_moe";
+  if (unless_said && config.value("norm_topk_prob") == nullptr) settings.emplace_back("model.norm_topk_prob=false");
+  if (type == "glm4_moe") {
+    settings.emplace_back("model.scoring_func=sigmoid");
+    for (const char* key : {"routed_scaling_factor", "n_group", "topk_group"}) {
+      if (const JsonTree* value = config.value(key))
+        settings.push_back("model." + std::string(key) + "=" + to_json(*value));
+    }
+  }
 }
 
 }  // namespace
@@ -84,8 +117,8 @@ std::vector<std::string> read_huggingface_config(const std::string& text, const 
   const HuggingFaceConfig config(text, file);
   const JsonTree* type_value = config.value("model_type");
   const std::string type = type_value != nullptr && type_value->is(JsonTree::Kind::kString) ? type_value->text : "";
-  if (type != "llama" && type != "qwen3" && type != "qwen3_moe" && type != "minimind") {
-    config.refuse("model_type", type_value, "\"llama\", \"qwen3\", \"qwen3_moe\" or \"minimind\"");
+  if (std::find(kFamilies.begin(), kFamilies.end(), type) == kFamilies.end()) {
+    config.refuse("model_type", type_value, "one of " + join({kFamilies.begin(), kFamilies.end()}, ", "));
   }
   config.want("hidden_act", "\"silu\"", "the feed-forward is SwiGLU");
   config.want("attention_bias", "false", "there are no biases");
@@ -94,83 +127,19 @@ std::vector<std::string> read_huggingface_config(const std::string& text, const 
   config.want("decoder_sparse_step", "1", "every layer has experts, or none has");
   config.want("mlp_only_layers", "[]", "every layer has experts, or none has");
   config.want("inference_rope_scaling", "false", "scaled rotary positions");
+  refuse_foreign_parts(config, type);
 
   std::vector<std::string> settings = {std::string("model.model_type=") + (is_moe(config, type) ? "moe" : "dense")};
   for (const char* key : kSharedKeys) {
     const JsonTree* value = config.value(key);
+    // The shared network of such a file is one expert, of the width that its tensors have.
+    if (type == "glm4_moe" && std::string_view(key) == "n_shared_experts") continue;
     if (value != nullptr) settings.push_back("model." + std::string(key) + "=" + to_json(*value));
   }
   const JsonTree* theta = rope_theta(config);
   if (theta != nullptr) settings.push_back("model.rope_theta=" + to_json(*theta));
-  // transformers' Qwen3-MoE divides the weight of a top-1 router by itself as well.
-  if (type == "qwen3_moe" && config.is_true("norm_topk_prob")) settings.push_back("model.norm_top1_prob=true");
+  add_family_settings(config, type, settings);
   return settings;
-}
-
-std::string huggingface_architecture(const ModelConfig& model, const std::string& where) {
-  const auto refuse = [&](const std::string& got, const std::string& want) {
-    throw Error(ExitCode::kCheckpoint,
-                got_want(where, got, want, "--to g1, g2, g3, g4 or safetensors can hold it, where the shapes agree"));
-  };
-  if (!model.is_moe()) return model.qk_norm ? "qwen3" : "llama";
-  if (!model.qk_norm) {
-    refuse("experts without a norm on queries and keys", "a model that a class of transformers computes (Qwen3-MoE)");
-  }
-  if (model.moe.n_shared_experts > 0) refuse("shared experts", "a Qwen3-MoE model, which has none");
-  if (const std::string own = own_routing(model); !own.empty()) refuse(own, "a Qwen3-MoE model, which has none");
-  return "qwen3_moe";
-}
-
-std::string write_huggingface_config(const ModelConfig& model, const std::string& architecture,
-                                     const std::string& dtype, const SpecialTokens& tokens) {
-  const bool qwen = architecture != "llama", moe = architecture == "qwen3_moe";
-  Json json;
-  json["architectures"] = {moe ? "Qwen3MoeForCausalLM" : qwen ? "Qwen3ForCausalLM" : "LlamaForCausalLM"};
-  json["model_type"] = architecture;
-  json["vocab_size"] = model.vocab_size;
-  json["hidden_size"] = model.hidden_size;
-  json["intermediate_size"] = *model.intermediate_size;
-  json["num_hidden_layers"] = model.num_hidden_layers;
-  json["num_attention_heads"] = model.num_attention_heads;
-  json["num_key_value_heads"] = model.num_key_value_heads;
-  json["head_dim"] = *model.head_dim;
-  json["hidden_act"] = "silu";
-  json["rms_norm_eps"] = model.rms_norm_eps;
-  json["rope_theta"] = model.rope_theta;
-  json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", model.rope_theta}};
-  json["max_position_embeddings"] = 32768;
-  json["tie_word_embeddings"] = model.tie_word_embeddings;
-  json["attention_bias"] = false;
-  json["attention_dropout"] = 0.0;
-  if (!qwen) json["mlp_bias"] = false;
-  if (qwen) json["use_sliding_window"] = false;
-  if (moe) {
-    const bool normalised = model.moe.norm_topk_prob && (model.moe.num_experts_per_tok > 1 || model.moe.norm_top1_prob);
-    json["num_experts"] = model.moe.num_experts;
-    json["num_experts_per_tok"] = model.moe.num_experts_per_tok;
-    json["moe_intermediate_size"] = *model.moe.moe_intermediate_size;
-    json["norm_topk_prob"] = normalised;
-    json["decoder_sparse_step"] = 1;
-    json["mlp_only_layers"] = Json::array();
-    json["router_aux_loss_coef"] = model.moe.router_aux_loss_coef;
-    json["output_router_logits"] = false;
-  }
-  json["initializer_range"] = model.initializer_range;
-  json["use_cache"] = true;
-  json["bos_token_id"] = tokens.bos;
-  json["eos_token_id"] = tokens.eos;
-  json["pad_token_id"] = tokens.pad;
-  json["torch_dtype"] = dtype;
-  json["dtype"] = dtype;
-  return json.dump(2) + "\n";
-}
-
-std::string write_generation_config(const SpecialTokens& tokens) {
-  Json json;
-  json["bos_token_id"] = tokens.bos;
-  json["eos_token_id"] = tokens.eos;
-  json["pad_token_id"] = tokens.pad;
-  return json.dump(2) + "\n";
 }
 
 }  // namespace mm

@@ -11,6 +11,10 @@ namespace mm {
 /// The key of a safetensors file's metadata under which the model section lies.
 inline constexpr const char* kModelMetadata = "minimind.model";
 
+/// Those under which lie the path of the tokenizer and the length of sequence that the model was trained with.
+inline constexpr const char* kTokenizerMetadata = "minimind.tokenizer";
+inline constexpr const char* kLengthMetadata = "minimind.sequence_length";
+
 /// The `model` section of a resolved config, compact JSON.
 std::string section_of(const ModelConfig& model);
 

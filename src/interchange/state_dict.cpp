@@ -11,8 +11,6 @@
 #include "interchange/rope_rows.h"
 
 namespace mm {
-namespace {}  // namespace
-
 NamedTensors generation_state_dict(const NamedTensors& tensors, const ModelConfig& model, const Generation& generation,
                                    const std::string& where) {
   if (const std::string reason = misfit(generation, model); !reason.empty()) {
@@ -39,10 +37,12 @@ NamedTensors generation_state_dict(const NamedTensors& tensors, const ModelConfi
 }
 
 void write_generation_pth(const std::string& path, const NamedTensors& tensors, const ModelConfig& model,
-                          const Generation& generation, std::optional<at::ScalarType> dtype) {
-  write_pth(
-      path, generation_state_dict(tensors, model, generation, path),
-      {.ordered_dict = generation.fp32_ordered_dict, .share_storages = generation.fp32_ordered_dict, .dtype = dtype});
+                          const Generation& generation, std::optional<at::ScalarType> dtype,
+                          const std::string& tokenizer) {
+  PthWriterOptions options{
+      .ordered_dict = generation.fp32_ordered_dict, .share_storages = generation.fp32_ordered_dict, .dtype = dtype};
+  if (!tokenizer.empty()) options.notes[kTokenizerMetadata] = tokenizer;
+  write_pth(path, generation_state_dict(tensors, model, generation, path), options);
 }
 
 at::ScalarType generation_dtype(const Generation& generation) {

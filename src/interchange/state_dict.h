@@ -19,10 +19,12 @@ NamedTensors generation_state_dict(const NamedTensors& tensors, const ModelConfi
 
 /// Writes it in the container that the generation's trainer wrote: an OrderedDict with one storage for the tied pair
 /// (g1, g2), or a plain dict with two.
-///   dtype  of the floating-point tensors in the file; none: as they are
+///   dtype      of the floating-point tensors in the file; none: as they are
+///   tokenizer  the path of the one that belongs to the weights, noted in the file where Python does not look; "": none
 /// Throws Error(kStorage), and Error(kCheckpoint) as above.
 void write_generation_pth(const std::string& path, const NamedTensors& tensors, const ModelConfig& model,
-                          const Generation& generation, std::optional<at::ScalarType> dtype = {});
+                          const Generation& generation, std::optional<at::ScalarType> dtype = {},
+                          const std::string& tokenizer = "");
 
 /// What the generation's trainer saved: fp32 (g1, g2) or fp16.
 at::ScalarType generation_dtype(const Generation& generation);

@@ -21,14 +21,17 @@ struct TensorSource {
 
   std::string settings_path;          ///< the file that says more about the model, "" when there is none
   std::vector<std::string> settings;  ///< what it says, as `model.key=value`
+  std::string model_type;             ///< of the Hugging Face config beside them, which names them its own way
   bool lacks_config = false;          ///< an export's file without its config.json, and nothing in it says more
   std::string tokenizer_path;         ///< "" when none was found
   int64_t sequence_length = 0;        ///< that the run trained with, 0 when unknown
+  int64_t max_positions = 0;          ///< the longest sequence that a Hugging Face config allows, 0 when none says
 };
 
-/// `from` is a .pth or .safetensors file, a Hugging Face folder (one file, shards with an index, or pytorch_model.bin),
-/// a run (its best checkpoint, else its newest), or a checkpoint folder in one. A checkpoint of ours is verified before
-/// it is read (checkpoint_reader.h); a folder of a model that nothing describes is refused.
+/// `from` is a file of weights (.pth, .pt, .bin, .safetensors; any other name by its content), a Hugging Face folder
+/// (one file, or shards with an index, of either kind), a run (its best checkpoint, else its newest), or a checkpoint
+/// folder in one. A checkpoint of ours is verified before it is read (checkpoint_reader.h); a folder of a model that
+/// nothing describes is refused.
 ///   key  the setting or option that `from` is the value of, for messages
 /// Throws Error(kCheckpoint) naming the path looked at and the ways out.
 TensorSource open_tensor_source(const std::string& from, const std::string& key);

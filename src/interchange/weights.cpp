@@ -14,6 +14,7 @@
 #include "core/json/json_text.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "interchange/huggingface_source.h"
 #include "interchange/key_names.h"
 #include "interchange/model_settings.h"
 #include "interchange/rope_rows.h"
@@ -142,7 +143,7 @@ Weights open_weights(const std::string& from, const Generation* given, const std
   TensorSource source = open_tensor_source(from, key);
   std::vector<std::string> notes;
   Weights weights;
-  weights.tensors = renamed(source.tensors, source.path, notes);
+  weights.tensors = from_huggingface_class(renamed(source.tensors, source.path, notes), source.model_type, source.path);
   drop_tied_head(weights.tensors, source.maps, notes);
 
   const bool minimind_names = std::any_of(source.tensors.begin(), source.tensors.end(), [](const auto& entry) {
@@ -159,6 +160,7 @@ Weights open_weights(const std::string& from, const Generation* given, const std
   }
   weights.tokenizer_path = source.tokenizer_path;
   weights.sequence_length = source.sequence_length;
+  weights.max_positions = source.max_positions;
   weights.maps = std::move(source.maps);
   return weights;
 }

@@ -23,6 +23,7 @@ struct Weights {
   std::optional<TrainingState> training;
   std::string tokenizer_path;   ///< the tokenizer that belongs to it, "" when none was found
   int64_t sequence_length = 0;  ///< that it was trained with, 0 when unknown
+  int64_t max_positions = 0;    ///< the longest sequence that a Hugging Face config allows, 0 when none says
   std::vector<std::shared_ptr<const MappedFile>> maps;
 };
 

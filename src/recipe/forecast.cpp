@@ -5,6 +5,7 @@
 
 #include "core/machine.h"
 #include "core/text.h"
+#include "interchange/exports.h"
 #include "model/count.h"
 #include "model/parameter_layout.h"
 #include "optim/optimizer_table.h"
@@ -90,6 +91,7 @@ std::string forecast(const RunConfig& config) {
   text += format("run         %s\n", config.folder().c_str());
   text += format("parameters  %s total, %s active per token\n", with_commas(count.total).c_str(),
                  with_commas(count.active).c_str());
+  text += "exports     " + describe_exports(config.model) + "\n";
   const std::string in_all = format(", %sFLOP in all", short_count(flops * static_cast<double>(tokens)).c_str());
   const std::string in_steps =
       format("%s in %s steps", with_commas(tokens).c_str(), with_commas(config.train.steps).c_str());

@@ -18,6 +18,7 @@
 #include "core/text.h"
 #include "core/watchdog/watchdog.h"
 #include "data/open_tokenizer.h"
+#include "interchange/exports.h"
 #include "interchange/state_dict.h"
 #include "metrics/jsonl_sink.h"
 #include "metrics/micro_step_sink.h"
@@ -253,6 +254,7 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
     }
   }
 
+  log_info("exports   " + describe_exports(config.model));
   cpu::use_caching_allocator();
   DeviceSetup setup = set_up_device(config.run, config.train.precision);
   const std::unique_ptr<Tokenizer> tokenizer =

@@ -3,12 +3,14 @@
 #include <c10/util/Exception.h>
 
 #include <new>
+#include <utility>
 
 #include "checkpoint/finite.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "engine/side_stream.h"
+#include "interchange/exports.h"
 #include "interchange/state_dict.h"
 
 namespace mm {
@@ -55,6 +57,7 @@ Saver::Saver(const RunConfig& config, CheckpointStore& store, const std::optiona
 void Saver::save(TrainState& state, const SaveNotes& notes) {
   if (saved_step_ == state.step) return;
   const Clock::time_point start = Clock::now();
+  say_once_why_no_pth();
   settle(state, /*last=*/false);
   begun_ = Clock::now();
   writing_ = {.step = state.step, .best_saved_loss = state.best_saved_loss, .best_saved_step = state.best_saved_step};
@@ -74,6 +77,11 @@ void Saver::save(TrainState& state, const SaveNotes& notes) {
   });
   if (!in_background_) settle(state, /*last=*/false);
   writing_.blocked_seconds = seconds_since(start);
+}
+
+void Saver::say_once_why_no_pth() {
+  if (std::exchange(said_why_no_pth_, true) || pth_ || config_.checkpoint.pth == "off") return;
+  log_info("no pretrain_*.pth goes with the checkpoints: " + pth_obstacle(config_.model));
 }
 
 void Saver::save_again(TrainState& state, SaveNotes notes) {

@@ -75,6 +75,7 @@ class Saver {
   /// In the thread; returns the seconds that it took.
   double write(const Checkpoint& checkpoint, int64_t step, bool best, bool replace) const;
   void settle(TrainState& state, bool last);
+  void say_once_why_no_pth();
 
   const RunConfig& config_;
   CheckpointStore& store_;
@@ -84,6 +85,7 @@ class Saver {
   Snapshot snapshot_;
   bool in_background_;
   int64_t saved_step_ = -1;
+  bool said_why_no_pth_ = false;
   int64_t failures_ = 0;  ///< in a row
   Clock::time_point begun_ = Clock::now();
   Writing writing_;

@@ -65,6 +65,43 @@ TEST(Checkpoints, ThePthOfARunCanBeTurnedOff) {
                "checkpoint.pth: got g4, which cannot hold this model: it needs a norm on queries and keys");
 }
 
+TEST(Checkpoints, ARunSaysWhereItsModelCanGoAndOnceWhyNoPthIsWritten) {
+  const Workplace workplace;
+  const Words settings = {"model.qk_norm=true", "train.steps=10", "sample.every=0"};
+  const Finished program = workplace.pretrain(train("moe", "a", settings));
+  ASSERT_EQ(program.exit_code, 0) << program.err;
+  const std::string exports =
+      "exports   Hugging Face as Qwen3NextForCausalLM, GGUF as glm4moe; no MiniMind .pth: g4 is nearest, but it has no "
+      "shared experts (model.n_shared_experts)\n";
+  EXPECT_LT(program.out.find(exports), program.out.find("step ")) << program.out;
+  const std::string reason =
+      "no pretrain_*.pth goes with the checkpoints: g4 is nearest, but it has no shared experts "
+      "(model.n_shared_experts)\n";
+  const size_t first = program.out.find(reason);
+  EXPECT_NE(first, std::string::npos) << program.out;
+  EXPECT_EQ(program.out.find(reason, first + 1), std::string::npos) << "two saves, one word";
+}
+
+TEST(Checkpoints, WhatConvertWritesFindsItsTokenizer) {
+  const Workplace workplace;
+  train_run(workplace, "moe", "a");
+  const auto text = [&](const std::string& weights, const Words& more = {}) {
+    Words arguments = {"--init", weights, "--prompt", "river", "--temperature", "0", "--max-new-tokens", "8"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Finished program = workplace.generate(arguments);
+    EXPECT_EQ(program.exit_code, 0) << weights << ": " << program.err;
+    return program.out;
+  };
+  const std::string own = text("output/a");
+  for (const std::string output : {"elsewhere/x.safetensors", "elsewhere/x.pth", "elsewhere/hf"}) {
+    ASSERT_EQ(workplace.convert({"output/a", output}).exit_code, 0) << output;
+    const bool pth = output.ends_with(".pth");
+    EXPECT_EQ(text(output, pth ? Words{"--set", "model.num_attention_heads=4"} : Words{}), own) << output;
+  }
+  EXPECT_EQ(workplace.convert({"output/a", "elsewhere/x.gguf"}).exit_code, 0);
+  EXPECT_EQ(workplace.read("elsewhere/x.gguf").substr(0, 4), "GGUF");
+}
+
 TEST(Checkpoints, AConvertedModelAnswersAsTheRunDoes) {
   const Workplace workplace;
   train_run(workplace, "moe", "a");
@@ -76,7 +113,8 @@ TEST(Checkpoints, AConvertedModelAnswersAsTheRunDoes) {
   EXPECT_EQ(
       answers(workplace, {"--init", "a.pth", "--set", "model.num_attention_heads=4", "--set", "model.aux_loss=token"}),
       want);
-  expect_error(workplace.convert({"output/a", "hf", "--to", "hf"}), kCheckpoint, "norm on queries and keys");
+  expect_error(workplace.convert({"output/a", "hf", "--to", "hf", "--set", "model.force_uniform_routing=true"}),
+               kCheckpoint, "experts taken in turn (model.force_uniform_routing)");
   expect_error(workplace.convert({"output/a", "a.pth", "--to", "g7"}), kConfig, "--to: got \"g7\", want one of");
 }
 

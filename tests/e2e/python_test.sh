@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Python opens what we write: tests/python/interchange.py with LibTorch's own torch. Nothing to do where LibTorch is no
+# Python opens what we write: tests/python/interchange.py and exports.py with LibTorch's own torch. Nothing to do where LibTorch is no
 # torch wheel of this Python.
 # usage: python_test.sh <folder of the programs>
 # MM_PYTHON names another Python, one with transformers for example (scripts/python_check.sh makes such).
@@ -10,4 +10,5 @@ cd "$(dirname "$0")/../.."
 export PYTHONPATH=${PYTHONPATH:+$PYTHONPATH:}$(dirname "$(scripts/setup.sh --print)")
 python=${MM_PYTHON:-python3}
 "$python" -W ignore -c 'import torch' 2>/dev/null || exit 77
-exec "$python" -W ignore tests/python/interchange.py "$programs" tests/golden
+"$python" -W ignore tests/python/interchange.py "$programs" tests/golden
+exec "$python" -W ignore tests/python/exports.py "$programs" tests/golden

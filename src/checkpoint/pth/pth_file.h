@@ -37,6 +37,9 @@ class PthFile {
   /// while this file lives.
   PickleValue root() const { return index_->root(); }
 
+  /// A text beside the pickle (PthWriterOptions::notes), "" when there is none of that name.
+  std::string note(const std::string& name) const { return index_->note(name); }
+
   /// The tensor on the CPU, with its strides, sharing memory with others of the same storage; without a copy where the
   /// file aligns it to its dtype. It keeps the map alive and is for reading: writing to it would fault.
   /// The storage's CRC-32 is checked on its first use. Throws Error(kCheckpoint) when it is wrong, when `value` is no

@@ -47,6 +47,7 @@ void refuse_foreign_file(std::span<const std::byte> file, const std::string& pat
   if (head.size() > 9 && load_le<uint64_t>(file.data()) < file.size() && head[8] == '{') {
     refuse("a safetensors file", "rename it to .safetensors");
   }
+  if (head.starts_with("GGUF")) refuse("a GGUF file", "name the weights that it was made of");
   if (head.starts_with("\x1f\x8b")) refuse("a gzip file", "unpack it: gzip -d");
   if (head.starts_with("version https://git-lfs")) refuse("a git-lfs pointer", "fetch the file: git lfs pull");
   if (head.starts_with("<")) refuse("a web page", "download the file itself");

@@ -76,6 +76,17 @@ PthIndex::PthIndex(std::span<const std::byte> file, std::string path)
   check_tensors(root(), kMostCopies * file.size(), bytes);
 }
 
+std::string PthIndex::note(const std::string& name) const {
+  constexpr size_t kLongest = size_t{64} << 10;
+  const ZipEntry* entry = archive_.find(folder_ + std::string(kNoteFolder) + name);
+  if (entry == nullptr) return "";
+  if (entry->bytes.size() > kLongest) {
+    refuse(show_key(entry->name), std::to_string(entry->bytes.size()) + " bytes", "a short text");
+  }
+  archive_.check_crc(*entry);
+  return {reinterpret_cast<const char*>(entry->bytes.data()), entry->bytes.size()};
+}
+
 std::string PthIndex::record_name(const PickleTensor& tensor) const {
   return folder_ + "data/" + std::string(tensor.storage);
 }

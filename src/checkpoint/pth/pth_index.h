@@ -11,6 +11,9 @@
 
 namespace mm {
 
+/// Where texts beside the pickle lie in the archive.
+inline constexpr std::string_view kNoteFolder = "extra/";
+
 class PthIndex {
  public:
   /// Reads and checks everything but the bytes of tensors. `file` must outlive the index and every value of it.
@@ -27,6 +30,9 @@ class PthIndex {
   /// The record that holds the storage of a tensor of this file; its CRC-32 is unchecked.
   const ZipEntry& record(const PickleTensor& tensor) const;
   size_t record_count() const { return archive_.entries().size(); }
+  /// The text of the record `extra/<name>`, "" when there is none. Throws Error(kCheckpoint) when its CRC-32 is wrong
+  /// or when it is longer than any note.
+  std::string note(const std::string& name) const;
   /// Below record_count(), another one for every record.
   size_t number_of(const ZipEntry& record) const { return static_cast<size_t>(&record - archive_.entries().data()); }
   /// Reads a whole record. Throws Error(kCheckpoint) when its CRC-32 is wrong.

@@ -132,6 +132,7 @@ void write_pth(const std::string& path, const PthValue& root, const PthWriterOpt
     const at::Tensor rows = tensor.to(at::kCPU, pickler.dtype_of(tensor)).contiguous();
     zip.add("data/" + std::to_string(i), {static_cast<const std::byte*>(rows.const_data_ptr()), rows.nbytes()});
   }
+  for (const auto& [name, text] : options.notes) zip.add(std::string(kNoteFolder) + name, text);
   zip.add("version", "3\n");
   zip.finish();
   file.commit();

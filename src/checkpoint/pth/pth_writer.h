@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,6 +22,8 @@ struct PthWriterOptions {
   bool share_storages = false;
   /// Floating-point tensors are converted to it one at a time; else they are written as they are.
   std::optional<at::ScalarType> dtype = {};
+  /// Texts by name beside the pickle, as records `extra/<name>`: torch.load passes over them.
+  std::map<std::string, std::string> notes = {};
 };
 
 struct PthValue;

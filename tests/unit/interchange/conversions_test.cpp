@@ -9,6 +9,7 @@
 
 #include "checkpoint/named_access.h"
 #include "interchange/export.h"
+#include "interchange/huggingface_class.h"
 #include "interchange/rope_rows.h"
 #include "interchange/state_dict.h"
 #include "interchange/weights.h"
@@ -40,7 +41,7 @@ Opened open_golden(const std::string& name, const std::string& generation) {
 /// Writes `from` as `format` below `folder` and opens that.
 Opened through(const Opened& from, const std::string& format, const std::string& folder) {
   if (format == "hf") {
-    write_huggingface_folder(folder + "/hf", from.tensors, from.model, {});
+    write_huggingface_folder(folder + "/hf", from.tensors, from.model);
     return open(folder + "/hf");
   }
   if (format == "safetensors") {
@@ -57,7 +58,7 @@ std::vector<std::string> formats_for(const ModelConfig& model) {
   for (const char* generation : {"g1", "g2", "g3c", "g4"}) {
     if (misfit(find_generation(generation, "test"), model).empty()) formats.push_back(generation);
   }
-  if (!model.is_moe() || model.qk_norm) formats.push_back("hf");
+  if (huggingface_class(model).fits()) formats.push_back("hf");
   return formats;
 }
 
@@ -131,9 +132,12 @@ TEST(Conversion, FromInterleavedToHalfSplitRotationsKeepTheLogits) {
 TEST(Conversion, AModelThatAFormatCannotHoldIsRefusedWithTheReason) {
   const Opened moe = open_golden("g2_moe_ordered_fp32", "g2");
   const TempFolder folder;
-  const Thrown hf = thrown_by([&] { through(moe, "hf", folder.path()); });
+  Opened deep_router = moe;
+  deep_router.model.moe.router_hidden_size = 16;
+  const Thrown hf = thrown_by([&] { through(deep_router, "hf", folder.path()); });
   EXPECT_EQ(hf.code, ExitCode::kCheckpoint);
-  EXPECT_NE(hf.message.find("norm on queries and keys"), std::string::npos) << hf.message;
+  EXPECT_NE(hf.message.find("got a hidden layer in the router (model.router_hidden_size)"), std::string::npos)
+      << hf.message;
   const Thrown g4 = thrown_by([&] { through(moe, "g4", folder.path()); });
   EXPECT_NE(g4.message.find("it needs a norm on queries and keys (model.qk_norm)"), std::string::npos) << g4.message;
   const Opened two_shared = open_golden("g3c_moe_two_shared_fp16", "g3c");

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "interchange/huggingface_class.h"
 #include "interchange/model_settings.h"
 #include "tests/unit/core/thrown.h"
 
@@ -34,12 +35,54 @@ TEST(HuggingFaceConfig, WhatWeWriteSaysWhatTheReferenceConfigSays) {
     }();
     const auto want = nlohmann::json::parse(golden_config(name));
     const auto got =
-        nlohmann::json::parse(write_huggingface_config(model, huggingface_architecture(model, "test"), "float32", {}));
+        nlohmann::json::parse(write_huggingface_config(model, huggingface_class(model).form, "float32", {}, 32768));
     for (const auto& [key, value] : want.items()) {
       if (key == "sliding_window") continue;
       EXPECT_EQ(got.value(key, nlohmann::json()), value) << name << ": " << key;
     }
   }
+}
+
+TEST(HuggingFaceConfig, WhatWeWriteOfEveryClassIsReadBackAsTheSameModel) {
+  const auto settings = [](const std::vector<std::string>& changes) {
+    std::vector<std::string> all = {"model.model_type=moe", "model.hidden_size=64", "model.num_attention_heads=4",
+                                    "model.moe_intermediate_size=32"};
+    all.insert(all.end(), changes.begin(), changes.end());
+    ModelConfig model = with_settings({}, all);
+    Problems problems;
+    resolve_model(model, "test", problems);
+    problems.throw_if_any();
+    return model;
+  };
+  for (const std::vector<std::string>& changes : std::vector<std::vector<std::string>>{
+           {"model.n_shared_experts=1"},
+           {"model.n_shared_experts=1", "model.qk_norm=true", "model.norm_topk_prob=false"},
+           {"model.num_experts_per_tok=1", "model.norm_top1_prob=true"},
+           {"model.scoring_func=sigmoid", "model.n_group=2", "model.topk_group=1",
+            "model.routed_scaling_factor=2.5"}}) {
+    const ModelConfig model = settings(changes);
+    const ModelConfig read =
+        model_of(write_huggingface_config(model, huggingface_class(model).form, "float32", {}, 256));
+    EXPECT_EQ(read.moe.num_experts, model.moe.num_experts);
+    EXPECT_EQ(read.moe.scoring_func, model.moe.scoring_func);
+    EXPECT_EQ(read.moe.normalises_weights(), model.moe.normalises_weights());
+    EXPECT_EQ(read.moe.limits_groups(), model.moe.limits_groups());
+    EXPECT_EQ(read.moe.routed_scaling_factor, model.moe.routed_scaling_factor);
+    EXPECT_EQ(read.rms_norm_eps, model.rms_norm_eps);
+  }
+}
+
+TEST(HuggingFaceConfig, PartsOfAClassThatOursLackAreRefusedByName) {
+  const auto refusal = [](const char* type, const char* key, const nlohmann::json& value) {
+    nlohmann::json json = {{"model_type", type}, {"partial_rotary_factor", 1.0}};
+    json[key] = value;
+    const Thrown error = thrown_by([&] { read_huggingface_config(json.dump(), "config.json"); });
+    EXPECT_EQ(error.code, ExitCode::kCheckpoint);
+    return error.message.substr(0, error.message.find(": "));
+  };
+  EXPECT_EQ(refusal("glm4_moe", "partial_rotary_factor", 0.5), "config.json:partial_rotary_factor");
+  EXPECT_EQ(refusal("glm4_moe", "first_k_dense_replace", 1), "config.json:first_k_dense_replace");
+  EXPECT_EQ(refusal("qwen3_next", "layer_types", {"linear_attention", "full_attention"}), "config.json:layer_types");
 }
 
 TEST(HuggingFaceConfig, RopeThetaIsFoundWhereTransformers4And5WriteIt) {

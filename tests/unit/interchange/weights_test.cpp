@@ -6,12 +6,16 @@
 #include <ATen/ops/stack.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
 #include "checkpoint/pth/pth_writer.h"
 #include "checkpoint/safetensors.h"
+#include "core/files.h"
+#include "core/json/json_text.h"
 #include "interchange/export.h"
+#include "interchange/state_dict.h"
 #include "tests/support/nan_memory.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"
@@ -54,6 +58,60 @@ TEST(Weights, AHeadUnlikeTheEmbeddingIsAHeadOfItsOwn) {
   const Thrown error = thrown_by([&] { model_with_flags(untied.file, {"model.tie_word_embeddings=true"}); });
   EXPECT_NE(error.message.find("model.tie_word_embeddings: got true in --set, want false"), std::string::npos)
       << error.message;
+}
+
+TEST(Weights, AFileOfOursNamesItsTokenizerAndOneThatIsGoneIsNone) {
+  const Weights dense = golden("g4b_dense_dict_fp16.pth");
+  const TempFolder folder;
+  write_file_atomic(folder / "elsewhere.model", "a tokenizer");
+  const std::string tokenizer = folder / "elsewhere.model";
+  write_generation_pth(folder / "x.pth", dense.tensors, dense.file.model, find_generation("g4", "test"), {}, tokenizer);
+  write_model_safetensors(folder / "x.safetensors", dense.tensors, dense.file.model,
+                          {.tokenizer = tokenizer, .sequence_length = 96});
+  const Weights pth = open_weights(folder / "x.pth", nullptr, "--init");
+  const Weights safetensors = open_weights(folder / "x.safetensors", nullptr, "--init");
+  EXPECT_EQ(pth.tokenizer_path, tokenizer);
+  EXPECT_TRUE(same(pth.tensors, dense.tensors));
+  EXPECT_EQ(safetensors.tokenizer_path, tokenizer);
+  EXPECT_EQ(safetensors.sequence_length, 96);
+  fs::remove(tokenizer);
+  EXPECT_EQ(open_weights(folder / "x.pth", nullptr, "--init").tokenizer_path, "");
+}
+
+TEST(Weights, OtherContainersOfTheSameTensorsAreRead) {
+  const Weights dense = golden("g4b_dense_dict_fp16.pth");
+  const TempFolder folder;
+  for (const char* key : {"state_dict", "module"}) {
+    write_pth(folder / "nested.ckpt", PthValue{PthDict{{std::string("epoch"), PthValue{int64_t{3}}},
+                                                       {std::string(key), PthValue{PthStateDict{dense.tensors}}}}});
+    EXPECT_TRUE(same(open_weights(folder / "nested.ckpt", nullptr, "--init").tensors, dense.tensors)) << key;
+  }
+  write_model_safetensors(folder / "no_ending", dense.tensors, dense.file.model);
+  EXPECT_TRUE(same(open_weights(folder / "no_ending", nullptr, "--init").tensors, dense.tensors));
+
+  write_huggingface_folder(folder / "shards", dense.tensors, dense.file.model);
+  fs::remove(folder / "shards/model.safetensors");
+  const auto half = dense.tensors.begin() + 5;
+  write_pth(folder / "shards/pytorch_model-00001-of-00002.bin", NamedTensors(dense.tensors.begin(), half));
+  write_pth(folder / "shards/pytorch_model-00002-of-00002.bin", NamedTensors(half, dense.tensors.end()));
+  std::string map;
+  for (const auto& [name, tensor] : dense.tensors) {
+    const bool first = std::any_of(dense.tensors.begin(), half, [&](const auto& entry) { return entry.first == name; });
+    map += (map.empty() ? "" : ", ") + quote_json(name) + ": \"pytorch_model-0000" + (first ? "1" : "2") +
+           "-of-00002.bin\"";
+  }
+  write_file_atomic(folder / "shards/pytorch_model.bin.index.json", "{\"weight_map\": {" + map + "}}");
+  EXPECT_TRUE(same(open_weights(folder / "shards", nullptr, "--init").tensors, dense.tensors));
+}
+
+TEST(Weights, AFileOfAnotherKindIsNamedWhateverItIsCalled) {
+  const TempFolder folder;
+  const auto refusal = [&](const std::string& bytes) {
+    write_file_atomic(folder / "weights.ckpt", bytes);
+    return thrown_by([&] { open_weights(folder / "weights.ckpt", nullptr, "--init"); }).message;
+  };
+  EXPECT_NE(refusal("GGUF\x03").find("got a GGUF file"), std::string::npos);
+  EXPECT_NE(refusal("version https://git-lfs.github.com/spec/v1\n").find("got a git-lfs pointer"), std::string::npos);
 }
 
 TEST(Weights, StackedExpertsAreTheSameModel) {

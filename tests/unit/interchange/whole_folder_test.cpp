@@ -95,12 +95,15 @@ TEST(HuggingFaceFolder, AFailedExportLeavesTheOldOne) {
   const Names names = names_in(folder);
   ModelConfig other = dense.file.model;
   other.rope_theta = 1;
-  const Thrown error =
-      thrown_by([&] { write_huggingface_folder(folder, dense.tensors, other, {}, temporary / "no/tokenizer.json"); });
+  const Thrown error = thrown_by([&] {
+    write_huggingface_folder(folder, dense.tensors, other, {}, {.tokenizer = temporary / "no/tokenizer.json"});
+  });
   EXPECT_EQ(error.code, ExitCode::kData);
   EXPECT_EQ(names_in(folder), names);
   EXPECT_EQ(text_of(folder + "/config.json"), before);
-  thrown_by([&] { write_huggingface_folder(temporary / "x", dense.tensors, other, {}, temporary / "no/t.json"); });
+  thrown_by([&] {
+    write_huggingface_folder(temporary / "x", dense.tensors, other, {}, {.tokenizer = temporary / "no/t.json"});
+  });
   EXPECT_EQ(names_in(temporary.path()), Names{"hf"});
 }
 

@@ -15,6 +15,7 @@ TEST(Forecast, SaysWhatARunWillCost) {
   EXPECT_EQ(forecast(config),
             "run         output/tiny\n"
             "parameters  26,880 total, 26,880 active per token\n"
+            "exports     Hugging Face as LlamaForCausalLM, GGUF as llama, MiniMind .pth as g3c\n"
             "compute     173 kFLOP per trained token, 44.2 MFLOP per step, 44.2 GFLOP in all\n"
             "tokens      256 per step (4 x 2 x 32), 256,000 in 1,000 steps\n"
             "memory      about 1.5 MiB: 420.0 KiB weights, gradients and moments, 819.0 KiB activations of one "

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/files.h"
+#include "interchange/exports.h"
 #include "model/count.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"
@@ -27,6 +28,21 @@ std::string written_again(const std::string& text) {
   const TempFolder folder;
   write_file_atomic(folder / "config.json", text);
   return run_config_text(load(folder / "config.json"));
+}
+
+TEST(RunConfig, TheTableInDocsSaysWhereEveryPresetCanGo) {
+  const std::string docs = read_file(MM_DOCS "/exports.md", ExitCode::kConfig);
+  for (const auto& file : std::filesystem::directory_iterator(MM_CONFIGS)) {
+    if (file.path().extension() != ".json") continue;
+    const ModelConfig model = load(file.path().string()).model;
+    const std::string pth = fitting_generation(model);
+    const std::string row = "| `" + file.path().stem().string() + "` | `" +
+                            architecture_of(huggingface_class(model).form) + "` | `" +
+                            name_of(gguf_architecture(model).form) + "` | " +
+                            (pth.empty() ? "none" : "`" + pth + "`") + " |\n";
+    EXPECT_TRUE(huggingface_class(model).fits() && gguf_architecture(model).fits()) << row;
+    EXPECT_NE(docs.find(row), std::string::npos) << row;
+  }
 }
 
 TEST(RunConfig, EveryPresetLoadsAndIsWrittenBackTheSameAgainAndAgain) {

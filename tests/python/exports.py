@@ -1,0 +1,176 @@
+"""What other programs make of our exports: transformers of the folders, the `gguf` package of the GGUF files.
+
+exports.py <folder of the programs> <golden folder>
+Prints a line for each check; the last is "N passed, N failed". Without transformers there is nothing to do.
+"""
+import importlib.util
+import pathlib
+import tempfile
+
+import torch
+
+from checks import GOLDEN, answers, check, convert, expect, finish, golden, run
+
+TOKENIZER = GOLDEN / "tokenizers" / "g4" / "tokenizer.json"
+TEXTS = ["MiniMind 你好，世界 <|im_start|>x", "def f(x):\n    return x ** 2  # 1234567", " leading and  double  spaces ",
+         "\n\n\ttabs\r\n", "emoji 🙂 and ▁ itself, naïve café"]
+
+
+def largest_difference(ours, theirs):
+    return (torch.tensor(ours) - torch.as_tensor(theirs)).abs().max().item()
+
+
+def check_model(transformers, export, tokens, ours, label):
+    """The folder opens as it is and computes what `ours` says, with a cache where its config has one."""
+    model = transformers.AutoModelForCausalLM.from_pretrained(export).to(torch.float32).eval()
+    label = f"{label} as {type(model).__name__}"
+    rows = torch.tensor(tokens)
+    with torch.no_grad():
+        logits = model(rows).logits.flatten(0, 1)
+        ways = {"as configured": {}}
+        # transformers 4.57 has no cache for a Qwen3-Next without linear attention.
+        if type(model).__name__ != "Qwen3NextForCausalLM" or int(transformers.__version__.split(".")[0]) >= 5:
+            ways["with a cache"] = {"use_cache": True}
+        for way, options in ways.items():
+            greedy = model.generate(rows, attention_mask=torch.ones_like(rows), do_sample=False, max_new_tokens=64,
+                                    min_new_tokens=64, eos_token_id=None, **options)
+            expect(f"{label}: 64 greedy tokens {way}", greedy[:, rows.shape[1]:].tolist() == ours["greedy"], "differ")
+    difference = largest_difference(ours["logits"], logits)
+    expect(f"{label}: logits", difference <= 1e-4, f"differ by {difference}")
+    return model
+
+
+def check_every_class(transformers, folder):
+    """Golden checkpoints and random models of every kind, in the class that holds them."""
+    from models import BASE, KINDS, random_model
+    exports = []
+    for name, generation in [("g1_dense_ordered_fp32", None), ("g2_dense_ordered_fp32", None),
+                             ("g3a_dense_dict_fp16", None), ("g4b_dense_dict_fp16", None), ("g4b_moe_dict_fp16", None),
+                             ("g4b_moe_dict_fp16", "g4c"), ("g1_moe_ordered_fp32", None), ("g2_moe_ordered_fp32", None),
+                             ("g3a_moe_dict_fp16", None), ("g3c_moe_two_shared_fp16", None)]:
+        label = f"{name}{' read as ' + generation if generation else ''}"
+        source = folder / "source.safetensors"
+        convert(name, source, generation=generation)
+        exports.append((label, source, golden(name)["inputs"]["plain"]))
+        check_folder(transformers, folder, *exports[-1])
+    for kind in KINDS:
+        source = folder / "source.safetensors"
+        random_model(kind, source)
+        generator = torch.Generator().manual_seed(1)
+        tokens = torch.randint(BASE["vocab_size"], (2, 24), generator=generator).tolist()
+        check_folder(transformers, folder, kind, source, tokens)
+
+
+def check_folder(transformers, folder, label, source, tokens):
+    export = folder / "export"
+    run("convert", source, export, "--to", "hf")
+    positions = [[row, column] for row in range(len(tokens)) for column in range(len(tokens[0]))]
+    ours = answers(source, {"tokens": tokens, "positions": positions, "greedy_tokens": 64}, folder)
+    model = check_model(transformers, export, tokens, ours, f"{label} in transformers {transformers.__version__}")
+    saved = folder / "saved"
+    model.save_pretrained(saved)
+    again = answers(saved, {"tokens": tokens, "positions": positions}, folder)
+    difference = largest_difference(ours["logits"], again["logits"])
+    expect(f"{label}: what save_pretrained writes is read back", difference <= 1e-5, difference)
+
+
+def check_gguf(folder):
+    """The `gguf` package reads every type of every architecture; values are ours, or near them."""
+    import gguf
+    import numpy
+    import safetensors.torch
+    from models import KINDS, random_model
+    steps = {"fp32": 0, "fp16": 2 ** -11, "bf16": 2 ** -8, "q8_0": 1 / 127}
+    for kind in KINDS:
+        source = folder / "source.safetensors"
+        random_model(kind, source)
+        for dtype, step in steps.items():
+            path = folder / "model.gguf"
+            try:
+                run("convert", source, path, "--dtype", dtype, "--tokenizer", folder / "tiny.model")
+            except RuntimeError as error:
+                expect(f"{kind} in GGUF: refused with the setting in the way", "(model." in str(error), error)
+                break
+            reader = gguf.GGUFReader(path)
+            architecture = reader.get_field("general.architecture").contents()
+            tensors = {tensor.name: tensor for tensor in reader.tensors}
+            ours = safetensors.torch.load_file(source)
+            worst = 0.0
+            for theirs, wanted in [("token_embd.weight", ours["model.embed_tokens.weight"]),
+                                   ("output_norm.weight", ours["model.norm.weight"]),
+                                   ("blk.1.attn_v.weight", ours["model.layers.1.self_attn.v_proj.weight"])]:
+                values = gguf.quants.dequantize(tensors[theirs].data, tensors[theirs].tensor_type)
+                worst = max(worst, float(numpy.abs(values - wanted.numpy()).max() / wanted.abs().max()))
+            if "blk.0.ffn_down_exps.weight" in tensors:
+                stacked = tensors["blk.0.ffn_down_exps.weight"]
+                values = gguf.quants.dequantize(stacked.data, stacked.tensor_type)
+                wanted = ours["model.layers.0.mlp.experts.5.down_proj.weight"].numpy()
+                worst = max(worst, float(numpy.abs(values[5] - wanted).max() / numpy.abs(wanted).max()))
+            expect(f"{kind} as {architecture} in {dtype}: values", worst <= step, f"differ by {worst} of the largest")
+        else:
+            expect(f"{kind} as {architecture}: a token for every row", len(
+                reader.get_field("tokenizer.ggml.tokens").data) == 600, "other number")
+
+
+def check_tokenizer_json(transformers, folder):
+    export = folder / "with_tokenizer_json"
+    run("convert", GOLDEN / "curves" / "g4b_dense_init.pth", export, "--to", "hf", "--tokenizer", TOKENIZER)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(export)
+    want = transformers.PreTrainedTokenizerFast(tokenizer_file=str(TOKENIZER))
+    same = all(tokenizer(text)["input_ids"] == want(text)["input_ids"] for text in TEXTS)
+    expect("tokenizer.json: ids", same, "differ")
+    model = transformers.AutoModelForCausalLM.from_pretrained(export)
+    ids = (model.config.bos_token_id, model.config.eos_token_id, model.config.pad_token_id)
+    expect("tokenizer.json: special tokens", ids == (1, 2, 0), ids)
+    expect("tokenizer.json: what it gives is what models take", set(tokenizer("x")) == {"input_ids", "attention_mask"},
+           list(tokenizer("x")))
+
+
+def check_trained_run(transformers, folder):
+    """A run leaves with the tokenizer that was trained for it, and generates there as here."""
+    import sentencepiece
+    from models import trained_run
+    trained = trained_run(folder)
+    export = folder / "trained"
+    run("convert", trained, export, "--to", "hf", folder=folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(export)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tiny.model"))
+    # Names of control tokens in a text are the tokens themselves to transformers, and text to us.
+    texts = [text for text in TEXTS if "▁" not in text]
+    lines = (GOLDEN / "data" / "pretrain_390.jsonl").read_text().splitlines()
+    texts += [line for line in lines if not any(name in line for name in ("<unk>", "<s>", "</s>"))]
+    for text in texts:
+        want = [pieces.bos_id(), *pieces.encode(text)]
+        if tokenizer(text)["input_ids"] != want:
+            check("sentencepiece model: ids", f"differ for {text!r}")
+            break
+    else:
+        check("sentencepiece model: ids", None)
+    label = f"trained run in transformers {transformers.__version__}"
+    model = transformers.AutoModelForCausalLM.from_pretrained(export).eval()
+    expect(f"{label}: max_position_embeddings", model.config.max_position_embeddings == 64,
+           model.config.max_position_embeddings)
+    inputs = tokenizer("In the beginning", return_tensors="pt")
+    with torch.no_grad():
+        made = model.generate(**inputs, do_sample=False, max_new_tokens=16)
+    theirs = tokenizer.decode(made[0], skip_special_tokens=True)
+    ours = run("generate", "--init", trained, "--prompt", "In the beginning", "--temperature", "0", "--max-new-tokens",
+               "16", folder=folder)
+    expect(f"{label}: generate(**tokenizer(...)) gives our text", theirs in ours, f"{theirs!r} in place of {ours!r}")
+    pipeline = transformers.pipeline("text-generation", model=str(export), device="cpu")
+    text = pipeline("In the beginning", do_sample=False, max_new_tokens=16)[0]["generated_text"]
+    expect(f"{label}: pipeline", text in ours, f"{text!r} in place of {ours!r}")
+
+
+with tempfile.TemporaryDirectory() as temporary:
+    if importlib.util.find_spec("transformers") is None:
+        print("skipped transformers is not installed")
+    else:
+        import transformers
+        transformers.utils.logging.disable_progress_bar()
+        transformers.logging.set_verbosity_error()
+        check_trained_run(transformers, pathlib.Path(temporary))
+        check_tokenizer_json(transformers, pathlib.Path(temporary))
+        check_every_class(transformers, pathlib.Path(temporary))
+        check_gguf(pathlib.Path(temporary))
+finish()
