@@ -43,7 +43,6 @@ InitRule rule_of(const NamedSlice& slice, const ModelConfig& config) {
 }  // namespace
 
 void initialize(Parameters& parameters, const ModelConfig& config, uint64_t seed) {
-  auto generator = at::detail::createCPUGenerator(derive_seed(seed, "initialization"));
   const std::vector<NamedSlice>& slices = parameters.layout().named;
   const auto tensors = parameters.named(parameters.master());
   for (size_t i = 0; i < slices.size(); ++i) {
@@ -52,6 +51,7 @@ void initialize(Parameters& parameters, const ModelConfig& config, uint64_t seed
       continue;
     }
     const InitRule rule = rule_of(slices[i], config);
+    auto generator = at::detail::createCPUGenerator(derive_seed(seed, "initialization " + slices[i].name));
     at::Tensor values = at::empty(slices[i].shape, at::TensorOptions().dtype(at::kFloat));
     if (rule.bound > 0) {
       values.uniform_(-rule.bound, rule.bound, generator);

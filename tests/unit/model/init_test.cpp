@@ -130,6 +130,21 @@ TEST(Initialize, LeavesNothingOfWhatTheMemoryHeld) {
   }
 }
 
+TEST(Initialize, ModelsOfOneSeedShareWhatTheyHaveInCommon) {
+  ModelConfig more_experts = config_with("normal");
+  more_experts.moe.num_experts = 20;
+  const auto dense = SmallModel(small_config("dense")).weights();
+  const auto moe = SmallModel(small_config("moe")).weights();
+  const auto few = SmallModel(config_with("normal")).weights(), many = SmallModel(more_experts).weights();
+  for (const auto& [name, weight] : dense) {
+    const auto same = moe.find(name);
+    EXPECT_TRUE(same == moe.end() || at::equal(weight, same->second)) << name;
+  }
+  for (const auto& [name, weight] : few) {
+    EXPECT_TRUE(weight.sizes() != many.at(name).sizes() || at::equal(weight, many.at(name))) << name;
+  }
+}
+
 TEST(Initialize, DrawsEveryTensorAnew) {
   const auto weights = SmallModel(config_with("normal")).weights();
   EXPECT_FALSE(at::equal(weights.at("model.layers.0.mlp.experts.0.up_proj.weight"),
