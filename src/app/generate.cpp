@@ -73,13 +73,8 @@ void declare_options(CommandLine& line, Options& options) {
 }
 
 void check_options(const Options& options) {
-  const auto refuse = [](const std::string& where, const std::string& got, const std::string& want) {
-    throw Error(ExitCode::kConfig, got_want(where, got, want));
-  };
-  for (const std::string& stop : options.generation.stop) {
-    if (stop.empty()) refuse("--stop", "an empty text", "one that can come");
-  }
-  if (!options.system.empty() && !options.chat) refuse("--system", "no conversation", "--chat beside it");
+  if (options.system.empty() || options.chat) return;
+  throw Error(ExitCode::kConfig, got_want("--system", "no conversation", "--chat beside it"));
 }
 
 std::string read_prompt(const std::string& option) {

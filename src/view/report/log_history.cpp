@@ -29,7 +29,8 @@ void take(LogHistory& log, std::string_view message) {
   if (is("model     ")) log.model = text;
   if (is("data      ")) log.data = text;
   if (is("weights   ")) log.weights = text;
-  if (is("device    ") && log.devices.size() < kMostTexts) log.devices.push_back(text);
+  // What follows is about the moment: other programs that keep the machine busy.
+  if (is("device    ") && log.devices.size() < kMostTexts) log.devices.push_back(text.substr(0, text.find(';')));
   if (is("changed   ") && log.changes.size() < kMostTexts) log.changes.push_back(text);
   for (const std::string_view end : {"finished  ", "stopped   ", "failed    "}) {
     if (is(end)) log.ended = end.substr(0, end.find(' '));

@@ -221,7 +221,10 @@ class Chart {
     this.cursor.setAttribute('x1', this.xAt(x));
     this.cursor.setAttribute('x2', this.xAt(x));
     this.svg.append(this.cursor);
-    const values = this.lines.filter(line => !view.hidden.has(line.run)).map(line => {
+    const near = 0.02 * this.xHigh;
+    const reaches = ({run, placed}) => !view.hidden.has(run) && x >= placed[0][0] - near &&
+      x <= placed[placed.length - 1][0] + near;
+    const values = this.lines.filter(reaches).map(line => {
       const nearest = line.placed.reduce((a, b) => Math.abs(b[0] - x) < Math.abs(a[0] - x) ? b : a);
       return (this.lines.length > 1 ? line.name + ' ' : '') + shown(nearest[1]);
     });

@@ -162,7 +162,7 @@ TEST(LossAlarms, ARestoredWatchGoesOnAsTheOtherWould) {
   resumed.step = part.step;
   resumed.watch.restore(part.watch.state());
   for (LossRun* run : {&whole, &resumed}) {
-    run->train(3, constant(7.5));
+    run->train(3, constant(8.5));
     run->validate(7);
   }
   EXPECT_EQ(whole.told, Names{"loss_spike"});
