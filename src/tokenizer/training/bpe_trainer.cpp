@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/json/json_text.h"
-#include "core/processors.h"
+#include "core/machine.h"
 #include "core/text.h"
 #include "tokenizer/bpe/byte_alphabet.h"
 #include "tokenizer/bpe/pretokenizer.h"
