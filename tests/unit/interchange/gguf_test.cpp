@@ -132,7 +132,7 @@ TEST(Gguf, MiniMindsTokenizerIsCutByGpt2sPattern) {
 
 TEST(Gguf, ASentencepieceModelKeepsItsScoresAndPutsNoSpaceBeforeATextUnlessItDid) {
   const TempFolder folder;
-  const std::string bytes = train_small_tokenizer();
+  const std::string bytes = train_small_tokenizer("small.model");
   write_file_atomic(folder / "small.model", bytes);
   auto settings = vocabulary_of(folder / "small.model", 400);
   EXPECT_EQ(std::get<std::string>(settings["tokenizer.ggml.model"]), "llama");
@@ -145,7 +145,7 @@ TEST(Gguf, ASentencepieceModelKeepsItsScoresAndPutsNoSpaceBeforeATextUnlessItDid
 }
 
 TEST(SentencepieceModel, ThatIsCutShortIsRefused) {
-  const std::string bytes = train_small_tokenizer();
+  const std::string bytes = train_small_tokenizer("small.model");
   EXPECT_EQ(read_sentencepiece_model(bytes, "x.model").pieces.size(), 400u);
   EXPECT_TRUE(read_sentencepiece_model(bytes, "x.model").is_bpe);
   for (const size_t length : {size_t{1}, bytes.size() / 2, bytes.size() - 1}) {
