@@ -4,7 +4,6 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full_like.h>
-#include <ATen/ops/log_sigmoid.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
@@ -38,7 +37,8 @@ at::Tensor scores(const at::Tensor& logits_ne, const std::string& function) {
 
 /// log(scores), also where the scores themselves are too small for fp32 or for their sum to be told from the guard.
 at::Tensor log_scores(const at::Tensor& logits_ne, const std::string& function) {
-  if (function == "sigmoid") return at::log_sigmoid(logits_ne);
+  // at::log_sigmoid, which has no kernel for tensors without data.
+  if (function == "sigmoid") return -at::softplus(-logits_ne);
   if (function == "sqrtsoftplus") {
     // softplus(x) = e^x (1 - e^x / 2 + ...): below this its logarithm is x to the last bit of fp32.
     constexpr double kLinear = -17;

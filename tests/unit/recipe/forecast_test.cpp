@@ -33,7 +33,7 @@ TEST(Forecast, TellsWhatMuonsProductsCost) {
 }
 
 TEST(Forecast, SaysWhenMemoryDoesNotHoldIt) {
-  const std::string text = forecast(tiny_config({"train.micro_batch=100000000"}));
+  const std::string text = forecast(tiny_config({"train.micro_batch=1048576"}));
   EXPECT_NE(text.find("            this process may use "), std::string::npos) << text;
   EXPECT_NE(text.find(": lower train.micro_batch and raise train.accumulation"), std::string::npos) << text;
 }
