@@ -8,9 +8,10 @@
 
 namespace {
 
-/// 300 lines of ten words in ever new orders.
+/// 300 lines of twenty words in ever new orders.
 std::string text_lines() {
-  const Words words = {"river", "stone", "amber", "cloud", "seven", "light", "under", "song", "green", "north"};
+  const Words words = {"river", "stone",   "amber", "cloud",  "seven", "light", "under",   "song",  "green", "north",
+                       "above", "between", "house", "winter", "field", "quiet", "morning", "paper", "glass", "journey"};
   std::string lines;
   for (size_t i = 0; i < 300; ++i) {
     Words sentence;
