@@ -165,8 +165,8 @@ TEST(LossAlarms, ARestoredWatchGoesOnAsTheOtherWould) {
     run->train(3, constant(8.5));
     run->validate(7);
   }
-  EXPECT_EQ(whole.told, Names{"loss_spike"});
-  EXPECT_EQ(resumed.told, whole.told);
+  ASSERT_EQ(whole.told, Names{"loss_spike"});
+  ASSERT_EQ(resumed.told, whole.told);
   EXPECT_EQ(resumed.all[0].text, whole.all[0].text);
   EXPECT_EQ(resumed.watch.state(), whole.watch.state());
 }
@@ -174,7 +174,9 @@ TEST(LossAlarms, ARestoredWatchGoesOnAsTheOtherWould) {
 TEST(LossAlarms, OfACheckpointFromBeforeTheyWereWatchedBeginAnew) {
   AlarmWatch watch({}, 1, kVocabulary);
   watch.restore(R"({"streaks": [], "last_bias": [], "enough_tokens": true})");
-  EXPECT_TRUE(watch.observe(StepRecord{.step = 1, .loss = 3}).empty());
+  StepRecord record;
+  record.loss = 3;
+  EXPECT_TRUE(watch.observe(record).empty());
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "tests/unit/core/temp_folder.h"
 #include "view/console_sink.h"
 #include "view/report/report_page.h"
+#include "view/report/verdict.h"
 #include "view/tensorboard/tensorboard_sink.h"
 
 namespace mm {
@@ -20,7 +21,7 @@ namespace {
 
 using Tokens = std::vector<int64_t>;
 
-constexpr int64_t kSteps = 60, kRouterEvery = 5;
+constexpr int64_t kSteps = 60, kRouterEvery = 5, kVocabulary = 6400;
 
 /// A run of one MoE layer that goes wrong in one way.
 struct SyntheticRun {
@@ -30,6 +31,7 @@ struct SyntheticRun {
   std::function<Tokens(int64_t step)> tokens = [](int64_t) { return Tokens(4, 250); };
   std::vector<double> bias = {};
   double gate_gradient = 0.1, closest_cosine = 0.2;
+  std::function<double(int64_t step)> loss = [](int64_t) { return 2; };
 };
 
 AlarmConfig with_patience(int64_t patience, const LoadThresholds& load = {}) {
@@ -71,6 +73,15 @@ std::vector<SyntheticRun> synthetic_runs() {
        .raised = 2,
        .alarms = with_patience(5),
        .tokens = dead_while([](int64_t step) { return (step >= 10 && step < 30) || step >= 45; })},
+      {.name = "the loss explodes", .raised = 1, .loss = [](int64_t step) { return step < 30 ? 3 : 12; }},
+      {.name = "the loss explodes and comes back",
+       .raised = 1,
+       .loss = [](int64_t step) { return step == 30 ? 12 : 3; }},
+      {.name = "the loss is stuck, and an expert is dead",
+       .raised = 2,
+       .alarms = {.loss_patience = 25},
+       .tokens = always({350, 0, 330, 320}),
+       .loss = [](int64_t) { return 8.7; }},
   };
 }
 
@@ -78,11 +89,12 @@ std::vector<SyntheticRun> synthetic_runs() {
 struct Told {
   int64_t raised = 0;    ///< alarms
   int64_t standing = 0;  ///< alarms behind each step, summed over the steps
+  bool ill = false;      ///< whether one stands behind the last step
   bool operator==(const Told&) const = default;
 };
 
 void PrintTo(const Told& told, std::ostream* out) {
-  *out << told.raised << " raised, " << told.standing << " alarm steps";
+  *out << told.raised << " raised, " << told.standing << " alarm steps, at the end " << (told.ill ? "ill" : "well");
 }
 
 StepRecord step_of(const SyntheticRun& run, int64_t step) {
@@ -90,7 +102,7 @@ StepRecord step_of(const SyntheticRun& run, int64_t step) {
   record.step = step;
   record.total_steps = kSteps;
   record.tokens = 1000;
-  record.loss = 2;
+  record.loss = run.loss(step);
   record.load = {1, 0, run.tokens(step)};
   record.load.experts = static_cast<int64_t>(record.load.tokens.size());
   record.router.bias = run.bias;
@@ -110,7 +122,7 @@ RouterRecord measure_of(const SyntheticRun& run, int64_t step) {
 
 /// Judges the run and tells the sinks as a trainer does. Returns what the judge said.
 Told play(const SyntheticRun& run, const std::vector<MetricSink*>& sinks) {
-  AlarmWatch watch(run.alarms, /*top_k=*/1);
+  AlarmWatch watch(run.alarms, /*top_k=*/1, kVocabulary);
   Told told;
   const auto tell = [&](const std::vector<EventRecord>& events) {
     for (const EventRecord& event : events) told.raised += event.type == "alarm";
@@ -123,6 +135,7 @@ Told play(const SyntheticRun& run, const std::vector<MetricSink*>& sinks) {
     record.verdict = watch.verdict();
     for (const AlarmSubject& subject : watch.standing()) record.standing.push_back(alarm_in_short(subject));
     told.standing += static_cast<int64_t>(record.standing.size());
+    told.ill = !record.standing.empty();
     for (MetricSink* sink : sinks) sink->write(record);
     tell(events);
     if (step % kRouterEvery != 0) continue;
@@ -149,7 +162,8 @@ Told told_by_console(const SyntheticRun& run, const MetricsConfig& config) {
                              play(run, {&sink});
                            });
   return {total(text, "\nwarning: step ") + total(text, R"(more in metrics\.jsonl, (\d+) of them alarms)"),
-          total(text, R"(\nlayer \d)") + total(text, R"(and (\d+) more alarms)")};
+          total(text, R"(\n(?:layer \d|loss ))") + total(text, R"(and (\d+) more alarms)"),
+          total(text, R"(\nstep +60/60[^\n]*(?:\| loss [a-z]|router (?!ok|watching)))") == 1};
 }
 
 Told told_by_tensorboard(const std::string& folder) {
@@ -157,7 +171,7 @@ Told told_by_tensorboard(const std::string& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder + "/tensorboard")) {
     bytes += read_file(entry.path().string(), ExitCode::kData);
   }
-  Told told{total(bytes, "    alarm: "), 0};
+  Told told{.raised = total(bytes, "    alarm: ")};
   // The value of a scalar stands before its tag: four bytes, then the number of the tag's field and its length.
   const std::string tag =
       "\x0a\x0f"
@@ -166,6 +180,7 @@ Told told_by_tensorboard(const std::string& folder) {
     float value = 0;
     std::memcpy(&value, bytes.data() + at - sizeof value, sizeof value);
     told.standing += static_cast<int64_t>(value);
+    told.ill = value > 0;
   }
   return told;
 }
@@ -174,11 +189,14 @@ Told told_by_report(const std::string& folder) {
   const std::string path = folder + "/report.html";
   write_report({folder}, path);
   const std::string page = read_file(path, ExitCode::kData);
-  Told told{total(page, R"(<summary>Alarms: (\d+)</summary>)"), 0};
+  Told told{.raised = total(page, R"(<summary>Alarms: (\d+)</summary>)")};
   EXPECT_EQ(total(page, "No alarm was raised"), told.raised == 0 ? 1 : 0);
   const RunHistory history = read_run_history(folder);
   for (const AlarmGroup& group : history.alarms.groups()) {
     for (const Bucket& bucket : group.standing_at.buckets()) told.standing += static_cast<int64_t>(bucket.sum);
+  }
+  for (const Verdict& verdict : verdicts(history, nullptr)) {
+    told.ill = told.ill || verdict.light == Light::kBad || verdict.light == Light::kWatch;
   }
   return told;
 }
