@@ -45,7 +45,8 @@ awk -v label="$(basename "$PWD")/" '
     may["train"] = core " tokenizer data " metrics " ops model optim checkpoint interchange distributed recipe engine eval"
     may["train/replay"] = may["train"] " train"
     may["run"] = may["train"] " core/watchdog train train/replay view view/report view/tensorboard"
-    may["app"] = may["run"] " run interchange/gguf"
+    may["experiment"] = core " metrics view view/report model checkpoint optim recipe"
+    may["app"] = may["run"] " run experiment interchange/gguf"
     split("core core/json core/config core/watchdog tokenizer tokenizer/bpe tokenizer/training metrics metrics/alarms view view/report view/tensorboard", names)
     for (i in names) torch_free[names[i]] = 1
   }

@@ -69,8 +69,16 @@ Finished Workplace::convert(const Words& arguments) const {
   return run_program(MM_CONVERT, arguments, folder());
 }
 
+Finished Workplace::experiment(const Words& arguments) const {
+  return run_program(MM_EXPERIMENT, arguments, folder());
+}
+
 Program Workplace::start(const Words& arguments) const {
   return Program(MM_PRETRAIN, arguments, folder());
+}
+
+Program Workplace::start_experiment(const Words& arguments) const {
+  return Program(MM_EXPERIMENT, arguments, folder());
 }
 
 std::string Workplace::read(const std::string& name) const {

@@ -22,8 +22,10 @@ class Workplace {
   Finished generate(const Words& arguments) const;
   Finished evaluate(const Words& arguments) const;
   Finished convert(const Words& arguments) const;
-  /// `pretrain` without waiting for its end.
+  Finished experiment(const Words& arguments) const;
+  /// `pretrain` and `experiment` without waiting for their end.
   Program start(const Words& arguments) const;
+  Program start_experiment(const Words& arguments) const;
 
   std::string read(const std::string& name) const;
   void write(const std::string& name, const std::string& text) const;
