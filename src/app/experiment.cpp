@@ -4,6 +4,7 @@
 
 #include "app/command_line.h"
 #include "app/guard.h"
+#include "app/version.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/run_lock.h"
@@ -74,6 +75,7 @@ int main(int argc, char** argv) {
   line.option("--set KEY=VALUE", overrides, "Change one setting of all variants; may be repeated").one_at_a_time();
   line.option("--device DEVICE", device, "Short for --set run.device=...: auto, cpu, cuda or cuda:N");
   line.option("--name NAME", name, "Folder of the experiment below output/; default: the name of the file");
+  line.version(mm::program_version());
   return mm::run_program(line, argc, argv, [&] {
     if (!device.empty()) overrides.push_back("run.device=" + device);
     std::vector<std::string> notes;
@@ -88,6 +90,7 @@ int main(int argc, char** argv) {
       show_and_write_table(plan);
       return mm::ExitCode::kFinished;
     }
+    options.pretrain = mm::program_folder() + "/pretrain";
     mm::install_signal_handlers();
     const mm::RunLock lock(plan.file.folder());
     mm::defer_stop_signals();

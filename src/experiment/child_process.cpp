@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -41,12 +40,6 @@ int code_of(int status) {
 }
 
 }  // namespace
-
-std::string sibling_program(const std::string& name) {
-  std::error_code failed;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", failed);
-  return (self.parent_path() / name).string();
-}
 
 ChildProcess::ChildProcess(const std::string& program, const std::vector<std::string>& arguments,
                            const std::string& output) {

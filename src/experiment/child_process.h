@@ -9,9 +9,6 @@
 
 namespace mm {
 
-/// The path of a program that lies beside this one.
-std::string sibling_program(const std::string& name);
-
 /// Runs until wait() has seen its end. In a process group of its own, so that Ctrl-C on the terminal reaches this
 /// process alone; when this process ends, however it ends, the child gets SIGTERM.
 class ChildProcess {

@@ -9,9 +9,8 @@
 
 namespace mm {
 
-/// The table; for each variant the mean curve of its finished runs with the range of the seeds as a band: validation
-/// and training loss over tokens and over seconds, balance of the experts; and the expert heat maps of its first
-/// finished run, side by side.
+/// The table; for each variant the curves of a run's report over steps, tokens or time, as means over its finished runs
+/// with their range as a band; and the experts of its first finished run.
 ///   results, rows  in the order of the plan's variants
 /// Reads the files of the finished runs. Throws Error(kData) where one cannot be read.
 std::string experiment_page(const RunPlan& plan, const std::vector<VariantResults>& results,

@@ -84,7 +84,7 @@ std::string threads_setting(const std::string& folder, int64_t configured, int64
 
 class Runner {
  public:
-  Runner(const std::string& name, int64_t jobs) : name_(name), jobs_(jobs) {}
+  Runner(const std::string& name, const RunnerOptions& options) : name_(name), options_(options) {}
 
   /// False after a request to stop.
   bool run(std::deque<Job> jobs) {
@@ -111,7 +111,7 @@ class Runner {
 
  private:
   void start_some() {
-    while (std::ssize(active_) < jobs_ && !left_.empty()) {
+    while (std::ssize(active_) < options_.jobs && !left_.empty()) {
       Job& job = left_.front();
       std::error_code failed;
       std::filesystem::create_directories(job.folder, failed);
@@ -127,7 +127,7 @@ class Runner {
       for (const std::string& setting : job.settings) arguments.insert(arguments.end(), {"--set", setting});
       const int64_t step = last_recorded_step(job.folder);
       log_info((step > 0 ? "resumed   " : "started   ") + job.label);
-      ChildProcess child(sibling_program("pretrain"), arguments, output_of(job));
+      ChildProcess child(options_.pretrain, arguments, output_of(job));
       active_.push_back({std::move(job), std::move(child), Clock::now(), step});
       left_.pop_front();
     }
@@ -193,7 +193,7 @@ class Runner {
   }
 
   std::string name_;
-  int64_t jobs_;
+  const RunnerOptions& options_;
   std::deque<Job> left_;
   std::vector<Active> active_;
   size_t total_ = 0, ended_ = 0;
@@ -222,15 +222,15 @@ Job speed_job(const RunPlan& plan, const PlannedVariant& variant, int64_t jobs) 
 }
 
 /// Decides the length of runs whose budget is a time. False after a request to stop.
-bool measure_speeds(RunPlan& plan, int64_t jobs) {
+bool measure_speeds(RunPlan& plan, const RunnerOptions& options) {
   std::deque<Job> missing;
   for (const PlannedVariant& variant : plan.variants) {
-    if (variant.steps == 0) missing.push_back(speed_job(plan, variant, jobs));
+    if (variant.steps == 0) missing.push_back(speed_job(plan, variant, options.jobs));
   }
   if (missing.empty()) return true;
   log_info(format("speed     %zu variants: a dozen steps of each decide how many fit %s", missing.size(),
                   describe(plan.file.budget).c_str()));
-  if (!Runner(plan.file.name, jobs).run(missing)) return false;
+  if (!Runner(plan.file.name, options).run(missing)) return false;
   for (PlannedVariant& variant : plan.variants) {
     if (variant.steps > 0) continue;
     const std::string folder = plan.file.folder() + "/" + variant.name + "/speed";
@@ -247,7 +247,7 @@ bool measure_speeds(RunPlan& plan, int64_t jobs) {
 }  // namespace
 
 ExitCode run_all(RunPlan& plan, const RunnerOptions& options) {
-  if (!measure_speeds(plan, options.jobs)) return ExitCode::kStopped;
+  if (!measure_speeds(plan, options)) return ExitCode::kStopped;
   std::deque<Job> jobs;
   for (const PlannedRun& run : plan.runs) {
     const PlannedVariant& variant = plan.variant_of(run);
@@ -269,7 +269,7 @@ ExitCode run_all(RunPlan& plan, const RunnerOptions& options) {
     jobs.push_back(std::move(job));
   }
   if (jobs.empty()) return ExitCode::kFinished;
-  return Runner(plan.file.name, options.jobs).run(std::move(jobs)) ? ExitCode::kFinished : ExitCode::kStopped;
+  return Runner(plan.file.name, options).run(std::move(jobs)) ? ExitCode::kFinished : ExitCode::kStopped;
 }
 
 }  // namespace mm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "core/error.h"
 #include "experiment/run_plan.h"
@@ -9,8 +10,9 @@
 namespace mm {
 
 struct RunnerOptions {
-  int64_t jobs = 1;    ///< runs at a time
-  bool retry = false;  ///< runs that have failed are tried once more
+  int64_t jobs = 1;      ///< runs at a time
+  bool retry = false;    ///< runs that have failed are tried once more
+  std::string pretrain;  ///< path of the program that trains
 };
 
 /// Measures what a budget of seconds needs, then starts `pretrain` for every run that is not finished. A run that fails

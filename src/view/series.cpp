@@ -31,6 +31,15 @@ void Series::add(int64_t step, double value) {
   merge(buckets_[index], {step, step, 1, value, value, value});
 }
 
+void Series::join(const Series& other) {
+  for (const Bucket& bucket : other.buckets()) {
+    while (bucket.last_step / steps_per_bucket_ >= most_buckets_) merge_pairs();
+    const auto index = static_cast<size_t>(bucket.first_step / steps_per_bucket_);
+    if (buckets_.size() <= index) buckets_.resize(index + 1);
+    merge(buckets_[index], bucket);
+  }
+}
+
 void Series::merge_pairs() {
   for (size_t i = 0; i < buckets_.size(); ++i) {
     if (i % 2 == 0) {

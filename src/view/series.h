@@ -24,6 +24,8 @@ class Series {
   void add(int64_t step, double value);
 
   bool empty() const { return buckets_.empty(); }
+  /// Adds every bucket of another curve as it is, which is exact where both have the same steps.
+  void join(const Series& other);
   /// Those with values, in the order of the steps.
   std::vector<Bucket> buckets() const;
 

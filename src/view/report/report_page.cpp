@@ -10,8 +10,7 @@
 #include "core/text.h"
 #include "view/report/curves.h"
 #include "view/report/html.h"
-#include "view/report/page_script.h"
-#include "view/report/page_style.h"
+#include "view/report/page_frame.h"
 #include "view/report/run_cards.h"
 #include "view/report/run_section.h"
 #include "view/report/sample_section.h"
@@ -139,12 +138,7 @@ std::string Page::config_differences() const {
 }
 
 std::string Page::html() const {
-  const std::string title = escape_html(join(names_, ", "));
-  std::string html =
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-      "script-src 'unsafe-inline'\"><meta name=\"viewport\" content=\"width=device-width\">\n<title>" +
-      title + "</title>\n<style>" + page_style() + "</style></head>\n<body>\n<h1>" + title + "</h1>\n";
+  std::string html;
   for (size_t run = 0; run < runs_.size(); ++run) html += verdict_of(run);
   html += run_cards(runs_, names_);
   if (!many()) html += expert_section(runs_.front(), 0);
@@ -159,7 +153,7 @@ std::string Page::html() const {
     if (many()) html += expert_section(runs_[run], run);
     html += rest_section(runs_[run]);
   }
-  return html + "<script>" + page_script() + "</script>\n</body></html>\n";
+  return page_frame(join(names_, ", "), html);
 }
 
 }  // namespace

@@ -326,4 +326,18 @@ RunHistory read_run_history(const std::string& folder, const HistoryLimits& limi
   return run;
 }
 
+void join_curves(RunHistory& run, const RunHistory& other) {
+  constexpr Series RunHistory::*kCurves[] = {&RunHistory::loss,          &RunHistory::aux_loss,
+                                             &RunHistory::z_loss,        &RunHistory::grad_norm,
+                                             &RunHistory::learning_rate, &RunHistory::validation,
+                                             &RunHistory::mfu,           &RunHistory::memory_gib,
+                                             &RunHistory::dropped,       &RunHistory::tokens_per_second,
+                                             &RunHistory::tokens_at,     &RunHistory::seconds_at,
+                                             &RunHistory::churn,         &RunHistory::token_entropy,
+                                             &RunHistory::gate_gradient, &RunHistory::gate_gradient_most};
+  for (Series RunHistory::*const curve : kCurves) (run.*curve).join(other.*curve);
+  run.load.max_over_mean.join(other.load.max_over_mean);
+  run.steps = std::max(run.steps, other.steps);
+}
+
 }  // namespace mm

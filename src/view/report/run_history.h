@@ -71,4 +71,8 @@ struct RunHistory {
 /// Error(kData) when there is no such folder, or a file of it cannot be read.
 RunHistory read_run_history(const std::string& folder, const HistoryLimits& limits = {});
 
+/// Adds the curves of `other` to those of `run`, so that their means are means over both, and their bands hold both.
+/// Everything else stays that of `run`.
+void join_curves(RunHistory& run, const RunHistory& other);
+
 }  // namespace mm

@@ -59,12 +59,11 @@ TEST(ExperimentPage, DrawsMeanCurvesWithBandsAndTheExpertsOfEachVariant) {
     return found;
   };
   EXPECT_EQ(count("<p>Is 1 &lt; 2?</p>"), 1u);
-  EXPECT_EQ(count("<b>Validation loss</b>"), 2u);
-  EXPECT_EQ(count("<b>Training loss</b>"), 2u);
+  EXPECT_EQ(count("<b>Loss</b>"), 1u);
   EXPECT_EQ(count("<b>Busiest expert of the worst layer</b>"), 1u);
   EXPECT_EQ(count("class=\"load\""), 1u);  // dense has no experts
-  EXPECT_EQ(count("output/trial/moe/seed_1"), 1u);
-  EXPECT_GE(count("class=\"band c0\""), 4u);  // the seeds differ
+  EXPECT_EQ(count("<p class=\"soft\">output/trial/moe/seed_1</p>"), 1u);
+  EXPECT_GT(count("class=\"band c0\""), 0u);  // the seeds differ
 }
 
 }  // namespace

@@ -135,5 +135,24 @@ TEST(AlarmHistory, TheEndOfWhatWasNeverRaisedChangesNothing) {
   EXPECT_EQ(history.groups().front().standing, 0);
 }
 
+TEST(Series, JoinedCurvesHaveTheMeanAndTheRangeOfBoth) {
+  Series one(4), other(4), both(4);
+  for (int64_t step = 0; step < 30; ++step) {
+    one.add(step, static_cast<double>(step));
+    other.add(step, static_cast<double>(step + 10));
+    both.add(step, static_cast<double>(step));
+    both.add(step, static_cast<double>(step + 10));
+  }
+  one.join(other);
+  const std::vector<Bucket> joined = one.buckets(), whole = both.buckets();
+  ASSERT_EQ(joined.size(), whole.size());
+  for (size_t i = 0; i < whole.size(); ++i) {
+    EXPECT_EQ(joined[i].count, whole[i].count);
+    EXPECT_EQ(joined[i].min, whole[i].min);
+    EXPECT_EQ(joined[i].max, whole[i].max);
+    EXPECT_DOUBLE_EQ(joined[i].mean(), whole[i].mean());
+  }
+}
+
 }  // namespace
 }  // namespace mm
