@@ -11,7 +11,7 @@
 
 #include "core/files.h"
 #include "core/log.h"
-#include "core/processors.h"
+#include "core/machine.h"
 #include "core/run_lock.h"
 #include "core/stop_signal.h"
 #include "core/text.h"
