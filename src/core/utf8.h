@@ -20,6 +20,9 @@ Utf8Character first_character(std::string_view text);
 
 bool is_utf8(std::string_view bytes);
 
+/// Appends a character that is no surrogate.
+void append_utf8(char32_t code_point, std::string& text);
+
 /// `bytes` with U+FFFD in place of each maximal subpart that is not UTF-8: the rule of browsers, of Rust's
 /// `String::from_utf8_lossy` and of Python's `bytes.decode(errors="replace")`.
 std::string lossy_utf8(std::string_view bytes);

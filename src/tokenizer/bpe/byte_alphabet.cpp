@@ -37,9 +37,9 @@ constexpr Tables kTables = make_tables();
 }  // namespace
 
 std::string symbol_of_byte(uint8_t byte) {
-  const char32_t symbol = kTables.symbols[byte];
-  if (symbol < 0x80) return {static_cast<char>(symbol)};
-  return {static_cast<char>(0xC0 | (symbol >> 6)), static_cast<char>(0x80 | (symbol & 0x3F))};
+  std::string symbol;
+  append_utf8(kTables.symbols[byte], symbol);
+  return symbol;
 }
 
 std::optional<std::string> bytes_of_symbols(std::string_view symbols) {

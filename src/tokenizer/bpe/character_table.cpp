@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <string>
 
 #include "core/utf8.h"
 #include "tokenizer/bpe/unicode_classes.h"
@@ -42,27 +43,6 @@ size_t piece_index(std::string_view piece) {
   const size_t first = static_cast<unsigned char>(piece[0]);
   return piece.size() == 1 ? first : first << 8 | static_cast<unsigned char>(piece[1]);
 }
-
-/// The bytes of a character of the basic plane.
-struct Spelling {
-  explicit Spelling(uint32_t code_point) {
-    const auto put = [this](uint32_t byte) { bytes[length++] = static_cast<char>(byte); };
-    if (code_point < 0x80) {
-      put(code_point);
-    } else if (code_point < 0x800) {
-      put(0xC0 | code_point >> 6);
-      put(0x80 | (code_point & 0x3F));
-    } else {
-      put(0xE0 | code_point >> 12);
-      put(0x80 | (code_point >> 6 & 0x3F));
-      put(0x80 | (code_point & 0x3F));
-    }
-  }
-  std::string_view text() const { return {bytes, length}; }
-
-  char bytes[3];
-  size_t length = 0;
-};
 
 }  // namespace
 
@@ -114,9 +94,13 @@ void CharacterTable::add_joins(std::string_view token) {
 }
 
 void CharacterTable::add_pieces() {
+  constexpr uint32_t kFirstSurrogate = 0xD800, kLastSurrogate = 0xDFFF;
+  std::string bytes;
   for (uint32_t c = 0x80; c < kPlane; ++c) {
-    const Spelling spelling(c);
-    const std::string_view text = spelling.text();
+    if (c >= kFirstSurrogate && c <= kLastSurrogate) continue;
+    bytes.clear();
+    append_utf8(c, bytes);
+    const std::string_view text = bytes;
     for (size_t cut = 1; cut < text.size(); ++cut) {
       if (suffixes_[piece_index(text.substr(cut))]) entries_[c] |= kSuffixOpens;
       if (prefixes_[piece_index(text.substr(0, cut))]) entries_[c] |= kPrefixCloses;

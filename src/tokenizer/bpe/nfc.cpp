@@ -130,26 +130,6 @@ void put_together(const Tables& tables, std::vector<char32_t>& characters) {
   characters.resize(end);
 }
 
-void append_utf8(char32_t character, std::string& text) {
-  const auto put = [&](char32_t byte) { text += static_cast<char>(byte); };
-  const auto tail = [&](int shift) { put(0x80 | (character >> shift & 0x3F)); };
-  if (character < 0x80) {
-    put(character);
-  } else if (character < 0x800) {
-    put(0xC0 | character >> 6);
-    tail(0);
-  } else if (character < 0x10000) {
-    put(0xE0 | character >> 12);
-    tail(6);
-    tail(0);
-  } else {
-    put(0xF0 | character >> 18);
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
-
 }  // namespace
 
 bool is_surely_nfc(std::string_view text) {

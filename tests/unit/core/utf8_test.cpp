@@ -40,5 +40,19 @@ TEST(Utf8, EachMaximalSubpartBecomesOneReplacement) {
   EXPECT_EQ(lossy_utf8("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41"), four + "A");
 }
 
+TEST(Utf8, WhatIsWrittenIsReadAgain) {
+  for (const char32_t c : {0x0u, 0x7Fu, 0x80u, 0x7FFu, 0x800u, 0xD7FFu, 0xE000u, 0xFFFFu, 0x10000u, 0x10FFFFu}) {
+    std::string text;
+    append_utf8(c, text);
+    const Utf8Character character = first_character(text);
+    EXPECT_TRUE(character.valid && is_utf8(text));
+    EXPECT_EQ(character.code_point, c);
+    EXPECT_EQ(character.length, text.size());
+  }
+  for (const char* broken : {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "a\xE4\xB8"})
+    EXPECT_FALSE(is_utf8(broken));
+  EXPECT_TRUE(is_utf8(""));
+}
+
 }  // namespace
 }  // namespace mm

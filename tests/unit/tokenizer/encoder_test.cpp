@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "core/utf8.h"
 #include "small_tokenizer_json.h"
 #include "test_vocabulary.h"
 #include "tokenizer/byte_level_encoder.h"
@@ -14,12 +15,9 @@ namespace mm {
 namespace {
 
 std::string spelled(uint64_t code_point) {
-  const auto byte = [](uint64_t bits) { return static_cast<char>(bits); };
-  const auto tail = [&](int shift) { return byte(0x80 | (code_point >> shift & 0x3F)); };
-  if (code_point < 0x80) return {byte(code_point)};
-  if (code_point < 0x800) return {byte(0xC0 | code_point >> 6), tail(0)};
-  if (code_point < 0x10000) return {byte(0xE0 | code_point >> 12), tail(6), tail(0)};
-  return {byte(0xF0 | code_point >> 18), tail(12), tail(6), tail(0)};
+  std::string text;
+  append_utf8(static_cast<char32_t>(code_point), text);
+  return text;
 }
 
 /// Valid UTF-8 of what is hard: odd spaces, contractions, runs, pieces of added tokens, characters of all planes.
@@ -109,10 +107,10 @@ void expect_definition(const ByteLevelModel& model, RandomStream& random, int ro
   }
 }
 
-ByteLevelModel model_of(const TestVocabulary& vocabulary) {
+ByteLevelModel model_of(const TestVocabulary& vocabulary, const WordRules& words = {}, bool nfc = false) {
   std::vector<std::string_view> merged;
   for (const Merge& merge : vocabulary.merges) merged.push_back(vocabulary.texts[static_cast<size_t>(merge.merged)]);
-  return {AddedTokenMatcher({{"<s>", 300}, {"<|im_start|>", 301}}), /*nfc=*/false, WordRules{}, vocabulary.model(),
+  return {AddedTokenMatcher({{"<s>", 300}, {"<|im_start|>", 301}}), nfc, words, vocabulary.model(),
           CharacterTable(merged)};
 }
 
@@ -152,8 +150,9 @@ TEST(Encoder, VocabulariesThatBreakCharacters) {
       vocabulary.add(text.substr(begin, middle - begin), text.substr(middle, end - middle));
     }
     if (random.below(2) == 0) std::ranges::reverse(vocabulary.merges);
-    const ByteLevelModel model = model_of(vocabulary);
-    expect_definition(model, random, 60);
+    const WordRules cl100k = {.pattern = WordRules::Pattern::kCl100k, .digits = WordRules::Digits::kTogether};
+    expect_definition(model_of(vocabulary), random, 40);
+    expect_definition(model_of(vocabulary, cl100k, /*nfc=*/true), random, 20);
   }
 }
 

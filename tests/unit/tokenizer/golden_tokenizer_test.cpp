@@ -1,11 +1,13 @@
 // MiniMind's own tokenizers give the ids and texts that Hugging Face's tokenizers gave.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/files.h"
 #include "core/utf8.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/byte_level_tokenizer.h"
 
 namespace mm {
 namespace {
@@ -53,6 +55,27 @@ TEST_P(GoldenTokenizer, ControlTokensAreThoseOfTheConfig) {
   EXPECT_EQ(tokenizer_->bos_id(), 1);
   EXPECT_EQ(tokenizer_->eos_id(), 2);
   EXPECT_EQ(tokenizer_->token_bytes(2), 0);
+}
+
+TEST(GoldenPatterns, OtherWaysToCutWordsGiveTheIdsOfTheLibrary) {
+  auto json = nlohmann::json::parse(read_file(kFolder + "g4/tokenizer.json", ExitCode::kData));
+  const auto cases = lines_of(kFolder + "patterns.jsonl");
+  ASSERT_EQ(cases.size(), 4u);
+  for (const nlohmann::json& rules : cases) {
+    json["normalizer"] = rules["normalizer"];
+    json["pre_tokenizer"] = rules["pre_tokenizer"];
+    const auto tokenizer = parse_byte_level({"t.json", json.dump()}, {"c.json", ""});
+    const auto encoder = tokenizer->narrow_encoder();
+    for (const nlohmann::json& line : rules["texts"]) {
+      const std::string text = line[0];
+      const Ids ids = line[1];
+      TokenBuffer<uint16_t> fast;
+      encoder->encode_into(text, fast);
+      EXPECT_EQ(tokenizer->encode(text), ids) << rules["name"] << " " << text;
+      EXPECT_TRUE(std::ranges::equal(fast.ids(), ids)) << rules["name"] << " " << text;
+      if (rules["normalizer"].is_null()) EXPECT_EQ(tokenizer->decode_with_control(ids), text);
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Generations, GoldenTokenizer, ::testing::Values("g1_g2", "g3", "g4"),

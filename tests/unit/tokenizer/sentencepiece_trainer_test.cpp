@@ -17,14 +17,7 @@ TEST(SentencepieceTrainer, TrainingTwiceGivesTheSameBytes) {
 
 TEST(SentencepieceTrainer, TheSampleIsSpreadEvenlyAndNeverExceedsItsShare) {
   SentencepieceTrainer trainer({.vocab_size = 400, .keep = 0.25, .character_coverage = 1});
-  int64_t shown = 0;
-  for (int i = 0; i < 400; ++i) {
-    const std::string text = "line " + std::to_string(i) + "\n";
-    trainer.add(text);
-    shown += static_cast<int64_t>(text.size());
-    ASSERT_LE(trainer.kept_bytes(), shown / 4);
-    ASSERT_GE(trainer.kept_bytes(), shown / 4 - 10);
-  }
+  expect_a_quarter_of(trainer);
 }
 
 TEST(SentencepieceTrainer, AHugeLineIsCutAndNotDropped) {

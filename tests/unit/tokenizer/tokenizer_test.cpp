@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/utf8.h"
 #include "train_small.h"
 
 namespace mm {
@@ -70,17 +71,7 @@ TEST_F(TokenizerTest, EveryCodePointSurvives) {
   std::string text;
   for (uint32_t c = 0; c < 0x20000; c += c < 0x3000 ? 1 : 7) {
     if (c >= 0xD800 && c < 0xE000) continue;
-    if (c < 0x80) {
-      text += static_cast<char>(c);
-    } else if (c < 0x800) {
-      text += {static_cast<char>(0xC0 | (c >> 6)), static_cast<char>(0x80 | (c & 0x3F))};
-    } else if (c < 0x10000) {
-      text += {static_cast<char>(0xE0 | (c >> 12)), static_cast<char>(0x80 | ((c >> 6) & 0x3F)),
-               static_cast<char>(0x80 | (c & 0x3F))};
-    } else {
-      text += {static_cast<char>(0xF0 | (c >> 18)), static_cast<char>(0x80 | ((c >> 12) & 0x3F)),
-               static_cast<char>(0x80 | ((c >> 6) & 0x3F)), static_cast<char>(0x80 | (c & 0x3F))};
-    }
+    append_utf8(c, text);
   }
   EXPECT_TRUE(tokenizer_->decode(tokenizer_->encode(text)) == text);
 }
