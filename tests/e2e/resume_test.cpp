@@ -146,6 +146,19 @@ TEST(Resume, ARunThatIsGoingOnIsNotJoined) {
                             ", want a free one (wait for it, stop it, or set run.name)\n");
 }
 
+TEST(Resume, ARunWithASentencepieceModelGoesOnWhereItsConfigNamesATokenizerThatIsNotThere) {
+  const Workplace workplace;
+  EXPECT_EQ(workplace.pretrain(train("dense", "old", {"tokenizer.path=old.model", "train.stop_after=10"})).exit_code,
+            kStopped);
+  const Finished rest = workplace.pretrain(train("dense", "old"));
+  expect_finished(rest);
+  expect_contains(rest.out + rest.err, "tokenizer old.model, which the run began with");
+  EXPECT_FALSE(workplace.exists("tokenizer/tokenizer.json"));
+
+  expect_finished(workplace.pretrain(train("dense", "whole", {"tokenizer.path=old.model"})));
+  EXPECT_EQ(differences(workplace, "whole", "old", 20), Words{});
+}
+
 TEST(Resume, AChangedConfigSaysWhatBecomesOfEachChange) {
   const Workplace workplace;
   EXPECT_EQ(workplace.pretrain(train("dense", "a", {"train.stop_after=2"})).exit_code, kStopped);

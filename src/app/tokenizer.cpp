@@ -1,0 +1,203 @@
+// tokenizer: trains a tokenizer, turns text into ids and back, says what a tokenizer makes of a text.
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "app/command_line.h"
+#include "app/guard.h"
+#include "core/files.h"
+#include "core/text.h"
+#include "core/visible_text.h"
+#include "data/jsonl.h"
+#include "data/open_tokenizer.h"
+
+namespace {
+
+using mm::with_commas;
+
+constexpr const char* kFooter = R"(
+examples:
+  tokenizer train --tokenizer data/mine/tokenizer.json --data data/a.jsonl data/b.jsonl --vocab-size 6400
+  echo -n "hello" | tokenizer encode --tokenizer data/mine/tokenizer.json
+  tokenizer decode --tokenizer data/mine/tokenizer.json --ids "262 1024 17"
+  tokenizer inspect --tokenizer data/mine/tokenizer.json --data data/a.jsonl
+
+encode and decode read standard input where --text and --ids are not given. Texts of --data are JSONL files with a
+"text" in each line. A name in .json is trained as byte-level BPE, one in .model by sentencepiece.)";
+
+struct TokenizerOptions {
+  std::string action, tokenizer, text, ids;
+  std::vector<std::string> data;
+  int64_t vocab_size = 6400, megabytes = 10;
+  bool pieces = false;
+};
+
+std::string standard_input() {
+  return {std::istreambuf_iterator<char>(std::cin), {}};
+}
+
+/// A token as people read it: its bytes, or the name of a control token.
+std::string shown(const mm::Tokenizer& tokenizer, int32_t id) {
+  return mm::visible_text(tokenizer.decode_with_control({&id, 1}));
+}
+
+void train(const TokenizerOptions& options) {
+  if (options.data.empty())
+    throw mm::Error(mm::ExitCode::kConfig, mm::got_want("--data", "nothing", "text to train on"));
+  if (mm::path_kind(options.tokenizer, mm::ExitCode::kData) != mm::PathKind::kMissing) {
+    throw mm::Error(mm::ExitCode::kConfig, mm::got_want("--tokenizer", options.tokenizer + ", which is there already",
+                                                        "a new name", "delete the file to train it again"));
+  }
+  mm::TokenizerConfig config;
+  config.path = options.tokenizer;
+  config.train = true;
+  config.training_megabytes = options.megabytes;
+  mm::DataConfig data;
+  for (const std::string& file : options.data) data.train.push_back({file, ""});
+  mm::open_tokenizer(config, data, options.vocab_size);
+}
+
+void encode(const TokenizerOptions& options, bool has_text) {
+  const auto tokenizer = mm::load_tokenizer(options.tokenizer);
+  const std::string text = has_text ? options.text : standard_input();
+  const auto encoder = tokenizer->encoder();
+  mm::TokenBuffer<int32_t> ids;
+  encoder->encode_into(text, ids);
+  std::string line;
+  for (const int32_t id : ids.ids()) {
+    if (options.pieces) {
+      line += std::to_string(id) + "\t" + shown(*tokenizer, id) + "\n";
+    } else {
+      line += (line.empty() ? "" : " ") + std::to_string(id);
+    }
+  }
+  std::cout << line << (options.pieces ? "" : "\n");
+}
+
+void decode(const TokenizerOptions& options, bool has_ids) {
+  const auto tokenizer = mm::load_tokenizer(options.tokenizer);
+  std::istringstream words(has_ids ? options.ids : standard_input());
+  std::vector<int32_t> ids;
+  for (std::string word; words >> word;) {
+    int32_t id = -1;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (error != std::errc() || end != word.data() + word.size() || id < 0 || id >= tokenizer->vocab_size()) {
+      throw mm::Error(mm::ExitCode::kData, mm::got_want("ids", mm::visible_text(word),
+                                                        "ids in [0, " + with_commas(tokenizer->vocab_size()) + ")"));
+    }
+    ids.push_back(id);
+  }
+  std::cout << tokenizer->decode_with_control(ids);
+}
+
+/// What an encoder makes of the texts of a file.
+struct TextCounts {
+  mm::JsonlCounts text;
+  int64_t tokens = 0, longest = 0;
+  std::map<int, int64_t> documents_by_length;  ///< by the logarithm of their tokens, rounded up
+  std::map<int32_t, int64_t> control;          ///< control tokens that stand in texts, by id
+};
+
+TextCounts count(const mm::Tokenizer& tokenizer, const std::string& file) {
+  TextCounts counts;
+  const auto encoder = tokenizer.encoder();
+  mm::TokenBuffer<int32_t> ids;
+  counts.text = mm::JsonlFile(file).visit([&](std::string_view text) {
+    ids.clear();
+    encoder->encode_into(text, ids);
+    const auto tokens = static_cast<int64_t>(ids.size());
+    counts.tokens += tokens;
+    counts.longest = std::max(counts.longest, tokens);
+    ++counts.documents_by_length[std::bit_width(static_cast<uint64_t>(std::max<int64_t>(tokens, 1) - 1))];
+    for (const int32_t id : ids.ids()) {
+      if (tokenizer.token_bytes(id) == 0) ++counts.control[id];
+    }
+  });
+  return counts;
+}
+
+void show(const mm::Tokenizer& tokenizer, const std::string& file) {
+  const TextCounts counts = count(tokenizer, file);
+  const double documents = static_cast<double>(std::max<int64_t>(counts.text.documents, 1));
+  const double tokens = static_cast<double>(counts.tokens);
+  std::printf("\n%s\n  %s documents, %s of text, %s tokens\n", file.c_str(), with_commas(counts.text.documents).c_str(),
+              mm::short_bytes(static_cast<double>(counts.text.text_bytes)).c_str(), with_commas(counts.tokens).c_str());
+  std::printf("  %.2f bytes/token, %.0f tokens a document, the longest %s\n",
+              static_cast<double>(counts.text.text_bytes) / std::max(tokens, 1.0), tokens / documents,
+              with_commas(counts.longest).c_str());
+  if (counts.text.empty_texts > 0) std::printf("  %s empty texts\n", with_commas(counts.text.empty_texts).c_str());
+  for (const auto& [id, times] : counts.control) {
+    std::printf("  %s stands in the text %s times\n", shown(tokenizer, id).c_str(), with_commas(times).c_str());
+  }
+  constexpr double kBar = 50;
+  for (const auto& [bits, number] : counts.documents_by_length) {
+    const double share = static_cast<double>(number) / documents;
+    std::printf("  up to %9s tokens %5.1f%% %s\n", with_commas(int64_t{1} << bits).c_str(), 100 * share,
+                std::string(static_cast<size_t>(share * kBar + 0.5), '#').c_str());
+  }
+}
+
+void inspect(const TokenizerOptions& options) {
+  const auto tokenizer = mm::load_tokenizer(options.tokenizer);
+  const auto named = [&](int32_t id) { return std::to_string(id) + " " + shown(*tokenizer, id); };
+  std::printf("%s\n  %s tokens, BOS %s, EOS %s%s\n", options.tokenizer.c_str(),
+              with_commas(tokenizer->vocab_size()).c_str(), named(tokenizer->bos_id()).c_str(),
+              named(tokenizer->eos_id()).c_str(),
+              tokenizer->pad_id() ? (", padding " + named(*tokenizer->pad_id())).c_str() : "");
+  std::vector<int32_t> ids;
+  for (int32_t id = 0; id < tokenizer->vocab_size(); ++id) ids.push_back(id);
+  constexpr std::ptrdiff_t kLongest = 8;
+  const auto last = ids.begin() + std::min<std::ptrdiff_t>(kLongest, std::ssize(ids));
+  std::ranges::partial_sort(ids, last, std::ranges::greater(), [&](int32_t id) { return tokenizer->token_bytes(id); });
+  std::printf("  the longest:");
+  for (auto id = ids.begin(); id != last; ++id) std::printf(" \"%s\"", shown(*tokenizer, *id).c_str());
+  std::printf("\n");
+  for (const std::string& file : options.data) show(*tokenizer, file);
+}
+
+mm::ExitCode run(const TokenizerOptions& options, bool has_text, bool has_ids) {
+  const std::vector<std::string> actions = {"train", "encode", "decode", "inspect"};
+  if (options.action == actions[0]) {
+    train(options);
+  } else if (options.action == actions[1]) {
+    encode(options, has_text);
+  } else if (options.action == actions[2]) {
+    decode(options, has_ids);
+  } else if (options.action == actions[3]) {
+    inspect(options);
+  } else {
+    const std::string nearest = mm::nearest_name(options.action, actions);
+    throw mm::Error(mm::ExitCode::kConfig, mm::got_want("action", options.action, mm::join(actions, ", "),
+                                                        nearest.empty() ? "" : "did you mean " + nearest + "?"));
+  }
+  return mm::ExitCode::kFinished;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mm::CommandLine line("Trains a tokenizer, encodes, decodes, or tells what a tokenizer makes of a text.", kFooter);
+  TokenizerOptions options;
+  constexpr const char* kNotGiven = "\xFF";
+  options.text = options.ids = kNotGiven;
+  line.option("action", options.action, "train, encode, decode or inspect").required();
+  line.option("--tokenizer PATH", options.tokenizer, "A tokenizer.json, its folder, or a sentencepiece .model")
+      .required();
+  line.option("--data FILE ...", options.data, "Texts to train on, or to look at");
+  line.option("--text TEXT", options.text, "What to encode").may_be_empty();
+  line.option("--ids IDS", options.ids, "What to decode: numbers with spaces between them").may_be_empty();
+  line.flag("--pieces", options.pieces, "Encodes to a line for each token: its id and its text");
+  line.option("--vocab-size", options.vocab_size, "Tokens to train").range(300, 1 << 20).shows_default();
+  line.option("--megabytes", options.megabytes, "Train on at most this much text, spread evenly over it")
+      .range(1, 1024)
+      .shows_default();
+  return mm::run_program(line, argc, argv,
+                         [&] { return run(options, options.text != kNotGiven, options.ids != kNotGiven); });
+}
