@@ -117,8 +117,9 @@ Verdict router(const RunHistory& run) {
     numbers += format(". %.1f%% of the probe's pairs have another expert than at the measure before",
                       100 * last_of(run.churn));
   }
-  return judge(question, run, {AlarmKind::kNoLmGradient, AlarmKind::kCopies, AlarmKind::kBiasFrozen}, {}, "Yes.",
-               "No: ", numbers + ".");
+  return judge(question, run,
+               {AlarmKind::kNoLmGradient, AlarmKind::kBelowFloor, AlarmKind::kCopies, AlarmKind::kBiasFrozen}, {},
+               "Yes.", "No: ", numbers + ".");
 }
 
 Verdict experts(const RunHistory& run) {

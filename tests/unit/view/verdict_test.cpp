@@ -7,6 +7,7 @@
 
 #include "core/files.h"
 #include "core/text.h"
+#include "metrics/alarms/alarm.h"
 #include "tests/unit/core/temp_folder.h"
 
 namespace mm {
@@ -87,6 +88,17 @@ TEST_F(Verdicts, AreBadWhileAGraveAlarmStandsAndSayWhatToDo) {
   EXPECT_EQ(dead.remedy, "do this");
   EXPECT_EQ(of(steps(3) + measure_line(3) + alarm_line(3, "no_lm_gradient", true)).at(kRouter).light, Light::kBad);
   EXPECT_EQ(of(steps(3) + alarm_line(3, "non_finite", true)).at(kLearns).light, Light::kBad);
+}
+
+TEST_F(Verdicts, EveryAlarmThatStandsIsTheAnswerToAQuestion) {
+  for (int kind = 0; kind <= static_cast<int>(AlarmKind::kLossGap); ++kind) {
+    const std::string name(alarm_name(static_cast<AlarmKind>(kind)));
+    int told = 0;
+    for (const auto& [question, verdict] : of(steps(3) + measure_line(3) + alarm_line(3, name.c_str(), true))) {
+      told += (verdict.light == Light::kBad || verdict.light == Light::kWatch) && verdict.remedy == "do this";
+    }
+    EXPECT_EQ(told, 1) << name;
+  }
 }
 
 TEST_F(Verdicts, AMildAlarmIsWatchedAndOneThatIsOverIsOnlyTold) {
