@@ -130,6 +130,28 @@ def check_tokenizer_json(transformers, folder):
            list(tokenizer("x")))
 
 
+def check_trained_tokenizer_json(transformers, folder):
+    """The same of a run with a tokenizer.json, which puts no BOS before a text: whoever wants what we generate does."""
+    import tokenizers
+    from models import trained_run
+    trained = trained_run(folder, "own/tokenizer.json")
+    export = folder / "own_export"
+    run("convert", trained, export, "--to", "hf", folder=folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(export)
+    want = tokenizers.Tokenizer.from_file(str(folder / "own" / "tokenizer.json"))
+    same = all(tokenizer(text)["input_ids"] == want.encode(text).ids for text in TEXTS)
+    expect("trained tokenizer.json: ids", same, "differ")
+    model = transformers.AutoModelForCausalLM.from_pretrained(export).eval()
+    with torch.no_grad():
+        made = model.generate(**tokenizer(tokenizer.bos_token + "In the beginning", return_tensors="pt"),
+                              do_sample=False, max_new_tokens=16)
+    theirs = tokenizer.decode(made[0], skip_special_tokens=True)
+    ours = run("generate", "--init", trained, "--prompt", "In the beginning", "--temperature", "0", "--max-new-tokens",
+               "16", folder=folder)
+    expect("trained tokenizer.json: generate(**tokenizer(...)) gives our text", theirs in ours,
+           f"{theirs!r} in place of {ours!r}")
+
+
 def check_trained_run(transformers, folder):
     """A run leaves with the tokenizer that was trained for it, and generates there as here."""
     import sentencepiece
@@ -174,6 +196,7 @@ with tempfile.TemporaryDirectory() as temporary:
         transformers.utils.logging.disable_progress_bar()
         transformers.logging.set_verbosity_error()
         check_trained_run(transformers, pathlib.Path(temporary))
+        check_trained_tokenizer_json(transformers, pathlib.Path(temporary))
         check_tokenizer_json(transformers, pathlib.Path(temporary))
         check_every_class(transformers, pathlib.Path(temporary))
         check_gguf(pathlib.Path(temporary))
