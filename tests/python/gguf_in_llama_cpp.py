@@ -63,7 +63,8 @@ def check_model(folder, label, source, tokenizer):
 
 def check_tokens(label, model, texts, encode, add_bos):
     """The same ids for every text; `model` is any file with the tokenizer."""
-    other = [text for text in texts if model.tokenize(text.encode(), add_bos=add_bos, special=not add_bos) != encode(text)]
+    ids = lambda text: model.tokenize(text.encode(), add_bos=add_bos, special=not add_bos)
+    other = [text for text in texts if ids(text) != encode(text)]
     expect(f"{label}: tokens of {len(texts)} texts", not other, f"{len(other)} differ, such as {other[:1]}")
 
 

@@ -91,12 +91,12 @@ def trained_run(folder, tokenizer="tiny.model"):
     """A run of a few steps on English prose and code, with a tokenizer of its own: the path of its folder."""
     lines = (GOLDEN / "data" / "pretrain_390.jsonl").read_text().splitlines()
     (folder / "english.jsonl").write_text("".join(line + "\n" for line in lines if json.loads(line)["text"].isascii()))
-    settings = {"run.name": tokenizer.partition(".")[0].partition("/")[0], "run.device": "cpu", "data.train": "english.jsonl", "data.sequence_length": 64,
-                "tokenizer.path": tokenizer, "tokenizer.train": "true", "model.model_type": "moe",
-                "model.vocab_size": BASE["vocab_size"], "model.hidden_size": 64, "model.num_hidden_layers": 2,
-                "model.num_attention_heads": 4, "model.qk_norm": "true", "model.n_shared_experts": 1,
-                "model.moe_intermediate_size": 64, "train.steps": 30, "train.micro_batch": 8,
-                "schedule.warmup_steps": 5, "optim.learning_rate": 0.003}
+    settings = {"run.name": tokenizer.partition(".")[0].partition("/")[0], "run.device": "cpu",
+                "data.train": "english.jsonl", "data.sequence_length": 64, "tokenizer.path": tokenizer,
+                "tokenizer.train": "true", "model.model_type": "moe", "model.vocab_size": BASE["vocab_size"],
+                "model.hidden_size": 64, "model.num_hidden_layers": 2, "model.num_attention_heads": 4,
+                "model.qk_norm": "true", "model.n_shared_experts": 1, "model.moe_intermediate_size": 64,
+                "train.steps": 30, "train.micro_batch": 8, "schedule.warmup_steps": 5, "optim.learning_rate": 0.003}
     options = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     run("pretrain", *options, folder=folder)
     return folder / "output" / settings["run.name"]
