@@ -5,7 +5,7 @@
 
 #include "core/machine.h"
 #include "core/text.h"
-#include "interchange/exports.h"
+#include "interchange/export/exports.h"
 #include "model/count.h"
 #include "model/parameter_layout.h"
 #include "optim/optimizer_table.h"

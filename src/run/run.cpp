@@ -18,7 +18,7 @@
 #include "core/text.h"
 #include "core/watchdog/watchdog.h"
 #include "data/open_tokenizer.h"
-#include "interchange/exports.h"
+#include "interchange/export/exports.h"
 #include "interchange/state_dict.h"
 #include "metrics/jsonl_sink.h"
 #include "metrics/micro_step_sink.h"

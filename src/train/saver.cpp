@@ -10,7 +10,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "engine/side_stream.h"
-#include "interchange/exports.h"
+#include "interchange/export/exports.h"
 #include "interchange/state_dict.h"
 
 namespace mm {

@@ -12,7 +12,7 @@
 
 #include "checkpoint/safetensors.h"
 #include "eval/generate.h"
-#include "interchange/export.h"
+#include "interchange/export/export.h"
 #include "interchange/key_names.h"
 #include "interchange/weights.h"
 #include "model/causal_lm.h"

@@ -4,10 +4,10 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "interchange/exports.h"
+#include "interchange/export/exports.h"
+#include "interchange/export/gguf_architecture.h"
 #include "interchange/gguf/gguf_tensors.h"
 #include "interchange/gguf/gguf_vocabulary.h"
-#include "interchange/gguf_architecture.h"
 
 namespace mm {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "interchange/export.h"
+#include "interchange/export/export.h"
 
 namespace mm {
 

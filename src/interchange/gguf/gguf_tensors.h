@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "checkpoint/named_tensors.h"
+#include "interchange/export/gguf_architecture.h"
 #include "interchange/gguf/gguf_file.h"
-#include "interchange/gguf_architecture.h"
 
 namespace mm {
 

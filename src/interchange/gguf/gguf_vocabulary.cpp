@@ -8,8 +8,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json/json_text.h"
-#include "interchange/sentencepiece_model.h"
-#include "interchange/tokenizer_files.h"
+#include "interchange/export/sentencepiece_model.h"
+#include "interchange/export/tokenizer_files.h"
 
 namespace mm {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "checkpoint/safetensors.h"
 #include "core/files.h"
-#include "interchange/export.h"
+#include "interchange/export/export.h"
 #include "interchange/weights.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"

@@ -8,7 +8,7 @@
 #include <map>
 
 #include "checkpoint/named_access.h"
-#include "interchange/export.h"
+#include "interchange/export/export.h"
 #include "interchange/huggingface_class.h"
 #include "interchange/rope_rows.h"
 #include "interchange/state_dict.h"

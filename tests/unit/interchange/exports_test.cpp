@@ -1,5 +1,5 @@
 // Which programs a model can leave for, and what is in the way of the others.
-#include "interchange/exports.h"
+#include "interchange/export/exports.h"
 
 #include <gtest/gtest.h>
 

@@ -14,7 +14,7 @@
 #include "checkpoint/safetensors.h"
 #include "core/files.h"
 #include "core/json/json_text.h"
-#include "interchange/export.h"
+#include "interchange/export/export.h"
 #include "interchange/state_dict.h"
 #include "tests/support/nan_memory.h"
 #include "tests/unit/core/temp_folder.h"

@@ -1,5 +1,5 @@
 // What is at the path of a folder before, while and after it is written.
-#include "interchange/whole_folder.h"
+#include "interchange/export/whole_folder.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <set>
 
 #include "core/files.h"
-#include "interchange/export.h"
+#include "interchange/export/export.h"
 #include "interchange/weights.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"

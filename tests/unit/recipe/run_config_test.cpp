@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "core/files.h"
-#include "interchange/exports.h"
+#include "interchange/export/exports.h"
 #include "model/count.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"

@@ -1,5 +1,5 @@
 // Protocol buffers read field by field; what is not asked for is passed over.
-#include "interchange/sentencepiece_model.h"
+#include "interchange/export/sentencepiece_model.h"
 
 #include <bit>
 #include <cstring>

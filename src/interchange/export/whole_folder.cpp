@@ -1,5 +1,5 @@
 // A temporary beside a folder that is new, in one that is there: always on the file system where the files will lie.
-#include "interchange/whole_folder.h"
+#include "interchange/export/whole_folder.h"
 
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 // Files are copied as they are; only the config is ours.
-#include "interchange/tokenizer_files.h"
+#include "interchange/export/tokenizer_files.h"
 
 #include <filesystem>
 #include <memory>
@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/text.h"
-#include "interchange/sentencepiece_model.h"
+#include "interchange/export/sentencepiece_model.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "interchange/gguf_architecture.h"
+#include "interchange/export/gguf_architecture.h"
 #include "interchange/huggingface_class.h"
 
 namespace mm {

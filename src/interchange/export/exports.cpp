@@ -1,5 +1,5 @@
 // The three judges asked in turn.
-#include "interchange/exports.h"
+#include "interchange/export/exports.h"
 
 #include <vector>
 

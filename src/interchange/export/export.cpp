@@ -1,5 +1,5 @@
 // One tensor at a time where the dtype changes; otherwise the tensors go out as they came in.
-#include "interchange/export.h"
+#include "interchange/export/export.h"
 
 #include <ATen/ops/isfinite.h>
 
@@ -7,11 +7,11 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json/json_text.h"
-#include "interchange/exports.h"
-#include "interchange/huggingface_tensors.h"
+#include "interchange/export/exports.h"
+#include "interchange/export/huggingface_tensors.h"
+#include "interchange/export/tokenizer_files.h"
+#include "interchange/export/whole_folder.h"
 #include "interchange/model_settings.h"
-#include "interchange/tokenizer_files.h"
-#include "interchange/whole_folder.h"
 
 namespace mm {
 namespace {

@@ -1,5 +1,5 @@
 // Layer by layer, in the order of transformers' modules.
-#include "interchange/huggingface_tensors.h"
+#include "interchange/export/huggingface_tensors.h"
 
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>

@@ -1,5 +1,5 @@
 // Matched from the special to the general.
-#include "interchange/gguf_architecture.h"
+#include "interchange/export/gguf_architecture.h"
 
 namespace mm {
 
