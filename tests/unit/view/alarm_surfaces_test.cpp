@@ -41,6 +41,12 @@ AlarmConfig with_patience(int64_t patience, const LoadThresholds& load = {}) {
   return config;
 }
 
+AlarmConfig with_loss_patience(int64_t patience) {
+  AlarmConfig config;
+  config.loss_patience = patience;
+  return config;
+}
+
 std::function<Tokens(int64_t)> always(const Tokens& tokens) {
   return [tokens](int64_t) { return tokens; };
 }
@@ -79,7 +85,7 @@ std::vector<SyntheticRun> synthetic_runs() {
        .loss = [](int64_t step) { return step == 30 ? 12 : 3; }},
       {.name = "the loss is stuck, and an expert is dead",
        .raised = 2,
-       .alarms = {.loss_patience = 25},
+       .alarms = with_loss_patience(25),
        .tokens = always({350, 0, 330, 320}),
        .loss = [](int64_t) { return 8.7; }},
   };
