@@ -66,12 +66,18 @@ class StepReader {
     finish(value, type, seen);
   }
 
+  /// Keys come in any order: the steps of a sequence may stand before the word that it is one.
   void check_type(const JsonReader& option, std::string_view type, bool in_sequence) const {
-    if (bytes_) option.refuse(show_text(type), "nothing behind ByteLevel", kNotSupported);
-    if (type == "ByteLevel") return;
     if (!in_sequence) {
-      if (type != "Sequence") option.refuse(show_text(type), "\"ByteLevel\" or \"Sequence\"", kNotSupported);
-    } else if (type == "Split" ? split_ : type != "Digits" || split_ || digits_) {
+      if (type != "ByteLevel" && type != "Sequence") {
+        option.refuse(show_text(type), "\"ByteLevel\" or \"Sequence\"", kNotSupported);
+      }
+      return;
+    }
+    if (bytes_) option.refuse(show_text(type), "nothing behind ByteLevel", kNotSupported);
+    const bool in_order =
+        type == "ByteLevel" || (type == "Split" && !split_) || (type == "Digits" && !split_ && !digits_);
+    if (!in_order) {
       option.refuse(show_text(type), "Digits, Split and ByteLevel, once each and in this order", kNotSupported);
     }
   }
@@ -89,26 +95,36 @@ class StepReader {
     });
   }
 
-  /// What a step must have said, and that it is done.
+  /// What a step must have said and may have said, and that it is done.
   void finish(const JsonReader& value, std::string_view type, const std::set<std::string, std::less<>>& seen) {
     const auto want = [&](std::string_view key) {
       if (!seen.contains(key)) value.refuse("no key " + std::string(key), "it", "the file is incomplete");
     };
+    const auto only = [&](const std::set<std::string, std::less<>>& own) {
+      for (const std::string& key : seen) {
+        if (key != "type" && !own.contains(key))
+          value.refuse("a key " + key, "none in " + std::string(type), kNotSupported);
+      }
+    };
     if (type == "ByteLevel") {
+      only({"add_prefix_space", "trim_offsets", "use_regex"});
       want("add_prefix_space");
       want("trim_offsets");
       // Without a word of it, the pattern is used.
       if (split_ && !seen.contains("use_regex")) value.refuse("no key use_regex", "false", kNotSupported);
       bytes_ = true;
     } else if (type == "Split") {
+      only({"pattern", "behavior", "invert"});
       want("pattern");
       want("behavior");
       split_ = true;
     } else if (type == "Digits") {
+      only({"individual_digits"});
       want("individual_digits");
       digits_ = true;
-    } else if (!bytes_) {
-      value.refuse("no step ByteLevel", "one at the end", kNotSupported);
+    } else {
+      only({"pretokenizers"});
+      if (!bytes_) value.refuse("no step ByteLevel", "one at the end", kNotSupported);
     }
   }
 
