@@ -81,9 +81,10 @@ std::string describe_cost(const RunPlan& plan, double gemm_rate) {
   if (guessed && file.budget.kind == Budget::Kind::kSeconds) {
     text += "* the budget; a dozen steps of each variant decide how many steps fit it\n";
   }
-  text += format("to do       %lld of %zu runs of %s: %sFLOP, about %s one after another, validation not counted\n",
-                 static_cast<long long>(all.to_do), plan.runs.size(), describe(file.budget).c_str(),
-                 short_count(all.flops).c_str(), clock_time(all.left).c_str());
+  const std::string flops = all.flops > 0 ? short_count(all.flops) + "FLOP, " : "";
+  text += format("to do       %lld of %zu runs of %s: %sabout %s one after another, validation not counted\n",
+                 static_cast<long long>(all.to_do), plan.runs.size(), describe(file.budget).c_str(), flops.c_str(),
+                 clock_time(all.left).c_str());
   text += format("disk        at most %s of checkpoints below %s", short_bytes(disk).c_str(), file.folder().c_str());
   return text;
 }

@@ -145,7 +145,7 @@ void check_existing_runs(const RunPlan& plan) {
   Problems problems;
   for (const PlannedRun& run : plan.runs) {
     const std::string path = run.folder() + "/config.json";
-    if (path_kind(path, ExitCode::kConfig) != PathKind::kFile) continue;
+    if (plan.variant_of(run).steps == 0 || path_kind(path, ExitCode::kConfig) != PathKind::kFile) continue;
     RunConfig config = plan.variant_of(run).config;
     config.run.seed = run.seed;
     for (const std::string& difference : diff_config(read_file(path, ExitCode::kConfig), run_config_text(config))) {

@@ -52,7 +52,7 @@ void set_steps_by_speed(const Budget& budget, double seconds_per_step, PlannedVa
 void save_steps(const RunPlan& plan);
 
 /// Refuses runs that are there already and were made with other settings: their results would be mixed up with these.
-/// Throws Error(kConfig) naming each setting.
+/// Throws Error(kConfig) naming each setting. Variants whose steps are not known yet are left out.
 void check_existing_runs(const RunPlan& plan);
 
 }  // namespace mm

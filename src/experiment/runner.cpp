@@ -248,6 +248,7 @@ bool measure_speeds(RunPlan& plan, const RunnerOptions& options) {
 
 ExitCode run_all(RunPlan& plan, const RunnerOptions& options) {
   if (!measure_speeds(plan, options)) return ExitCode::kStopped;
+  check_existing_runs(plan);  // of variants whose steps are known by now
   std::deque<Job> jobs;
   for (const PlannedRun& run : plan.runs) {
     const PlannedVariant& variant = plan.variant_of(run);
