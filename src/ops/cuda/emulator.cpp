@@ -34,7 +34,7 @@ constexpr size_t kStackBytes = 256 << 10;
 
 bool emulation_on = false;
 uint64_t emulation_order = 0;
-thread_local int64_t launches_here = 0;
+thread_local int64_t launches_here = 0, bytes_here = 0;
 
 using emulator::Position;
 
@@ -250,6 +250,14 @@ bool Emulation::on() {
 
 int64_t Emulation::launches() {
   return launches_here;
+}
+
+int64_t Emulation::bytes() {
+  return bytes_here;
+}
+
+void Emulation::count_bytes(size_t bytes) {
+  bytes_here += static_cast<int64_t>(bytes);
 }
 
 namespace emulator {

@@ -25,7 +25,10 @@ class Emulation {
   Emulation& operator=(const Emulation&) = delete;
 
   static bool on();
-  static int64_t launches();  ///< of this thread, since it began
+  // What this thread launched since it began, on tensors without memory as well.
+  static int64_t launches();
+  static int64_t bytes();  ///< of all tensors that the launches were given
+  static void count_bytes(size_t bytes);
 };
 
 namespace emulator {

@@ -54,20 +54,29 @@ class OnDevice {
   Stream stream_;
 };
 
-/// The address of a tensor's first element; null where there is no tensor, or no memory behind it.
+/// Whether there is memory behind a tensor. In an emulation its bytes are counted.
+inline bool has_memory(const at::Tensor& x) {
+#ifndef MM_CUDA
+  if (x.defined()) Emulation::count_bytes(x.nbytes());
+#endif
+  return x.defined() && !x.is_meta();
+}
+
+// The address of a tensor's first element for a kernel that reads or writes it; null where there is no memory.
+
 template <class T>
 const T* read(const at::Tensor& x) {
-  return x.defined() && !x.is_meta() ? x.const_data_ptr<T>() : nullptr;
+  return has_memory(x) ? x.const_data_ptr<T>() : nullptr;
 }
 template <class T>
 T* write(const at::Tensor& x) {
-  return x.defined() && !x.is_meta() ? x.mutable_data_ptr<T>() : nullptr;
+  return has_memory(x) ? x.mutable_data_ptr<T>() : nullptr;
 }
 inline const void* read(const at::Tensor& x) {
-  return x.defined() && !x.is_meta() ? x.const_data_ptr() : nullptr;
+  return has_memory(x) ? x.const_data_ptr() : nullptr;
 }
 inline void* write(const at::Tensor& x) {
-  return x.defined() && !x.is_meta() ? x.mutable_data_ptr() : nullptr;
+  return has_memory(x) ? x.mutable_data_ptr() : nullptr;
 }
 
 }  // namespace mm::cuda
