@@ -94,6 +94,7 @@ constexpr std::array kRules = {
     Rule{"alarms.gate_patience: none -> ", Change::kSilent},
     Rule{"alarms.copies_cosine: none -> ", Change::kSilent},
     Rule{"alarms.copies_patience: none -> ", Change::kSilent},
+    Rule{"alarms.aux_floor: none -> ", Change::kSilent},
     Rule{"alarms.loss_spike: none -> ", Change::kSilent},
     Rule{"alarms.loss_patience: none -> ", Change::kSilent},
     Rule{"alarms.loss_gap: none -> ", Change::kSilent},

@@ -32,10 +32,10 @@ TEST(Experiment, TellsBetterWorseAndNotDecided) {
   const Workplace workplace;
   const auto write = [&](const std::string& variants) {
     workplace.write("trial.json", R"({"base": "dense.json", "seeds": [1, 2, 3], "budget": {"tokens": 5120},
-      "settings": {"sample.every": 0, "optim.learning_rate": 0.1}, "variants": )" +
+      "settings": {"sample.every": 0, "optim.learning_rate": 0.03}, "variants": )" +
                                       variants + "}");
   };
-  write(R"({"plain": {}, "comment": {"metrics.log_every": 3}, "wild": {"optim.learning_rate": 1}})");
+  write(R"({"plain": {}, "comment": {"metrics.log_every": 3}, "wild": {"optim.learning_rate": 3}})");
   const Finished finished = workplace.experiment({"trial.json"});
   ASSERT_EQ(finished.exit_code, 0) << finished.out << finished.err;
   const nlohmann::json result = result_of(workplace, "trial");
@@ -48,7 +48,7 @@ TEST(Experiment, TellsBetterWorseAndNotDecided) {
   expect_contains(workplace.read("output/trial/report.html"), "<h1>trial</h1>");
 
   // The other way round it is better, and nothing is trained anew.
-  write(R"({"wild": {"optim.learning_rate": 1}, "plain": {}})");
+  write(R"({"wild": {"optim.learning_rate": 3}, "plain": {}})");
   const Finished again = workplace.experiment({"trial.json"});
   EXPECT_EQ(result_of(workplace, "trial")["variants"][1]["verdict"], "better");
   EXPECT_EQ(again.out.find("started"), std::string::npos) << again.out;

@@ -213,11 +213,11 @@ int64_t AlarmWatch::patience(AlarmKind kind) const {
       return 2;
     case AlarmKind::kLossStuck:
       return config_.loss_patience;
-    case AlarmKind::kLossWorse:
     case AlarmKind::kNoLmGradient:
       return config_.gate_patience;
     case AlarmKind::kCopies:
       return config_.copies_patience;
+    case AlarmKind::kLossWorse:
     case AlarmKind::kBelowFloor:
     case AlarmKind::kCollapse:
     case AlarmKind::kBiasFrozen:

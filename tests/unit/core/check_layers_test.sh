@@ -35,9 +35,9 @@ expect core/x.h '#include "core/json/json_text.h"' 'core may not include core/js
 expect model/moe/x.cpp '#include "optim/adam.h"' "model may not include optim/adam.h (only itself and $core ops)"
 expect metrics/x.cpp '  #  include "data/reader.h"' "metrics may not include data/reader.h (only itself and $core)"
 expect train/x.h '#include "app/pretrain.h"' "train may not include app/pretrain.h (only itself and $core tokenizer "\
-'data metrics metrics/alarms ops model optim checkpoint interchange distributed recipe engine eval)'
+'data metrics metrics/alarms ops model optim checkpoint interchange interchange/export distributed recipe engine eval)'
 expect train/x.h '#include "train/replay/replay.h"' "train may not include train/replay/replay.h (only itself and $core "\
-'tokenizer data metrics metrics/alarms ops model optim checkpoint interchange distributed recipe engine eval)'
+'tokenizer data metrics metrics/alarms ops model optim checkpoint interchange interchange/export distributed recipe engine eval)'
 expect core/x.cpp '#include "text.h"' 'core may not include text.h (write it with its folder)'
 expect misc/x.cpp '#include "core/text.h"' \
   'misc may not include core/text.h (the folder is not in the table of scripts/check_layers.sh)'
