@@ -22,15 +22,16 @@ awk -v label="$(basename "$PWD")/" '
     may["core/config"] = "core core/json"
     may["core/watchdog"] = "core"
     core = "core core/json core/config"
-    may["tokenizer"] = core " tokenizer/bpe"
-    may["tokenizer/bpe"] = core
-    may["tokenizer/training"] = core " tokenizer/bpe"
+    may["tokenizer/unicode"] = core
+    may["tokenizer/bpe"] = core " tokenizer/unicode"
+    may["tokenizer"] = may["tokenizer/training"] = core " tokenizer/unicode tokenizer/bpe"
     may["data"] = core " tokenizer tokenizer/training"
     may["metrics"] = core
     may["metrics/alarms"] = core " metrics"
     metrics = "metrics metrics/alarms"
     may["view"] = core " " metrics
-    may["view/report"] = may["view/tensorboard"] = core " " metrics " view"
+    may["view/history"] = may["view/tensorboard"] = core " " metrics " view"
+    may["view/report"] = core " " metrics " view view/history"
     may["ops"] = core
     may["model"] = core " ops"
     may["optim"] = core " ops model"
@@ -45,10 +46,10 @@ awk -v label="$(basename "$PWD")/" '
     may["eval"] = core " tokenizer data " metrics " ops model recipe engine"
     may["train"] = core " tokenizer data " metrics " ops model optim checkpoint interchange interchange/export distributed recipe engine eval"
     may["train/replay"] = may["train"] " train"
-    may["run"] = may["train"] " core/watchdog train train/replay view view/report view/tensorboard"
-    may["experiment"] = core " metrics view view/report model checkpoint optim recipe"
+    may["run"] = may["train"] " core/watchdog train train/replay view view/history view/report view/tensorboard"
+    may["experiment"] = core " metrics view view/history view/report model checkpoint optim recipe"
     may["app"] = may["run"] " run experiment interchange/gguf"
-    split("core core/json core/config core/watchdog tokenizer tokenizer/bpe tokenizer/training metrics metrics/alarms view view/report view/tensorboard", names)
+    split("core core/json core/config core/watchdog tokenizer tokenizer/unicode tokenizer/bpe tokenizer/training metrics metrics/alarms view view/history view/report view/tensorboard", names)
     for (i in names) torch_free[names[i]] = 1
   }
 

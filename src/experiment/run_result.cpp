@@ -11,7 +11,7 @@
 #include "checkpoint/checkpoint_store.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "view/report/file_lines.h"
+#include "view/history/file_lines.h"
 
 namespace mm {
 namespace {

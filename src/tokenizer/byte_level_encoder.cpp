@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/utf8.h"
-#include "tokenizer/bpe/nfc.h"
+#include "tokenizer/unicode/nfc.h"
 
 namespace mm {
 namespace {

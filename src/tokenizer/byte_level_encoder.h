@@ -7,10 +7,10 @@
 
 #include "tokenizer/bpe/added_tokens.h"
 #include "tokenizer/bpe/bpe_encoder.h"
-#include "tokenizer/bpe/character_table.h"
 #include "tokenizer/bpe/fast_encoder.h"
 #include "tokenizer/bpe/pretokenizer.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/unicode/character_table.h"
 
 namespace mm {
 

@@ -11,10 +11,10 @@
 #include "core/hash.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
-#include "tokenizer/bpe/byte_alphabet.h"
 #include "tokenizer/bpe/token_names.h"
 #include "tokenizer/bpe/tokenizer_json.h"
 #include "tokenizer/byte_level_encoder.h"
+#include "tokenizer/unicode/byte_alphabet.h"
 
 namespace mm {
 namespace {

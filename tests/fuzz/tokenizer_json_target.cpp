@@ -7,8 +7,8 @@
 #include "tests/fuzz/expect.h"
 #include "tests/fuzz/seeds.h"
 #include "tests/fuzz/target.h"
-#include "tokenizer/bpe/byte_alphabet.h"
 #include "tokenizer/byte_level_tokenizer.h"
+#include "tokenizer/unicode/byte_alphabet.h"
 
 namespace mm {
 namespace {

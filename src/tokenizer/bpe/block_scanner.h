@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "tokenizer/bpe/character_table.h"
+#include "tokenizer/unicode/character_table.h"
 
 namespace mm {
 

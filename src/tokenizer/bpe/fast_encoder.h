@@ -7,10 +7,10 @@
 #include <string_view>
 
 #include "tokenizer/bpe/bpe_encoder.h"
-#include "tokenizer/bpe/character_table.h"
 #include "tokenizer/bpe/part_cache.h"
 #include "tokenizer/bpe/pretokenizer.h"
 #include "tokenizer/bpe/token_buffer.h"
+#include "tokenizer/unicode/character_table.h"
 
 namespace mm {
 

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "core/utf8.h"
-#include "tokenizer/bpe/unicode_classes.h"
+#include "tokenizer/unicode/unicode_classes.h"
 
 namespace mm {
 namespace {

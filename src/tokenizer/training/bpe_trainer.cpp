@@ -9,8 +9,8 @@
 #include "core/json/json_text.h"
 #include "core/machine.h"
 #include "core/text.h"
-#include "tokenizer/bpe/byte_alphabet.h"
 #include "tokenizer/bpe/pretokenizer.h"
+#include "tokenizer/unicode/byte_alphabet.h"
 
 namespace mm {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "view/report/run_history.h"
+#include "view/history/run_history.h"
 
 namespace mm {
 

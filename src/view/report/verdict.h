@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "view/report/run_history.h"
+#include "view/history/run_history.h"
 
 namespace mm {
 

@@ -8,10 +8,10 @@
 #include <map>
 
 #include "core/files.h"
+#include "interchange/export/sentencepiece_model.h"
 #include "interchange/gguf/gguf_export.h"
 #include "interchange/gguf/gguf_file.h"
 #include "interchange/gguf/gguf_vocabulary.h"
-#include "interchange/export/sentencepiece_model.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"
 #include "tests/unit/tokenizer/train_small.h"

@@ -36,10 +36,9 @@ TEST(RunConfig, TheTableInDocsSaysWhereEveryPresetCanGo) {
     if (file.path().extension() != ".json") continue;
     const ModelConfig model = load(file.path().string()).model;
     const std::string pth = fitting_generation(model);
-    const std::string row = "| `" + file.path().stem().string() + "` | `" +
-                            architecture_of(huggingface_class(model).form) + "` | `" +
-                            name_of(gguf_architecture(model).form) + "` | " +
-                            (pth.empty() ? "none" : "`" + pth + "`") + " |\n";
+    const std::string row =
+        "| `" + file.path().stem().string() + "` | `" + architecture_of(huggingface_class(model).form) + "` | `" +
+        name_of(gguf_architecture(model).form) + "` | " + (pth.empty() ? "none" : "`" + pth + "`") + " |\n";
     EXPECT_TRUE(huggingface_class(model).fits() && gguf_architecture(model).fits()) << row;
     EXPECT_NE(docs.find(row), std::string::npos) << row;
   }

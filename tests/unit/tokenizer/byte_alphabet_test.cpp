@@ -1,5 +1,5 @@
 // The alphabet is GPT-2's, and goes both ways.
-#include "tokenizer/bpe/byte_alphabet.h"
+#include "tokenizer/unicode/byte_alphabet.h"
 
 #include <gtest/gtest.h>
 

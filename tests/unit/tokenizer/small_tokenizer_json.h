@@ -7,8 +7,8 @@
 #include <string>
 
 #include "core/json/json_text.h"
-#include "tokenizer/bpe/byte_alphabet.h"
 #include "tokenizer/byte_level_tokenizer.h"
+#include "tokenizer/unicode/byte_alphabet.h"
 
 namespace mm {
 

@@ -1,5 +1,5 @@
 // The classes of every code point, as Hugging Face's tokenizers 0.22 splits them.
-#include "tokenizer/bpe/unicode_classes.h"
+#include "tokenizer/unicode/unicode_classes.h"
 
 #include <gtest/gtest.h>
 

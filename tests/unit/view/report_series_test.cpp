@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "view/report/alarm_history.h"
-#include "view/report/load_history.h"
+#include "view/history/alarm_history.h"
+#include "view/history/load_history.h"
 #include "view/series.h"
 
 namespace mm {

@@ -8,9 +8,9 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "tests/unit/core/temp_folder.h"
+#include "view/history/run_history.h"
 #include "view/report/html.h"
 #include "view/report/report_sink.h"
-#include "view/report/run_history.h"
 
 namespace mm {
 namespace {

@@ -1,6 +1,6 @@
 // The tables of Unicode 16.0: general categories L* and N*, and White_Space, as the splits of tokenizers 0.22.2 show
 // them. They are written out and not asked of a library, because token ids must not change with its version.
-#include "tokenizer/bpe/unicode_classes.h"
+#include "tokenizer/unicode/unicode_classes.h"
 
 #include <span>
 #include <vector>

@@ -1,5 +1,5 @@
 // Columns are merged as the buckets of a series are.
-#include "view/report/load_history.h"
+#include "view/history/load_history.h"
 
 #include <algorithm>
 

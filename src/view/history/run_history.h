@@ -9,9 +9,9 @@
 
 #include "metrics/domain_report.h"
 #include "metrics/record.h"
-#include "view/report/alarm_history.h"
-#include "view/report/load_history.h"
-#include "view/report/log_history.h"
+#include "view/history/alarm_history.h"
+#include "view/history/load_history.h"
+#include "view/history/log_history.h"
 #include "view/series.h"
 
 namespace mm {

@@ -1,10 +1,10 @@
 // `2026-01-01 12:00:00.000 info resumed   from output/x/checkpoints/step_00000120 (verified), ...`
-#include "view/report/log_history.h"
+#include "view/history/log_history.h"
 
 #include <cstdlib>
 #include <string_view>
 
-#include "view/report/file_lines.h"
+#include "view/history/file_lines.h"
 
 namespace mm {
 namespace {

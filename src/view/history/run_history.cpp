@@ -1,5 +1,5 @@
 // One pass over each file, line by line, with simdjson.
-#include "view/report/run_history.h"
+#include "view/history/run_history.h"
 
 #include <simdjson.h>
 
@@ -14,7 +14,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "view/report/file_lines.h"
+#include "view/history/file_lines.h"
 
 namespace mm {
 namespace {

@@ -1,5 +1,5 @@
 // Takes all characters apart, orders their marks, and puts together again what may be.
-#include "tokenizer/bpe/nfc.h"
+#include "tokenizer/unicode/nfc.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/utf8.h"
-#include "tokenizer/bpe/canonical_tables.h"
+#include "tokenizer/unicode/canonical_tables.h"
 
 namespace mm {
 namespace {

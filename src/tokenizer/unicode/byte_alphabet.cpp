@@ -1,5 +1,5 @@
 // Two small tables, one the inverse of the other.
-#include "tokenizer/bpe/byte_alphabet.h"
+#include "tokenizer/unicode/byte_alphabet.h"
 
 #include <array>
 

@@ -1,5 +1,5 @@
 // Alarms are matched with their ends.
-#include "view/report/alarm_history.h"
+#include "view/history/alarm_history.h"
 
 #include <algorithm>
 #include <numeric>

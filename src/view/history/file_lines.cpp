@@ -1,5 +1,5 @@
 // From a memory map.
-#include "view/report/file_lines.h"
+#include "view/history/file_lines.h"
 
 #include "core/files.h"
 

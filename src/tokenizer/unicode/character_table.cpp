@@ -1,12 +1,12 @@
 // Every place between two characters inside a token leaves a mark: a pair, or a piece on one side or on both.
-#include "tokenizer/bpe/character_table.h"
+#include "tokenizer/unicode/character_table.h"
 
 #include <algorithm>
 #include <bit>
 #include <string>
 
 #include "core/utf8.h"
-#include "tokenizer/bpe/unicode_classes.h"
+#include "tokenizer/unicode/unicode_classes.h"
 
 namespace mm {
 namespace {
