@@ -248,11 +248,11 @@ TEST(Interrupted, AFolderThatIsTakenAwayEndsTheRun) {
 
 TEST(Interrupted, AStoppedProcessDoesNotHang) {
   const Workplace workplace;
-  Program program = workplace.start(train("dense", "a", {"train.steps=100000", "run.hang_seconds=1"}));
+  Program program = workplace.start(train("dense", "a", {"train.steps=100000", "run.hang_seconds=4"}));
   program.wait_until([&] { return workplace.exists(checkpoint("a", 5)); });
   // What a stopped process does not do is no hang.
   program.send(SIGSTOP);
-  usleep(3'000'000);
+  usleep(6'000'000);
   program.send(SIGCONT);
   usleep(500'000);
   EXPECT_FALSE(workplace.exists("output/a/hang.txt"));

@@ -135,7 +135,7 @@ TEST_F(Faults, AShortWriteIsWrittenToItsEnd) {
 }
 
 TEST_F(Faults, ADiskThatDoesNotAnswerEndsTheRunAndTellsWhere) {
-  const Finished hung = faulty("hang", 30, {"run.hang_seconds=1"});
+  const Finished hung = faulty("hang", 30, {"run.hang_seconds=4"});
   EXPECT_EQ(hung.exit_code, 9) << hung.err;
   EXPECT_NE(hung.err.find("seconds without getting on, want less than run.hang_seconds"), std::string::npos)
       << hung.err;
