@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "recipe/forecast.h"
 #include "run/bench.h"
+#include "run/replay_step.h"
 #include "run/run.h"
 
 namespace {
@@ -34,7 +35,7 @@ int main(int argc, char** argv) {
   std::string config_path, device, init;
   std::vector<std::string> overrides;
   bool check = false, describe = false, from_scratch = false, watch = false;
-  int64_t bench_steps = 0;
+  int64_t bench_steps = 0, replayed_step = 0;
   line.option("--config FILE", config_path, "JSON config; configs/ has presets");
   line.option("--set KEY=VALUE", overrides, "Change one setting; may be repeated").one_at_a_time();
   line.option("--device DEVICE", device, "Short for --set run.device=...: auto, cpu, cuda or cuda:N");
@@ -46,6 +47,8 @@ int main(int argc, char** argv) {
   line.option("--bench [STEPS]", bench_steps,
               "Time that many steps on made-up tokens (default 5) against the GEMM rate")
       .or_alone("5");
+  line.option("--replay-step N", replayed_step,
+              "Take the run to that step again, from the checkpoint before it, and tell what went wrong in it");
   line.flag("--watch", watch, "Draw the load of every expert on the terminal while it trains, as a live heat map");
   line.version(mm::program_version());
   return mm::run_program(line, argc, argv, [&]() -> mm::ExitCode {
@@ -70,6 +73,10 @@ int main(int argc, char** argv) {
     }
     if (bench_steps > 0) {
       mm::log_info(mm::bench(run.config, bench_steps));
+      return mm::ExitCode::kFinished;
+    }
+    if (replayed_step > 0) {
+      mm::log_info(mm::replay_step(run.config, replayed_step));
       return mm::ExitCode::kFinished;
     }
     if (watch && !mm::is_terminal()) {

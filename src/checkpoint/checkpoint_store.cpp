@@ -262,14 +262,14 @@ void CheckpointStore::remove(int64_t step) const {
   if (failed) log_warning(step_folder(step) + " cannot be removed: " + failed.message());
 }
 
-std::optional<LoadedCheckpoint> CheckpointStore::load_healthy(int64_t most) const {
+std::optional<LoadedCheckpoint> CheckpointStore::load_up_to(int64_t most, bool only_healthy) const {
   std::vector<int64_t> all = steps();
   for (; !all.empty(); all.pop_back()) {
     const int64_t step = all.back();
     if (step > most) continue;
     try {
       LoadedCheckpoint loaded{step, step_folder(step), load(step)};
-      if (loaded.checkpoint.healthy) return loaded;
+      if (loaded.checkpoint.healthy || !only_healthy) return loaded;
     } catch (const Error& error) {
       if (error.code() != ExitCode::kCheckpoint) throw;
       log_warning(error.what());

@@ -67,8 +67,9 @@ class CheckpointStore {
   /// newer format, or that a failing disk or a missing permission hides, is left alone: throws NewerFormat, Unreadable.
   std::optional<LoadedCheckpoint> load_newest();
 
-  /// The newest checkpoint of at most `step` that is healthy and whole; nothing when there is none.
-  std::optional<LoadedCheckpoint> load_healthy(int64_t step) const;
+  /// The newest checkpoint of at most `step` that is whole, and healthy as well if only such count; nothing when there
+  /// is none.
+  std::optional<LoadedCheckpoint> load_up_to(int64_t step, bool only_healthy) const;
   /// Removes those of later steps than `step`.
   void remove_after(int64_t step) const;
 

@@ -2,7 +2,11 @@
 #include "engine/non_finite.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/isfinite.h>
+
+#include <algorithm>
+#include <vector>
 
 #include "engine/host_values.h"
 
@@ -11,18 +15,30 @@ namespace mm {
 std::optional<NonFinite> find_non_finite(CausalLm& model, const Batch& batch) {
   const at::NoGradGuard no_gradients;
   const LayerReports reports = model.forward(batch.tokens_bt, /*training=*/true, {}, /*inspect=*/true).reports;
-  if (!reports.output_squares_le.defined()) return {};
-  const auto finite = [](const at::Tensor& values) { return host_values(at::isfinite(values)); };
-  const int64_t layers = reports.output_squares_le.size(0), experts = reports.output_squares_le.size(1);
-  const std::vector<double> logits = finite(reports.router_sums_lqe.select(1, 1).sum(1)),
-                            outputs = finite(reports.output_squares_le);
-  for (int64_t layer = 0; layer < layers; ++layer) {
-    if (logits[static_cast<size_t>(layer)] == 0) return NonFinite{layer, {}};
-    for (int64_t expert = 0; expert < experts; ++expert) {
-      if (outputs[static_cast<size_t>(layer * experts + expert)] == 0) return NonFinite{layer, expert};
-    }
+  // [layers, what]: 1 where it is finite. In the order of the pass.
+  const at::Tensor branches_lb = at::isfinite(reports.branch_sizes_lb);
+  const int64_t experts = model.config().is_moe() ? reports.output_squares_le.size(1) : 0;
+  std::vector<at::Tensor> parts = {branches_lb.narrow(1, 0, 1)};
+  if (experts > 0) {
+    parts.push_back(at::isfinite(reports.router_sums_lqe.select(1, 1).sum(1, /*keepdim=*/true)));
+    parts.push_back(at::isfinite(reports.output_squares_le));
   }
-  return {};
+  parts.push_back(branches_lb.narrow(1, 1, 1));
+  const at::Tensor finite_lp = at::cat(parts, 1);
+  const std::vector<double> finite = host_values(finite_lp);
+  const auto first = std::find(finite.begin(), finite.end(), 0);
+  if (first == finite.end()) return {};
+  const int64_t place = first - finite.begin(), part = place % finite_lp.size(1);
+  NonFinite found{.layer = place / finite_lp.size(1), .part = "feed-forward", .expert = {}};
+  if (part == 0) {
+    found.part = "attention";
+  } else if (experts > 0 && part == 1) {
+    found.part = "router";
+  } else if (part < 2 + experts && experts > 0) {
+    found.part = "expert";
+    found.expert = part - 2;
+  }
+  return found;
 }
 
 }  // namespace mm

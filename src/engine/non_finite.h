@@ -9,7 +9,7 @@
 
 namespace mm {
 
-/// Where a forward pass of a MoE model over `batch` first gives what is not finite; nothing when all of it is.
+/// Where a forward pass over `batch` first gives what is not finite; nothing when the blocks give only finite values.
 std::optional<NonFinite> find_non_finite(CausalLm& model, const Batch& batch);
 
 }  // namespace mm

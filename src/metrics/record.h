@@ -31,7 +31,8 @@ struct RouterNumbers {
 /// Where a step that was not finite went wrong first.
 struct NonFinite {
   int64_t layer = 0;
-  std::optional<int64_t> expert;  ///< whose output it was; none: the router's logits
+  std::string part;               ///< whose output it was: `attention`, `router`, `expert`, `feed-forward`
+  std::optional<int64_t> expert;  ///< which one
 };
 
 /// One micro-batch of a replayed run, as MiniMind's trainer logs it. Losses are in nats, before any division.

@@ -70,7 +70,7 @@ HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
   const RopeTable positions = rope_rows(pass.cache ? pass.cache->length() : 0, tokens_bt.size(1));
 
   HiddenStates states;
-  std::vector<at::Tensor> expert_tokens, dropped_tokens, margins, router_sums, output_squares;
+  std::vector<at::Tensor> expert_tokens, dropped_tokens, margins, router_sums, output_squares, branch_sizes;
   at::Tensor x_nd = at::embedding(weights_.embedding, tokens_bt.flatten()).to(at::kFloat);
   if (pass.dropout > 0) x_nd = at::dropout(x_nd, pass.dropout, true);
   at::Tensor branch_nd;  // what is to be added to x_nd next
@@ -80,17 +80,23 @@ HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
     x_nd = next.sum_nd;
     return next.normed_nd;
   };
+  const auto inspect_branch = [&] {
+    if (pass.inspect) branch_sizes.push_back(branch_nd.detach().abs().amax().to(at::kFloat));
+  };
   for (size_t layer = 0; layer < weights_.blocks.size(); ++layer) {
     const BlockWeights& block = weights_.blocks[layer];
     branch_nd = attention(add_and_norm(block.input_norm), layer, pass, positions);
+    inspect_branch();
     const at::Tensor normed_nd = add_and_norm(block.post_attention_norm);
     if (!config_.is_moe()) {
       branch_nd = feed_forward(normed_nd, block.feed_forward, ffn_dropout);
+      inspect_branch();
       continue;
     }
     const MoeMode mode{.training = pass.training, .dropout = ffn_dropout, .inspect = pass.inspect};
     MoeReport report;
     branch_nd = moe_layer(normed_nd, counted, block.moe, config_, mode, report);
+    inspect_branch();
     add_to(states.reports.balance_loss, report.balance_loss);
     add_to(states.reports.z_loss, report.z_loss);
     expert_tokens.push_back(report.expert_tokens_e);
@@ -105,6 +111,9 @@ HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
   if (!margins.empty()) states.reports.margins_lem = at::stack(margins);
   if (!router_sums.empty()) states.reports.router_sums_lqe = at::stack(router_sums);
   if (!output_squares.empty()) states.reports.output_squares_le = at::stack(output_squares);
+  if (!branch_sizes.empty()) {
+    states.reports.branch_sizes_lb = at::stack(branch_sizes).view({std::ssize(weights_.blocks), 2});
+  }
   states.hidden_nd = add_and_norm(weights_.norm);
   return states;
 }

@@ -20,6 +20,8 @@ struct LayerReports {
   at::Tensor margins_lem;              ///< [layers, experts, bins] int32: margin_counts(); undefined unless "quantile"
   at::Tensor router_sums_lqe;          ///< [layers, 2, experts] fp32: router_sums(); undefined unless training
   at::Tensor output_squares_le;        ///< [layers, experts] fp32: output_squares(); undefined unless inspected
+  /// [layers, 2] fp32: the largest magnitude of what attention and what the feed-forward add; undefined unless inspected
+  at::Tensor branch_sizes_lb;
   std::vector<at::Tensor> experts_ns;  ///< of each MoE layer, [batch * time, slots] int64: where each token went
 };
 
@@ -40,7 +42,7 @@ class CausalLm {
   ///   tokens_bt   [batch, time] int64 on the model's device
   ///   training    dropout, jitter, capacity and balancing losses
   ///   counted_bt  [batch, time] bool: tokens that count in balancing losses and expert loads; undefined: all do
-  ///   inspect     whether the reports are to say how large the output of each expert is
+  ///   inspect     whether the reports are to say how large the outputs of branches and experts are
   /// The residual stream is fp32; norms, products and attention give the compute type.
   HiddenStates forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt = {},
                        bool inspect = false);

@@ -2,14 +2,11 @@
 #include "run/run.h"
 
 #include <c10/util/Exception.h>
-#include <torch/version.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <new>
 
-#include "core/files.h"
 #include "core/leftovers.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -17,18 +14,15 @@
 #include "core/stop_signal.h"
 #include "core/text.h"
 #include "core/watchdog/watchdog.h"
-#include "data/open_tokenizer.h"
 #include "interchange/export/exports.h"
-#include "interchange/state_dict.h"
 #include "metrics/jsonl_sink.h"
 #include "metrics/micro_step_sink.h"
-#include "model/count.h"
-#include "model/init.h"
 #include "ops/cpu/caching_allocator.h"
 #include "recipe/forecast.h"
-#include "recipe/resume_policy.h"
 #include "run/next_steps.h"
+#include "run/opening.h"
 #include "run/run_data.h"
+#include "run/run_log.h"
 #include "train/replay/replay_steps.h"
 #include "train/trainer.h"
 #include "view/console_sink.h"
@@ -38,154 +32,6 @@
 namespace mm {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// Every file that the config names and that is not there, in one error.
-void check_files(const RunConfig& config) {
-  std::vector<std::string> problems;
-  const auto check = [&](const std::string& key, const std::vector<LabelledPath>& files) {
-    for (const LabelledPath& file : files) {
-      if (path_kind(file.path, ExitCode::kData) == PathKind::kFile) continue;
-      problems.push_back(got_want(key, file.path + ", which is not there", "a JSONL file with a \"text\" in each line",
-                                  "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name a file of your own"));
-    }
-  };
-  if (config.data.train.empty()) problems.push_back(got_want("data.train", "nothing", "at least one JSONL file"));
-  check("data.train", config.data.train);
-  check("data.validation", config.data.validation);
-  if (!config.tokenizer.train && path_kind(config.tokenizer.path, ExitCode::kData) == PathKind::kMissing) {
-    problems.push_back(got_want(
-        "tokenizer.path", config.tokenizer.path.empty() ? "nothing" : config.tokenizer.path + ", which is not there",
-        "a tokenizer", "put it there, or set tokenizer.train to true to train one from data.train"));
-  }
-  if (!problems.empty()) throw Error(ExitCode::kData, join(problems, "\n"));
-}
-
-void log_model(const RunConfig& config, const DeviceSetup& setup, const Caller& caller) {
-  if (!caller.version.empty()) log_info("program   " + caller.version + ", LibTorch " TORCH_VERSION);
-  const ParameterCount count = count_parameters(config.model);
-  std::string model =
-      format("model     %s, %s parameters", config.model.model_type.c_str(), with_commas(count.total).c_str());
-  if (config.model.is_moe()) {
-    model += format(", %s active; %lld experts, top-%lld", with_commas(count.active).c_str(),
-                    static_cast<long long>(config.model.moe.num_experts),
-                    static_cast<long long>(config.model.moe.num_experts_per_tok));
-    if (config.model.moe.n_shared_experts > 0) {
-      model += format(" + %lld shared", static_cast<long long>(config.model.moe.n_shared_experts));
-    }
-  }
-  log_info(model);
-  // A step waits for its slowest thread: worth a word before somebody wonders.
-  constexpr double kWorthAWord = 0.5;
-  const double busy = setup.device.is_cpu() ? busy_processors() : 0;
-  log_info("device    " + setup.description +
-           (busy < kWorthAWord ? ""
-                               : format("; other programs keep %.1f of this machine's processors busy, which makes "
-                                        "steps slower",
-                                        busy)));
-}
-
-void log_packed_data(const RunConfig& config, const WindowSource& train) {
-  const double epochs =
-      static_cast<double>(config.train.steps * config.sequences_per_step()) / static_cast<double>(train.windows());
-  log_info(format("data      %s tokens in %s documents, %s sequences of %lld; %lld steps are %.2f epochs",
-                  with_commas(train.tokens()).c_str(), with_commas(train.documents()).c_str(),
-                  with_commas(train.windows()).c_str(), static_cast<long long>(config.data.sequence_length),
-                  static_cast<long long>(config.train.steps), epochs));
-}
-
-void log_replay(const RunConfig& config, const WindowSource& train, const ReplayPlan& plan) {
-  log_info(
-      format("data      %s tokens in %s rows of at most %lld; replaying the %s trainer: %lld epochs of %s "
-             "micro-steps, %s updates",
-             with_commas(train.tokens()).c_str(), with_commas(train.windows()).c_str(),
-             static_cast<long long>(config.data.sequence_length), config.compat.trainer.c_str(),
-             static_cast<long long>(config.compat.epochs), with_commas(plan.micro_batches_per_epoch()).c_str(),
-             with_commas(plan.updates()).c_str()));
-}
-
-/// The state of the newest checkpoint, or a fresh one.
-void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded,
-                           const std::optional<Weights>& weights, TrainState& state) {
-  if (loaded) {
-    state.restore(*loaded);
-    log_info(format("resumed   from %s (verified), %s tokens seen", loaded->folder.c_str(),
-                    with_commas(state.tokens_total).c_str()));
-    return;
-  }
-  if (config.init.from.empty()) {
-    initialize(state.parameters, config.model, static_cast<uint64_t>(config.run.seed));
-    log_info("weights   from scratch");
-  } else {
-    require(weights.has_value(), "a run from weights has them open");
-    state.start_from(*weights, config);
-    log_info("weights   from " + weights->file.path + " (" + weights->description + ")");
-  }
-}
-
-/// The settings that a checkpoint was trained with. Older ones do not have them: then those of the run's config.json.
-std::string settings_of(const LoadedCheckpoint& loaded, const std::string& path) {
-  if (!loaded.checkpoint.config_json.empty()) return loaded.checkpoint.config_json;
-  if (path_kind(path, ExitCode::kConfig) == PathKind::kFile) return read_file(path, ExitCode::kConfig);
-  throw Error(ExitCode::kConfig, got_want(path, "no such file", "the settings that this run began with",
-                                          "restore it, or start another run with --set run.name=<name>"));
-}
-
-/// A run that has begun has its tokenizer. Where the config names another one that would have to be trained first, as
-/// presets do that once named a .model, the run goes on with its own.
-void keep_tokenizer(RunConfig& config, const LoadedCheckpoint& loaded) {
-  const auto is_there = [](const std::string& path) { return path_kind(path, ExitCode::kData) != PathKind::kMissing; };
-  if (!config.tokenizer.train || config.tokenizer.path.empty() || is_there(config.tokenizer.path)) return;
-  const std::string path = tokenizer_path_in(settings_of(loaded, config.folder() + "/config.json"));
-  if (path.empty() || !is_there(path)) return;
-  log_info("tokenizer " + path + ", which the run began with: " + config.tokenizer.path + " is not there");
-  config.tokenizer.path = path;
-}
-
-/// Keeps config.json at what the run is now; refuses what would make it another one.
-void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded) {
-  const std::string path = config.folder() + "/config.json", text = run_config_text(config);
-  if (loaded) {
-    for (const std::string& line :
-         explain_changes(config.folder(), settings_of(*loaded, path), text, loaded->step, config.compat.enabled())) {
-      log_info("changed   " + line);
-    }
-  }
-  write_file_atomic(path, text);
-}
-
-std::optional<PthExport> pth_export(const RunConfig& config) {
-  const std::string& choice = config.checkpoint.pth;
-  const std::string generation = choice == "auto" ? fitting_generation(config.model) : choice == "off" ? "" : choice;
-  if (generation.empty()) return {};
-  return PthExport{config.folder() + "/" + generation_file_name(config.model),
-                   find_generation(generation, "checkpoint.pth")};
-}
-
-/// Makes true again what hangs on the newest checkpoint, whatever instant the run was interrupted at: the link to the
-/// best one and the weights for MiniMind.
-void restore_derived_files(const RunConfig& config, const CheckpointStore& store, const LoadedCheckpoint& loaded) {
-  if (const int64_t best = best_saved_step(loaded.checkpoint.state_json); best >= 0) store.restore_best(best);
-  if (const std::optional<PthExport> pth = pth_export(config)) {
-    write_pth(*pth, loaded.checkpoint.model, config.model);
-  }
-}
-
-void warn_of_diverged(const CheckpointStore& store, const LoadedCheckpoint& loaded) {
-  if (loaded.checkpoint.healthy) return;
-  log_warning(loaded.folder +
-              " was saved when the model did not learn any more\n  remedy: to resume from an older one (" +
-              store.step_folder(store.steps().front()) + " is the oldest that is kept), remove this folder");
-}
-
-/// Records are synced before the checkpoint that counts on them: what is missing was taken away.
-void warn_of_missing_records(const RunConfig& config, int64_t last_step, int64_t step) {
-  if (last_step >= step) return;
-  log_warning(got_want(
-      config.folder() + "/metrics.jsonl", format("records up to step %lld", static_cast<long long>(last_step)),
-      format("them up to step %lld", static_cast<long long>(step)), "those between are lost; the training is not"));
-}
-
 void tell_next_steps(const RunConfig& config, const Caller& caller) {
   for (const std::string& line : next_steps(config, caller.programs)) log_info(line);
 }
@@ -194,23 +40,6 @@ ExitCode finished_already(const RunConfig& config, int64_t step, const char* key
   log_info(format("finished  at step %lld already; raise %s to go on", static_cast<long long>(step), key));
   tell_next_steps(config, caller);
   return ExitCode::kFinished;
-}
-
-/// `2 alarms stood: loss exploded, layer 1 expert 2 dead`; empty where none does.
-std::string standing_alarms(const TrainState& state) {
-  constexpr size_t kMost = 4;
-  std::vector<std::string> words;
-  for (const AlarmSubject& subject : state.alarms.standing()) words.push_back(alarm_in_short(subject));
-  if (words.empty()) return "";
-  const std::string count = std::to_string(words.size()) + (words.size() == 1 ? " alarm stood: " : " alarms stood: ");
-  // Those of the loss come last, and are what everybody wants to know first.
-  std::rotate(
-      words.begin(),
-      std::find_if(words.begin(), words.end(), [](const std::string& word) { return word.starts_with("loss "); }),
-      words.end());
-  const bool more = words.size() > kMost;
-  words.resize(std::min(words.size(), kMost));
-  return count + join(words, ", ") + (more ? ", ..." : "");
 }
 
 /// An error is told when all is closed; the log, and the page that is made of it, say before that how the run ended.
@@ -233,7 +62,7 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
     weights = open_initial_weights(config.init);
   }
   std::error_code failed;
-  fs::create_directories(config.folder(), failed);
+  std::filesystem::create_directories(config.folder(), failed);
   if (failed) throw Error(ExitCode::kStorage, got_want(config.folder(), failed.message(), "a folder to write to"));
   const RunLock lock(config.folder());
   open_log_file(config.folder() + "/train.log");
@@ -257,14 +86,9 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   log_info("exports   " + describe_exports(config.model));
   cpu::use_caching_allocator();
   DeviceSetup setup = set_up_device(config.run, config.train.precision);
-  const std::unique_ptr<Tokenizer> tokenizer =
-      open_tokenizer(config.tokenizer, config.data, config.tokenizer.vocab_size.value_or(config.model.vocab_size));
-  if (tokenizer->vocab_size() > config.model.vocab_size) {
-    throw Error(ExitCode::kData, got_want(config.tokenizer.path, with_commas(tokenizer->vocab_size()) + " tokens",
-                                          "at most model.vocab_size " + with_commas(config.model.vocab_size)));
-  }
+  const std::unique_ptr<Tokenizer> tokenizer = open_run_tokenizer(config);
   const RunData data = open_run_data(config, *tokenizer);
-  log_model(config, setup, caller);
+  log_model(config, setup, caller.version);
 
   TrainState state(config, setup, *data.train);
   if (data.validation) state.validation_fingerprint = data.validation->fingerprint();

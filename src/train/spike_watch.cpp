@@ -39,6 +39,10 @@ StepLimits SpikeWatch::limits() const {
           .grad_norm = std::exp(upper_limit(log_norms_, config_.deviations, kLeastLogNormDeviation))};
 }
 
+StepLimits SpikeWatch::limits_of_updates() const {
+  return config_.policy == "skip" || config_.policy == "roll_back" ? limits() : StepLimits();
+}
+
 void SpikeWatch::add(double loss, double grad_norm) {
   push(losses_, loss, config_.window);
   push(log_norms_, std::log(std::max(grad_norm, std::numeric_limits<double>::min())), config_.window);

@@ -20,6 +20,9 @@ class SpikeWatch {
   /// The largest loss and norm that are no spike; infinite while too few steps were seen.
   StepLimits limits() const;
 
+  /// Those beyond which the step to come is not taken: the same where `spikes.policy` leaves spikes out, else none.
+  StepLimits limits_of_updates() const;
+
   /// A step that changed the weights.
   void add(double loss, double grad_norm);
 

@@ -14,11 +14,6 @@ std::string Spikes::place() const {
   return format("step %lld", static_cast<long long>(state_.step));
 }
 
-StepLimits Spikes::limits() const {
-  const std::string& policy = config_.spikes.policy;
-  return policy == "skip" || policy == "roll_back" ? state_.spikes.limits() : StepLimits();
-}
-
 void Spikes::judge(const StepRecord& record) {
   if (!state_.watches_spikes) return;
   if (record.skipped && !std::isfinite(record.grad_norm)) return;  // counted by the trainer
@@ -81,7 +76,7 @@ void Spikes::roll_back(const RollBack& reason, CheckpointStore& store, Saver& sa
   const int64_t from = state_.step, position = state_.loader.position(), acted_on = state_.spikes_acted_on;
   const double rate_factor = state_.rate_factor * config_.spikes.rate_factor;
   saver.finish(state_);
-  const std::optional<LoadedCheckpoint> older = store.load_healthy(from - config_.spikes.back);
+  const std::optional<LoadedCheckpoint> older = store.load_up_to(from - config_.spikes.back, /*only_healthy=*/true);
   if (!older) {
     throw Error(ExitCode::kDiverged,
                 got_want(place(), reason.text, "a healthy checkpoint at least spikes.back steps older to go back to",

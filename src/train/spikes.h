@@ -25,9 +25,6 @@ class Spikes {
   Spikes(const RunConfig& config, TrainState& state, RunMetrics& metrics)
       : config_(config), state_(state), metrics_(metrics) {}
 
-  /// Beyond which the step to come is not taken.
-  StepLimits limits() const;
-
   /// Throws RollBack, or Error(kDiverged) where the policy is to stop or the budget is used up.
   void judge(const StepRecord& record);
   void judge(const EvaluationRecord& record);

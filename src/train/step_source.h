@@ -1,6 +1,8 @@
 // What the steps of a run are made of: how many there are, which text comes when, at which learning rate.
 #pragma once
 
+#include <ATen/Device.h>
+
 #include <cstdint>
 
 #include "data/batch_loader.h"
@@ -15,6 +17,9 @@ struct StepPlan {
   int64_t micro_batches = 1;
   double learning_rate = 0;
 };
+
+/// What is random in a forward pass, dropout and jitter, is a function of the seed and the number of the micro-batch.
+void seed_dropout(const RunConfig& config, at::Device device, int64_t step, int64_t micro_batch);
 
 class StepSource {
  public:

@@ -7,7 +7,6 @@
 #include "core/alive.h"
 #include "core/error.h"
 #include "core/log.h"
-#include "core/random.h"
 #include "core/stop_signal.h"
 #include "core/text.h"
 #include "engine/non_finite.h"
@@ -74,6 +73,19 @@ ExitCode Trainer::run() {
   return state_.step < parts_.steps.total_steps() || state_.duties_done >= 0 ? ExitCode::kStopped : ExitCode::kFinished;
 }
 
+void Trainer::advance(int64_t last) {
+  while (state_.step < last) {
+    try {
+      StepRecord record = step();
+      tell(record);
+      if (due(duties_[kRouter], state_.step)) measure_router();
+    } catch (const RollBack& reason) {
+      throw Error(ExitCode::kDiverged, got_want(format("step %lld", static_cast<long long>(state_.step)), reason.text,
+                                                "a step that the run went on from"));
+    }
+  }
+}
+
 void Trainer::train() {
   do_duties();  // those that a stopped run has left
   while (state_.step < parts_.steps.total_steps() && !asked_to_stop()) {
@@ -118,11 +130,11 @@ StepRecord Trainer::step() {
       state_.loader.seek(position);
       throw StopRequested();
     }
-    seed_dropout(micro_batch);
+    seed_dropout(config_, parts_.setup.device, state_.step, micro_batch);
     const Batch batch = parts_.steps.batch(state_.step, micro_batch);
     training_.backward(training_.forward(batch), batch);
   }
-  training_.finish_gradients(spikes_.limits());
+  training_.finish_gradients(state_.spikes.limits_of_updates());
   if (due(duties_[kRouter], state_.step + 1)) probe_->keep_weights();
   const double learning_rate = plan.learning_rate * state_.rate_factor;
   StepResult result = training_.update(learning_rate);
@@ -141,15 +153,9 @@ StepRecord Trainer::step() {
   return record;
 }
 
-void Trainer::seed_dropout(int64_t micro_batch) const {
-  if (!config_.model.is_random_in_training()) return;
-  const auto index = static_cast<uint64_t>(state_.step * config_.train.accumulation + micro_batch);
-  seed_device(parts_.setup.device, derive_seed(static_cast<uint64_t>(config_.run.seed), "dropout", index));
-}
-
 void Trainer::tell(StepRecord& record) {
   still_in("writing metrics");
-  if (record.skipped && !std::isfinite(record.grad_norm) && config_.model.is_moe()) {
+  if (record.skipped && !std::isfinite(record.grad_norm)) {
     record.non_finite = find_non_finite(state_.model, training_.last_batch());
   }
   const std::vector<EventRecord> alarms = state_.alarms.observe(record);

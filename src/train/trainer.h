@@ -44,6 +44,10 @@ class Trainer {
   /// Error(kStorage) when metrics or checkpoints cannot be written, after an attempt to save.
   ExitCode run();
 
+  /// Takes the steps up to this one as run() does, but saves nothing. Evaluations and samples, which change no weights,
+  /// are left out. Throws Error(kDiverged) where the run went back to an older checkpoint instead.
+  void advance(int64_t step);
+
  private:
   /// What happens between two steps, every so many of them.
   struct Duty {
@@ -77,7 +81,6 @@ class Trainer {
   bool is_learning() const;
   SaveNotes notes() const;
   bool asked_to_stop() const;
-  void seed_dropout(int64_t micro_batch) const;
 
   TrainerParts parts_;
   const RunConfig& config_;

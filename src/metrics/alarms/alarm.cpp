@@ -22,8 +22,8 @@ constexpr std::array kWords = {
         AlarmKind::kNonFinite, "non_finite", "not finite",
         "weights that are not finite (a damaged checkpoint, a learning rate far too high), or a value beyond the "
         "range of fp16",
-        "nothing was changed by the step: resume from an older checkpoint, lower optim.learning_rate, or train "
-        "in bf16"},
+        "nothing was changed by the step, and pretrain --replay-step looks at it closely: resume from an older "
+        "checkpoint, lower optim.learning_rate, or train in bf16"},
     AlarmWords{AlarmKind::kNoLmGradient, "no_lm_gradient", "no LM gradient into the gate",
                "the weights of the chosen experts do not depend on the router: a top-1 weight divided by itself is "
                "always 1 (model.norm_top1_prob, MiniMind-3), or experts are chosen in turn (force_uniform_routing)",
@@ -105,7 +105,7 @@ std::string alarm_sentence(const AlarmSubject& subject, double value, double thr
   switch (subject.kind) {
     case AlarmKind::kNonFinite:
       return prefix + (subject.expert ? format("the output of expert %lld is not finite", expert)
-                                      : "the router's logits are not finite");
+                                      : "values that are not finite, first here");
     case AlarmKind::kNoLmGradient:
       return prefix +
              format("no LM gradient into the gate: %.2g of the model's, per weight, for %lld measures", value, steps);

@@ -64,12 +64,11 @@ std::optional<int64_t> optional_from_json(const nlohmann::json& value) {
 std::vector<EventRecord> AlarmWatch::observe(const StepRecord& record) {
   std::vector<EventRecord> events;
   if (!record.skipped) events = settle_loss(record.step, kLossKinds, loss_.observe(record.loss));
-  if (record.load.empty()) return events;
   Holding broken;
   if (record.non_finite) broken[{AlarmKind::kNonFinite, record.non_finite->layer, record.non_finite->expert, {}}] = 0;
   const std::vector<EventRecord> of_numbers = settle(record.step, record.load.experts, kFiniteKinds, broken);
   events.insert(events.end(), of_numbers.begin(), of_numbers.end());
-  if (record.skipped) return events;
+  if (record.skipped || record.load.empty()) return events;
 
   Holding balance;
   if (record.aux_loss < config_.aux_floor * record.aux_loss_floor) {

@@ -79,7 +79,7 @@ TEST(AlarmWatch, WhatIsNotFiniteIsToldAtOnceAndTheLoadOfThatStepIsNotJudged) {
   AlarmWatch watch = patient(20);
   StepRecord record = step_with({1000, 0, 0, 0});
   record.skipped = true;
-  record.non_finite = NonFinite{0, 2};
+  record.non_finite = NonFinite{0, "expert", 2};
   const std::vector<EventRecord> events = watch.observe(record);
   ASSERT_EQ(names_of(events), Names{"non_finite 0 2"});
   EXPECT_EQ(events[0].text, "layer 0: the output of expert 2 is not finite");

@@ -175,7 +175,25 @@ TEST(FindNonFinite, NamesTheFirstLayerAndTheExpert) {
   found = find_non_finite(run->state.model, batch);
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->layer, 0);
+  EXPECT_EQ(found->part, "router");
   EXPECT_FALSE(found->expert.has_value());
+}
+
+TEST(FindNonFinite, NamesTheBranchOfADenseModel) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config());
+  const Batch batch = run.state.loader.batch_of(std::vector<int64_t>{0, 1});
+  EXPECT_FALSE(find_non_finite(run.state.model, batch).has_value());
+  const auto break_weight = [&](const std::string& wanted) {
+    for (const auto& [name, values] : run.state.parameters.named(run.state.parameters.master())) {
+      if (name == wanted) values.flatten()[3].fill_(std::nanf(""));
+    }
+    run.state.parameters.refresh_shadow();
+    const std::optional<NonFinite> found = find_non_finite(run.state.model, batch);
+    return found ? std::to_string(found->layer) + " " + found->part : "";
+  };
+  EXPECT_EQ(break_weight("model.layers.1.mlp.down_proj.weight"), "1 feed-forward");
+  EXPECT_EQ(break_weight("model.layers.1.self_attn.o_proj.weight"), "1 attention");
 }
 
 }  // namespace

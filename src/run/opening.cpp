@@ -1,0 +1,127 @@
+// In the order in which a user would want to hear of problems.
+#include "run/opening.h"
+
+#include <filesystem>
+#include <vector>
+
+#include "core/files.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "data/open_tokenizer.h"
+#include "interchange/state_dict.h"
+#include "model/init.h"
+#include "recipe/resume_policy.h"
+
+namespace mm {
+namespace {
+
+/// The settings that a checkpoint was trained with. Older ones do not have them: then those of the run's config.json.
+std::string settings_of(const LoadedCheckpoint& loaded, const std::string& path) {
+  if (!loaded.checkpoint.config_json.empty()) return loaded.checkpoint.config_json;
+  if (path_kind(path, ExitCode::kConfig) == PathKind::kFile) return read_file(path, ExitCode::kConfig);
+  throw Error(ExitCode::kConfig, got_want(path, "no such file", "the settings that this run began with",
+                                          "restore it, or start another run with --set run.name=<name>"));
+}
+
+}  // namespace
+
+void check_files(const RunConfig& config) {
+  std::vector<std::string> problems;
+  const auto check = [&](const std::string& key, const std::vector<LabelledPath>& files) {
+    for (const LabelledPath& file : files) {
+      if (path_kind(file.path, ExitCode::kData) == PathKind::kFile) continue;
+      problems.push_back(got_want(key, file.path + ", which is not there", "a JSONL file with a \"text\" in each line",
+                                  "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name a file of your own"));
+    }
+  };
+  if (config.data.train.empty()) problems.push_back(got_want("data.train", "nothing", "at least one JSONL file"));
+  check("data.train", config.data.train);
+  check("data.validation", config.data.validation);
+  if (!config.tokenizer.train && path_kind(config.tokenizer.path, ExitCode::kData) == PathKind::kMissing) {
+    problems.push_back(got_want(
+        "tokenizer.path", config.tokenizer.path.empty() ? "nothing" : config.tokenizer.path + ", which is not there",
+        "a tokenizer", "put it there, or set tokenizer.train to true to train one from data.train"));
+  }
+  if (!problems.empty()) throw Error(ExitCode::kData, join(problems, "\n"));
+}
+
+void keep_tokenizer(RunConfig& config, const LoadedCheckpoint& loaded) {
+  const auto is_there = [](const std::string& path) { return path_kind(path, ExitCode::kData) != PathKind::kMissing; };
+  if (!config.tokenizer.train || config.tokenizer.path.empty() || is_there(config.tokenizer.path)) return;
+  const std::string path = tokenizer_path_in(settings_of(loaded, config.folder() + "/config.json"));
+  if (path.empty() || !is_there(path)) return;
+  log_info("tokenizer " + path + ", which the run began with: " + config.tokenizer.path + " is not there");
+  config.tokenizer.path = path;
+}
+
+void require_same_run(const RunConfig& config, const LoadedCheckpoint& loaded) {
+  const std::string before = settings_of(loaded, config.folder() + "/config.json");
+  for (const std::string& line :
+       explain_changes(config.folder(), before, run_config_text(config), loaded.step, config.compat.enabled())) {
+    log_info("changed   " + line);
+  }
+}
+
+void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded) {
+  if (loaded) require_same_run(config, *loaded);
+  write_file_atomic(config.folder() + "/config.json", run_config_text(config));
+}
+
+std::optional<PthExport> pth_export(const RunConfig& config) {
+  const std::string& choice = config.checkpoint.pth;
+  const std::string generation = choice == "auto" ? fitting_generation(config.model) : choice == "off" ? "" : choice;
+  if (generation.empty()) return {};
+  return PthExport{config.folder() + "/" + generation_file_name(config.model),
+                   find_generation(generation, "checkpoint.pth")};
+}
+
+void restore_derived_files(const RunConfig& config, const CheckpointStore& store, const LoadedCheckpoint& loaded) {
+  if (const int64_t best = best_saved_step(loaded.checkpoint.state_json); best >= 0) store.restore_best(best);
+  if (const std::optional<PthExport> pth = pth_export(config)) {
+    write_pth(*pth, loaded.checkpoint.model, config.model);
+  }
+}
+
+void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded,
+                           const std::optional<Weights>& weights, TrainState& state) {
+  if (loaded) {
+    state.restore(*loaded);
+    log_info(format("resumed   from %s (verified), %s tokens seen", loaded->folder.c_str(),
+                    with_commas(state.tokens_total).c_str()));
+    return;
+  }
+  if (config.init.from.empty()) {
+    initialize(state.parameters, config.model, static_cast<uint64_t>(config.run.seed));
+    log_info("weights   from scratch");
+  } else {
+    require(weights.has_value(), "a run from weights has them open");
+    state.start_from(*weights, config);
+    log_info("weights   from " + weights->file.path + " (" + weights->description + ")");
+  }
+}
+
+void warn_of_diverged(const CheckpointStore& store, const LoadedCheckpoint& loaded) {
+  if (loaded.checkpoint.healthy) return;
+  log_warning(loaded.folder +
+              " was saved when the model did not learn any more\n  remedy: to resume from an older one (" +
+              store.step_folder(store.steps().front()) + " is the oldest that is kept), remove this folder");
+}
+
+void warn_of_missing_records(const RunConfig& config, int64_t last_step, int64_t step) {
+  if (last_step >= step) return;
+  log_warning(got_want(
+      config.folder() + "/metrics.jsonl", format("records up to step %lld", static_cast<long long>(last_step)),
+      format("them up to step %lld", static_cast<long long>(step)), "those between are lost; the training is not"));
+}
+
+std::unique_ptr<Tokenizer> open_run_tokenizer(const RunConfig& config) {
+  std::unique_ptr<Tokenizer> tokenizer =
+      open_tokenizer(config.tokenizer, config.data, config.tokenizer.vocab_size.value_or(config.model.vocab_size));
+  if (tokenizer->vocab_size() > config.model.vocab_size) {
+    throw Error(ExitCode::kData, got_want(config.tokenizer.path, with_commas(tokenizer->vocab_size()) + " tokens",
+                                          "at most model.vocab_size " + with_commas(config.model.vocab_size)));
+  }
+  return tokenizer;
+}
+
+}  // namespace mm

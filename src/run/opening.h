@@ -1,0 +1,49 @@
+// What stands where a run is to begin or to go on: the files that it needs, the folder that it may have already.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "checkpoint/checkpoint_store.h"
+#include "interchange/weights.h"
+#include "recipe/run_config.h"
+#include "tokenizer/tokenizer.h"
+#include "train/saver.h"
+#include "train/train_state.h"
+
+namespace mm {
+
+/// Every file that the config names and that is not there, in one Error(kData).
+void check_files(const RunConfig& config);
+
+/// A run that has begun has its tokenizer. Where the config names another one that would have to be trained first, as
+/// presets do that once named a .model, the run goes on with its own.
+void keep_tokenizer(RunConfig& config, const LoadedCheckpoint& loaded);
+
+/// Throws Error(kConfig) when the settings would make it another run; says what else has changed.
+void require_same_run(const RunConfig& config, const LoadedCheckpoint& loaded);
+
+/// The same for a run that has begun; keeps config.json at what the run is now.
+void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded);
+
+/// Where the weights for MiniMind's own programs go, if the config wants them and MiniMind has such a model.
+std::optional<PthExport> pth_export(const RunConfig& config);
+
+/// Makes true again what hangs on the newest checkpoint, whatever instant the run was interrupted at: the link to the
+/// best one and the weights for MiniMind.
+void restore_derived_files(const RunConfig& config, const CheckpointStore& store, const LoadedCheckpoint& loaded);
+
+/// The state of a checkpoint, or a fresh one: from `weights` where `init.from` names some. Says which.
+void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded,
+                           const std::optional<Weights>& weights, TrainState& state);
+
+void warn_of_diverged(const CheckpointStore& store, const LoadedCheckpoint& loaded);
+
+/// Records are synced before the checkpoint that counts on them: what is missing was taken away.
+void warn_of_missing_records(const RunConfig& config, int64_t last_step, int64_t step);
+
+/// The tokenizer of a run. Throws Error(kData) when the model has fewer tokens than it.
+std::unique_ptr<Tokenizer> open_run_tokenizer(const RunConfig& config);
+
+}  // namespace mm

@@ -1,0 +1,75 @@
+// Lines of a run's log.
+#include "run/run_log.h"
+
+#include <torch/version.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/text.h"
+#include "model/count.h"
+
+namespace mm {
+
+void log_model(const RunConfig& config, const DeviceSetup& setup, const std::string& version) {
+  if (!version.empty()) log_info("program   " + version + ", LibTorch " TORCH_VERSION);
+  const ParameterCount count = count_parameters(config.model);
+  std::string model =
+      format("model     %s, %s parameters", config.model.model_type.c_str(), with_commas(count.total).c_str());
+  if (config.model.is_moe()) {
+    model += format(", %s active; %lld experts, top-%lld", with_commas(count.active).c_str(),
+                    static_cast<long long>(config.model.moe.num_experts),
+                    static_cast<long long>(config.model.moe.num_experts_per_tok));
+    if (config.model.moe.n_shared_experts > 0) {
+      model += format(" + %lld shared", static_cast<long long>(config.model.moe.n_shared_experts));
+    }
+  }
+  log_info(model);
+  // A step waits for its slowest thread: worth a word before somebody wonders.
+  constexpr double kWorthAWord = 0.5;
+  const double busy = setup.device.is_cpu() ? busy_processors() : 0;
+  log_info("device    " + setup.description +
+           (busy < kWorthAWord ? ""
+                               : format("; other programs keep %.1f of this machine's processors busy, which makes "
+                                        "steps slower",
+                                        busy)));
+}
+
+void log_packed_data(const RunConfig& config, const WindowSource& train) {
+  const double epochs =
+      static_cast<double>(config.train.steps * config.sequences_per_step()) / static_cast<double>(train.windows());
+  log_info(format("data      %s tokens in %s documents, %s sequences of %lld; %lld steps are %.2f epochs",
+                  with_commas(train.tokens()).c_str(), with_commas(train.documents()).c_str(),
+                  with_commas(train.windows()).c_str(), static_cast<long long>(config.data.sequence_length),
+                  static_cast<long long>(config.train.steps), epochs));
+}
+
+void log_replay(const RunConfig& config, const WindowSource& train, const ReplayPlan& plan) {
+  log_info(
+      format("data      %s tokens in %s rows of at most %lld; replaying the %s trainer: %lld epochs of %s "
+             "micro-steps, %s updates",
+             with_commas(train.tokens()).c_str(), with_commas(train.windows()).c_str(),
+             static_cast<long long>(config.data.sequence_length), config.compat.trainer.c_str(),
+             static_cast<long long>(config.compat.epochs), with_commas(plan.micro_batches_per_epoch()).c_str(),
+             with_commas(plan.updates()).c_str()));
+}
+
+std::string standing_alarms(const TrainState& state) {
+  constexpr size_t kMost = 4;
+  std::vector<std::string> words;
+  for (const AlarmSubject& subject : state.alarms.standing()) words.push_back(alarm_in_short(subject));
+  if (words.empty()) return "";
+  const std::string count = std::to_string(words.size()) + (words.size() == 1 ? " alarm stood: " : " alarms stood: ");
+  // Those of the loss come last, and are what everybody wants to know first.
+  std::rotate(
+      words.begin(),
+      std::find_if(words.begin(), words.end(), [](const std::string& word) { return word.starts_with("loss "); }),
+      words.end());
+  const bool more = words.size() > kMost;
+  words.resize(std::min(words.size(), kMost));
+  return count + join(words, ", ") + (more ? ", ..." : "");
+}
+
+}  // namespace mm
