@@ -5,6 +5,7 @@
 
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/json/json_text.h"
 
 namespace mm {
 namespace {
@@ -13,10 +14,17 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
 constexpr size_t kLargestManifest = size_t{1} << 20;
+constexpr const char* kSeal = "xxh3";  // of the manifest itself; the last member
 
 Json describe(const std::string& path, ExitCode code) {
   const MappedFile file(path, code);
   return {{"bytes", file.bytes().size()}, {"xxh3", hex64(hash64(file.bytes()))}};
+}
+
+/// Its text with the hash of itself, so that a manifest that is damaged does not speak for its files.
+std::string sealed(Json manifest) {
+  manifest[kSeal] = hex64(hash64(manifest.dump(2)));
+  return manifest.dump(2) + "\n";
 }
 
 [[noreturn]] void refuse_manifest(
@@ -25,13 +33,25 @@ Json describe(const std::string& path, ExitCode code) {
   throw Error(ExitCode::kCheckpoint, got_want(where, got, want, remedy));
 }
 
+/// Throws when `manifest`, read from `text`, is not as it was written. Those of earlier versions have no seal.
+void verify_seal(const std::string& path, const std::string& text, Json manifest) {
+  const bool is_sealed = manifest.contains(kSeal);
+  manifest.erase(kSeal);
+  if (is_sealed && sealed(manifest) != text) refuse_manifest(path, "another text", "the one that its xxh3 is of");
+  if (is_sealed || manifest.value("format", Json()) != kFormat) return;
+  for (const auto& [key, value] : manifest.items()) {
+    if (key == "format" || key == "step" || key == "files" || key == "healthy") continue;
+    refuse_manifest(path, "the key " + quote_json(key), "format, step, files, healthy and xxh3");
+  }
+}
+
 }  // namespace
 
 void write_manifest(const std::string& folder, int64_t step, const std::vector<std::string>& files, bool healthy) {
   Json manifest = {{"format", kFormat}, {"step", step}, {"files", Json::object()}};
   for (const std::string& name : files) manifest["files"][name] = describe(folder + "/" + name, ExitCode::kStorage);
   if (!healthy) manifest["healthy"] = false;
-  write_file_atomic(folder + "/manifest.json", manifest.dump(2) + "\n");
+  write_file_atomic(folder + "/manifest.json", sealed(std::move(manifest)));
 }
 
 void verify_manifest(const std::string& folder, std::optional<int64_t> step, const std::vector<std::string>& files) {
@@ -40,6 +60,7 @@ void verify_manifest(const std::string& folder, std::optional<int64_t> step, con
   const Json manifest = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   const auto member = [&](const char* key) { return manifest.is_object() ? manifest.value(key, Json()) : Json(); };
 
+  if (manifest.is_object()) verify_seal(path, text, manifest);
   const Json format = member("format");
   if (!format.is_number_integer()) refuse_manifest(path, "no manifest", "the JSON object written with the checkpoint");
   if (format != kFormat) {

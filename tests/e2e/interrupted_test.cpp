@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "core/text.h"
+#include "tests/support/newer_manifest.h"
 #include "workplace.h"
 
 namespace {
@@ -82,9 +83,7 @@ TEST(Interrupted, ACheckpointOfANewerFormatIsLeftAlone) {
   const Workplace workplace;
   finish(workplace, "a");
   const std::string manifest = checkpoint("a", 20) + "/manifest.json";
-  std::string text = workplace.read(manifest);
-  text.replace(text.find("\"format\": 1"), 11, "\"format\": 2");
-  workplace.write(manifest, text);
+  workplace.write(manifest, mm::with_format(workplace.read(manifest), 2));
   const Finished again = workplace.pretrain(train("dense", "a", {"train.steps=22"}));
   EXPECT_EQ(again.exit_code, 4);
   expect_contains(again.err,

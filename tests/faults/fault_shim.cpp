@@ -3,7 +3,8 @@
 //   MM_FAULT_UNDER  a part of the paths that count
 //   MM_FAULT_AT     the number of the change, from 1
 //   MM_FAULT        kill: the process is gone before it; power-cut: and whatever was not synced; short: half of a write
-//                   gets through; hang: the call does not return; ENOSPC, EIO, EINTR, EDQUOT: it fails
+//                   gets through; hang: the call does not return; stop: SIGTERM comes before it; ENOSPC, EIO, EINTR,
+//                   EDQUOT: it fails
 //   MM_FAULT_LOG    a file that gets a line for every change
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -95,6 +96,10 @@ int judge(const char* what, const std::string& path) {
   if (own.fault == "power-cut") cut_power();
   if (own.fault == "kill" || own.fault == "power-cut") ::raise(SIGKILL);
   while (own.fault == "hang") ::pause();
+  if (own.fault == "stop") {
+    ::kill(::getpid(), SIGTERM);
+    return kGoOn;
+  }
   return own.fault == "short" ? kShort : error_called(own.fault);
 }
 

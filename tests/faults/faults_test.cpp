@@ -31,20 +31,28 @@ int64_t number_of(const char* variable, int64_t otherwise) {
   return value == nullptr ? otherwise : std::atoll(value);
 }
 
-/// A mixture with dropout; all that a run writes is written.
-Words command(const std::string& run, const Words& more) {
-  Words settings = {"train.steps=" + std::to_string(kSteps), "checkpoint.every=3", "evaluation.every=3",
-                    "metrics.tensorboard=true"};
+/// All that a run writes is written, and lies in its folder, tokens and tokenizer as well.
+Words command(const std::string& model, const std::string& run, const Words& more) {
+  Words settings = {"train.steps=" + std::to_string(kSteps),
+                    "checkpoint.every=3",
+                    "evaluation.every=3",
+                    "metrics.tensorboard=true",
+                    "data.cache=output/" + run + "/cache",
+                    "tokenizer.path=output/" + run + "/tokenizer.json"};
   settings.insert(settings.end(), more.begin(), more.end());
-  return train("moe", run, settings);
+  return train(model, run, settings);
 }
 
 /// What is left of a run called `run`, against the undisturbed one.
 Words losses(const Workplace& workplace, const std::string& run) {
   Words lost = differences(workplace, "whole", run, kSteps);
   const auto pth = [&](const std::string& name) {
-    const std::string file = "output/" + name + "/pretrain_32_moe.pth";
-    return workplace.exists(file) ? workplace.read(file) : "";
+    std::string all;
+    for (const char* file : {"pretrain_32.pth", "pretrain_32_moe.pth"}) {
+      const std::string path = "output/" + name + "/" + file;
+      if (workplace.exists(path)) all += workplace.read(path);
+    }
+    return all;
   };
   if (pth("whole") != pth(run)) lost.emplace_back(".pth");
   const auto best = [&](const std::string& name) {
@@ -60,12 +68,18 @@ Words losses(const Workplace& workplace, const std::string& run) {
 
 class Faults : public testing::Test {
  protected:
-  explicit Faults(Words settings = {}) : settings_(std::move(settings)) {
-    const auto start = std::chrono::steady_clock::now();
+  using Clock = std::chrono::steady_clock;
+
+  /// `moe` is a mixture with dropout.
+  explicit Faults(Words settings = {}, std::string model = "moe")
+      : model_(std::move(model)), settings_(std::move(settings)) {
+    const auto start = Clock::now();
     const Finished whole = workplace_.pretrain(command("whole", settings_));
-    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
     EXPECT_EQ(whole.exit_code, 0) << whole.err;
   }
+
+  Words command(const std::string& run, const Words& settings) const { return ::command(model_, run, settings); }
 
   /// A run in which `fault` happens at the change of a file with that number; 0: at none.
   Finished faulty(const std::string& fault, int64_t at, const Words& settings = {}) const {
@@ -80,6 +94,32 @@ class Faults : public testing::Test {
     EXPECT_EQ(again.exit_code, 0) << where << again.err;
     EXPECT_EQ(losses(workplace_, "a"), Words()) << where;
     fs::remove_all(workplace_ / "output/a");
+  }
+
+  /// Sends `signal` at random instants, each in a run of its own.
+  ///   codes    that the run may end with
+  ///   seconds  that it may take to end
+  void try_instants(int signal, const std::vector<int>& codes, double seconds) {
+    mm::RandomStream random(7, "instants");
+    for (int64_t kill = 0; kill < number_of("MM_FAULT_KILLS", 3); ++kill) {
+      const auto instant = static_cast<useconds_t>(static_cast<double>(random.below(1000)) * seconds_ * 1e3);
+      const std::string where = mm::format("signal %d after %.3f s\n", signal, static_cast<double>(instant) / 1e6);
+      {
+        Program program = workplace_.start(command("a", settings_));
+        usleep(instant);
+        program.send(signal);
+        const auto start = Clock::now();
+        const Finished finished = program.wait();
+        const double taken = std::chrono::duration<double>(Clock::now() - start).count();
+        EXPECT_NE(std::find(codes.begin(), codes.end(), finished.exit_code), codes.end())
+            << where << "ended with " << finished.exit_code << "\n"
+            << finished.err;
+        EXPECT_LT(taken, seconds) << where;
+        slowest_ = std::max(slowest_, taken);
+      }
+      expect_nothing_lost(where);
+    }
+    RecordProperty("slowest_end_in_seconds", std::to_string(slowest_));
   }
 
   /// Tries `fault` at places spread over a run, each in a run of its own.
@@ -103,8 +143,10 @@ class Faults : public testing::Test {
     }
   }
 
+  const std::string model_;
   const Words settings_;
   Workplace workplace_;
+  double slowest_ = 0;  ///< seconds
   double seconds_ = 0;  ///< that an undisturbed run takes, its tokenizer and token files included
 };
 
@@ -143,18 +185,30 @@ TEST_F(Faults, ADiskThatDoesNotAnswerEndsTheRunAndTellsWhere) {
   expect_nothing_lost("hang");
 }
 
+TEST_F(Faults, ARequestToStopAtAnyChangeOfAFileIsMetAndLosesNothing) {
+  try_places("stop", {kStopped, 0});
+}
+
+// Before the program has taken its signals over, a request ends it as signals do; there is nothing to lose yet.
+TEST_F(Faults, RequestsToStopAtRandomInstantsAreMetInTimeAndLoseNothing) {
+  try_instants(SIGTERM, {kStopped, 0, -SIGTERM}, 10);
+}
+
 TEST_F(Faults, KillsAtRandomInstantsLoseNothing) {
-  mm::RandomStream random(7, "instants");
-  for (int64_t kill = 0; kill < number_of("MM_FAULT_KILLS", 3); ++kill) {
-    const auto instant = static_cast<useconds_t>(static_cast<double>(random.below(1000)) * seconds_ * 1e3);
-    {
-      Program program = workplace_.start(command("a", settings_));
-      usleep(instant);
-      program.send(SIGKILL);
-      program.wait();
-    }
-    expect_nothing_lost(mm::format("killed after %.3f s\n", static_cast<double>(instant) / 1e6));
-  }
+  try_instants(SIGKILL, {-SIGKILL, 0}, 10);
+}
+
+class FaultsOfDense : public Faults {
+ protected:
+  FaultsOfDense() : Faults({}, "dense") {}
+};
+
+TEST_F(FaultsOfDense, AKillAtAnyChangeOfAFileLosesNothing) {
+  try_places("kill", {-SIGKILL, 0});
+}
+
+TEST_F(FaultsOfDense, KillsAtRandomInstantsLoseNothing) {
+  try_instants(SIGKILL, {-SIGKILL, 0}, 10);
 }
 
 /// Sets the tensors of a file whose names begin with `prefix` to what they are in a fresh run.

@@ -8,6 +8,7 @@
 
 #include "checkpoint/checkpoint_store.h"
 #include "core/files.h"
+#include "tests/support/newer_manifest.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"
 
@@ -156,9 +157,8 @@ TEST_F(CheckpointReader, ReadingLeavesTheRunAsItIs) {
 }
 
 TEST_F(CheckpointReader, ACheckpointOfANewerFormatIsNoDamage) {
-  std::string manifest = read_file(of(20) + "/manifest.json", ExitCode::kInternal);
-  manifest.replace(manifest.find("\"format\": 1"), 11, "\"format\": 2");
-  write_file_atomic(of(20) + "/manifest.json", manifest);
+  const std::string manifest = of(20) + "/manifest.json";
+  write_file_atomic(manifest, with_format(read_file(manifest, ExitCode::kInternal), 2));
   const Thrown error = thrown_by([&] { find_whole_checkpoint(folder_); });
   EXPECT_EQ(error.code, ExitCode::kCheckpoint);
   EXPECT_TRUE(error.message.starts_with(of(20) + "/manifest.json:format: got 2, want 1")) << error.message;

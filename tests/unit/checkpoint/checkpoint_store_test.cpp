@@ -11,10 +11,13 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <map>
 
 #include "checkpoint/checkpoint_manifest.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/random.h"
+#include "tests/support/newer_manifest.h"
 
 namespace mm {
 namespace {
@@ -133,6 +136,75 @@ TEST(CheckpointStore, AFlippedByteAnywhereIsSeenAndTheOlderCheckpointTaken) {
   }
 }
 
+/// Two checkpoints, of which the newer one is damaged again and again.
+class DamagedCheckpoint : public testing::Test {
+ protected:
+  DamagedCheckpoint() {
+    for (const int64_t step : {10, 20}) {
+      Checkpoint checkpoint = checkpoint_of(step);
+      checkpoint.config_json = "{\"run\": {\"seed\": 7}}\n";
+      store_.save(step, checkpoint, false);
+    }
+    for (const std::string& name : names_in(newest_)) files_[name] = read_file(newest_ + "/" + name, ExitCode::kData);
+  }
+
+  /// Whether a file with this content is seen to be damaged, and the older checkpoint taken. All is as before then.
+  bool falls_back(const std::string& name, const std::string& content) {
+    std::ofstream(newest_ + "/" + name, std::ios::binary) << content;
+    const auto loaded = store_.load_newest();
+    const bool fell_back = loaded && loaded->step == 10 && fs::exists(newest_ + ".corrupt");
+    if (fell_back) fs::rename(newest_ + ".corrupt", newest_);
+    std::ofstream(newest_ + "/" + name, std::ios::binary) << files_[name];
+    return fell_back;
+  }
+
+  CheckpointStore store_{new_folder("damaged"), 3};
+  const std::string newest_ = store_.step_folder(20);
+  std::map<std::string, std::string> files_;
+};
+
+// MM_FLIPS says how many; a hundred times as many were tried.
+TEST_F(DamagedCheckpoint, AnyByteOfAnyFileThatIsAnotherIsSeen) {
+  const char* wanted = std::getenv("MM_FLIPS");
+  RandomStream random(3, "flips");
+  std::vector<std::pair<std::string, size_t>> places;
+  for (const auto& [name, content] : files_) {
+    for (size_t i = 0; i < content.size(); ++i) places.emplace_back(name, i);
+  }
+  testing::internal::CaptureStderr();
+  for (int64_t flip = 0; flip < (wanted == nullptr ? 500 : std::atoll(wanted)); ++flip) {
+    const auto& [name, place] = places[random.below(places.size())];
+    std::string content = files_[name];
+    content[place] = static_cast<char>(content[place] ^ static_cast<char>(1 + random.below(255)));
+    EXPECT_TRUE(falls_back(name, content)) << name << " byte " << place << "\n" << content;
+  }
+  testing::internal::GetCapturedStderr();
+}
+
+TEST_F(DamagedCheckpoint, AnyFileThatEndsTooEarlyIsSeen) {
+  testing::internal::CaptureStderr();
+  for (const auto& [name, content] : files_) {
+    for (size_t length = 0; length < content.size(); ++length) {
+      EXPECT_TRUE(falls_back(name, content.substr(0, length))) << name << " cut to " << length;
+    }
+  }
+  testing::internal::GetCapturedStderr();
+}
+
+TEST(CheckpointStore, AManifestOfAnEarlierVersionHasNoSeal) {
+  const std::string folder = new_folder("no_seal");
+  CheckpointStore store(folder, 3);
+  store.save(10, checkpoint_of(10), false);
+  const std::string path = store.step_folder(10) + "/manifest.json";
+  auto manifest = nlohmann::ordered_json::parse(read_file(path, ExitCode::kData));
+  manifest.erase("xxh3");
+  write_file_atomic(path, manifest.dump(2) + "\n");
+  EXPECT_EQ(error_of_load(store, 10), "no error");
+  manifest["xxh4"] = "0";
+  write_file_atomic(path, manifest.dump(2) + "\n");
+  EXPECT_NE(error_of_load(store, 10).find("got the key \"xxh4\""), std::string::npos) << error_of_load(store, 10);
+}
+
 TEST(CheckpointStore, ATruncatedFileIsNamedWithBothSizes) {
   const std::string folder = new_folder("truncated");
   CheckpointStore store(folder, 3);
@@ -208,9 +280,7 @@ TEST(CheckpointStore, AManifestOfANewerFormatSaysSo) {
   CheckpointStore store(folder, 3);
   store.save(10, checkpoint_of(10), false);
   const std::string path = store.step_folder(10) + "/manifest.json";
-  std::string text = read_file(path, ExitCode::kData);
-  text.replace(text.find("\"format\": 1"), 11, "\"format\": 2");
-  write_file_atomic(path, text);
+  write_file_atomic(path, with_format(read_file(path, ExitCode::kData), 2));
   EXPECT_EQ(error_of_load(store, 10), path +
                                           ":format: got 2, want 1 (use the version of the program that wrote it; "
                                           "nothing was changed)");
