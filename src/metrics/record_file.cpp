@@ -4,11 +4,17 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
+#include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 
 namespace mm {
 namespace {
+
+/// Of a run that loses its disk for hours.
+constexpr size_t kMostWaiting = size_t{16} << 20;
 
 struct Place {
   int64_t step = 0;
@@ -72,10 +78,37 @@ void RecordFile::cut_back(int64_t step, const std::vector<std::string>& undone) 
   last_step_ = cut.last_step;
 }
 
+void RecordFile::rewind(int64_t step) {
+  sync();
+  cut_back(step, {});
+}
+
 void RecordFile::append(std::string_view record) {
-  std::string line(record);
-  line += '\n';
-  file_.append(line);
+  const std::lock_guard lock(mutex_);
+  waiting_.append(record) += '\n';
+  try {
+    write_waiting();
+  } catch (const Error& error) {
+    if (waiting_.size() > kMostWaiting) throw;
+    if (!std::exchange(said_, true)) {
+      log_warning(std::string(error.what()) + "\nthe run goes on, and its records wait in memory");
+    }
+  }
+}
+
+void RecordFile::sync() {
+  {
+    const std::lock_guard lock(mutex_);
+    write_waiting();
+  }
+  file_.sync();
+}
+
+void RecordFile::write_waiting() {
+  if (waiting_.empty()) return;
+  file_.append(waiting_);
+  waiting_.clear();
+  if (std::exchange(said_, false)) log_info(path_ + ": the records that had to wait are written");
 }
 
 }  // namespace mm

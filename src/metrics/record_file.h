@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,18 +29,24 @@ class RecordFile {
   int64_t last_step() const { return last_step_; }
 
   /// Cuts off the records behind `step`. Throws Error(kStorage).
-  void rewind(int64_t step) { cut_back(step, {}); }
+  void rewind(int64_t step);
 
-  /// Writes `record` and a newline, both or nothing. Throws Error(kStorage).
+  /// Writes `record` and a newline, both or nothing. Where that fails the record waits in memory, with a warning for
+  /// the first, and is written before the next one; Error(kStorage) when 16 MiB wait.
   void append(std::string_view record);
-  /// What was appended survives a power cut from here on. Throws Error(kStorage).
-  void sync() { file_.sync(); }
+  /// What was appended is written and survives a power cut from here on. Throws Error(kStorage) where it cannot be, and
+  /// then it goes on waiting. May be called by another thread.
+  void sync();
 
  private:
   void cut_back(int64_t step, const std::vector<std::string>& undone);
+  void write_waiting();
 
   std::string path_, key_;
   AppendFile file_;
+  std::mutex mutex_;     ///< of the next two
+  std::string waiting_;  ///< lines that are not written yet
+  bool said_ = false;    ///< that they wait
   int64_t cut_lines_ = 0;
   int64_t last_step_ = 0;
 };

@@ -2,7 +2,9 @@
 #include "metrics/jsonl_sink.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -157,6 +159,43 @@ TEST(JsonlSink, ATailOfZerosFromAPowerCutIsCutOff) {
   std::ofstream(folder + "/metrics.jsonl", std::ios::app) << std::string(100, '\0') << "\n";
   const JsonlSink sink(folder, 5);
   EXPECT_EQ(text_of(folder + "/metrics.jsonl"), whole);
+}
+
+/// No file of this process may grow beyond that, as on a disk that is full; until it goes out of scope.
+class FullDisk {
+ public:
+  explicit FullDisk(uint64_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit now = before_;
+    now.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &now);
+  }
+  ~FullDisk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST(JsonlSink, RecordsWaitForRoomAndNothingCountsOnThemBefore) {
+  const std::string whole = new_folder("always_room"), folder = new_folder("full_disk");
+  JsonlSink undisturbed(whole, 0);
+  write_steps(undisturbed, 1, 6);
+
+  JsonlSink sink(folder, 0);
+  write_steps(sink, 1, 2);
+  const std::string before = text_of(folder + "/metrics.jsonl");
+  {
+    const FullDisk full(before.size() + 10);
+    write_steps(sink, 3, 4);
+    EXPECT_THROW(sink.sync(), Error);
+  }
+  EXPECT_EQ(text_of(folder + "/metrics.jsonl"), before);
+  write_steps(sink, 5, 6);
+  for (const char* file : {"/metrics.jsonl", "/timing.jsonl"}) EXPECT_EQ(text_of(folder + file), text_of(whole + file));
+  EXPECT_NO_THROW(sink.sync());
 }
 
 TEST(JsonlSink, AFolderThatCannotBeWrittenIsAStorageError) {
