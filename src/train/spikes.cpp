@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/log.h"
 #include "core/text.h"
 
 namespace mm {
@@ -54,7 +53,6 @@ void Spikes::act(const RollBack& spike) {
 }
 
 void Spikes::tell(const RollBack& spike, const std::string& state) {
-  log_warning(place() + ": " + spike.text);
   metrics_.write(std::vector<EventRecord>{{.step = state_.step,
                                            .type = "event",
                                            .name = spike.name,
