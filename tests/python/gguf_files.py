@@ -1,0 +1,58 @@
+"""What the `gguf` package makes of our GGUF files.
+
+gguf_files.py <folder of the programs> <golden folder>
+Prints a line for each check; the last is "N passed, N failed". Without the package there is nothing to do.
+"""
+import importlib.util
+import pathlib
+import tempfile
+
+from checks import expect, finish, run
+
+
+def check_gguf(folder):
+    """The `gguf` package reads every type of every architecture; values are ours, or near them."""
+    import gguf
+    import numpy
+    import safetensors.torch
+    from models import KINDS, random_model
+    steps = {"fp32": 0, "fp16": 2 ** -11, "bf16": 2 ** -8, "q8_0": 1 / 127}
+    for kind in KINDS:
+        source = folder / "source.safetensors"
+        random_model(kind, source)
+        for dtype, step in steps.items():
+            path = folder / "model.gguf"
+            try:
+                run("convert", source, path, "--dtype", dtype, "--tokenizer", folder / "tiny.model")
+            except RuntimeError as error:
+                expect(f"{kind} in GGUF: refused with the setting in the way", "(model." in str(error), error)
+                break
+            reader = gguf.GGUFReader(path)
+            architecture = reader.get_field("general.architecture").contents()
+            tensors = {tensor.name: tensor for tensor in reader.tensors}
+            ours = safetensors.torch.load_file(source)
+            worst = 0.0
+            for theirs, wanted in [("token_embd.weight", ours["model.embed_tokens.weight"]),
+                                   ("output_norm.weight", ours["model.norm.weight"]),
+                                   ("blk.1.attn_v.weight", ours["model.layers.1.self_attn.v_proj.weight"])]:
+                values = gguf.quants.dequantize(tensors[theirs].data, tensors[theirs].tensor_type)
+                worst = max(worst, float(numpy.abs(values - wanted.numpy()).max() / wanted.abs().max()))
+            if "blk.0.ffn_down_exps.weight" in tensors:
+                stacked = tensors["blk.0.ffn_down_exps.weight"]
+                values = gguf.quants.dequantize(stacked.data, stacked.tensor_type)
+                wanted = ours["model.layers.0.mlp.experts.5.down_proj.weight"].numpy()
+                worst = max(worst, float(numpy.abs(values[5] - wanted).max() / numpy.abs(wanted).max()))
+            expect(f"{kind} as {architecture} in {dtype}: values", worst <= step, f"differ by {worst} of the largest")
+        else:
+            expect(f"{kind} as {architecture}: a token for every row", len(
+                reader.get_field("tokenizer.ggml.tokens").data) == 600, "other number")
+
+
+with tempfile.TemporaryDirectory() as temporary:
+    if importlib.util.find_spec("gguf") is None:
+        print("skipped gguf is not installed")
+    else:
+        from models import trained_run
+        trained_run(pathlib.Path(temporary))
+        check_gguf(pathlib.Path(temporary))
+finish()
