@@ -282,4 +282,41 @@ TEST(Interrupted, WeightsThatAreNotNumbersAreRefused) {
   expect_contains(program.err, " values are not finite");
 }
 
+TEST(Interrupted, AHangupAndAReaderThatLeavesDoNotEndARun) {
+  const Workplace workplace;
+  {
+    Program program = workplace.start(train("dense", "a", {"train.steps=200", "evaluation.every=0", "sample.every=0"}));
+    program.wait_until([&] { return workplace.exists("output/a/metrics.jsonl"); });
+    program.send(SIGHUP);
+    program.send(SIGPIPE);
+    EXPECT_EQ(program.wait().exit_code, 0);
+  }
+  const Finished piped = run_program(
+      "/bin/sh",
+      {"-c", std::string("{ ") + MM_PRETRAIN + " --config dense.json --set run.name=b; echo $? > code; } | head -1"},
+      workplace.folder());
+  EXPECT_EQ(workplace.read("code"), "0\n") << piped.err;
+}
+
+TEST(Interrupted, TooFewFileDescriptorsAreAnErrorWithItsCode) {
+  const Workplace workplace;
+  const Finished limited = run_program(
+      "/bin/sh", {"-c", std::string("ulimit -n 12; exec ") + MM_PRETRAIN + " --config dense.json --set run.name=a"},
+      workplace.folder());
+  EXPECT_TRUE(limited.exit_code == 0 || limited.exit_code == 2 || limited.exit_code == 3 || limited.exit_code == 7)
+      << limited.exit_code << limited.err;
+  if (limited.exit_code != 0) expect_contains(limited.err, "Too many open files");
+  finish(workplace, "a");
+}
+
+TEST(Interrupted, PathsMayHaveSpacesAndAnyLettersAndLongNames) {
+  const Workplace workplace;
+  const std::string name(180, 'x');
+  fs::rename(workplace / "text.jsonl", workplace / "der Text \xe6\x96\x87.jsonl");
+  const Finished run = workplace.pretrain(
+      train("dense", name, {"data.train=der Text \xe6\x96\x87.jsonl", "tokenizer.path=ein Ordner/tokenizer.json"}));
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_TRUE(workplace.exists("output/" + name + "/checkpoints/step_00000020/manifest.json"));
+}
+
 }  // namespace

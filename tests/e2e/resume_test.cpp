@@ -3,11 +3,17 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/text.h"
 #include "workplace.h"
 
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr int kStopped = 75;
 
@@ -179,6 +185,42 @@ TEST(Resume, AChangedConfigSaysWhatBecomesOfEachChange) {
   expect_contains(applied.out, "changed   train.steps: 20 -> 4 (used from step 3 on)\n");
   expect_contains(applied.out, "changed   optim.learning_rate: 0.0005 -> 0.001 (used from step 3 on)\n");
   expect_contains(applied.out, "changed   init.from: \"\" -> \"gone.safetensors\" (no effect: the run has begun)\n");
+}
+
+/// The records of steps and evaluations behind `step`, by type and step.
+std::map<std::string, nlohmann::json> records_behind(const std::string& lines, int64_t step) {
+  std::map<std::string, nlohmann::json> found;
+  std::istringstream text(lines);
+  for (std::string line; std::getline(text, line);) {
+    nlohmann::json record = nlohmann::json::parse(line);
+    const std::string type = record.at("type");
+    if (record.at("step") <= step || (type != "step" && type != "evaluation")) continue;
+    const std::string name = type + " " + record.at("step").dump();
+    found[name] = std::move(record);
+  }
+  return found;
+}
+
+// A fixture for every format that checkpoints ever had. Operations may sum in another order since: what the version
+// that wrote it got in its last ten steps comes out but for rounding.
+TEST(Resume, ARunOfAnEarlierVersionGoesOnAsItDid) {
+  const Workplace workplace;
+  fs::copy(MM_GOLDEN_DATA "/runs/format_1", workplace.folder(),
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  expect_finished(workplace.pretrain({"--config", "output/old/config.json", "--set", "train.stop_after=0"}));
+  const auto was = records_behind(workplace.read("continued.jsonl"), 10);
+  const auto is = records_behind(workplace.read("output/old/metrics.jsonl"), 10);
+  EXPECT_EQ(was.size(), 12U);
+  for (const auto& [what, record] : was) {
+    ASSERT_TRUE(is.contains(what)) << what;
+    for (const auto& [key, value] : record.items()) {
+      if (value.is_number_float()) {
+        EXPECT_NEAR(is.at(what).at(key).get<double>(), value.get<double>(), 1e-5) << what << " " << key;
+      } else {
+        EXPECT_EQ(is.at(what).at(key), value) << what << " " << key;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -94,6 +95,20 @@ TEST(CheckpointStore, KeepsTheNewestAndTheBest) {
   EXPECT_EQ(store.steps(), (Steps{5, 6}));
   EXPECT_EQ(store.best(), 6);
   EXPECT_EQ(names_in(folder), (Names{"best", "step_00000005", "step_00000006"}));
+}
+
+TEST(CheckpointStore, TheNewestIsTheLastStepWhateverTheClockSaid) {
+  const std::string folder = new_folder("clock");
+  CheckpointStore store(folder, 3);
+  for (const int64_t step : {10, 20, 30}) {
+    store.save(step, checkpoint_of(step), false);
+    const auto time = fs::file_time_type::clock::now() - std::chrono::hours(step);
+    for (const auto& file : fs::directory_iterator(store.step_folder(step))) fs::last_write_time(file.path(), time);
+    fs::last_write_time(store.step_folder(step), time);
+  }
+  EXPECT_EQ(store.load_newest()->step, 30);
+  store.save(40, checkpoint_of(40), false);
+  EXPECT_EQ(store.steps(), (Steps{20, 30, 40}));
 }
 
 TEST(CheckpointStore, SavingAWholeStepAgainReplacesNothing) {
