@@ -1,10 +1,16 @@
 // A sentencepiece model behind the Tokenizer interface, made lossless where the library is not.
 #include "tokenizer/sentencepiece_tokenizer.h"
 
+#include <fcntl.h>
 #include <sentencepiece_processor.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <csignal>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -165,9 +171,36 @@ class SentencepieceTokenizer : public Tokenizer {
   uint64_t fingerprint_ = 0;
 };
 
+/// On some damaged models sentencepiece does not fail but crashes: the first attempt is that of a child.
+void require_harmless(const std::string& path) {
+  const pid_t child = ::fork();
+  if (child < 0) return;
+  if (child == 0) {
+    for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) std::signal(signal, SIG_DFL);
+    ::alarm(30);
+    const rlimit no_core_file{};
+    ::setrlimit(RLIMIT_CORE, &no_core_file);
+    const int silence = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) ::dup2(silence, stream);
+    try {
+      const SentencepieceTokenizer tokenizer(path);
+      tokenizer.decode(tokenizer.encode("In the beginning, 1234 \xE4\xB8\xAD\xE6\x96\x87\n"));
+    } catch (...) {  // told by the parent's attempt
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (status == 0) return;
+  throw Error(ExitCode::kData, got_want(path, "a model that sentencepiece crashes on", "a sentencepiece model",
+                                        "copy or train it again"));
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path) {
+  require_harmless(path);
   return std::make_unique<SentencepieceTokenizer>(path);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/random.h"
 #include "core/utf8.h"
 #include "train_small.h"
 
@@ -115,6 +116,24 @@ TEST(LoadTokenizer, AFileOfAnUnknownKindIsRefusedByName) {
   write_file_atomic(path, "{}");
   EXPECT_EQ(load_error(path), "tokenizer.path: got " + path +
                                   ", want a sentencepiece .model file or a tokenizer.json (name another file)");
+}
+
+TEST(LoadTokenizer, ADamagedSentencepieceModelIsReadOrRefusedAndNeverEndsTheProgram) {
+  const std::string path = temporary_path("mutant.model");
+  const std::string whole = train_small_tokenizer(path);
+  RandomStream random(5, "mutants");
+  for (int mutant = 0; mutant < 100; ++mutant) {
+    std::string bytes = whole;
+    for (uint64_t change = 0; change <= random.below(4); ++change) {
+      bytes[random.below(bytes.size())] = static_cast<char>(random.below(256));
+    }
+    write_file_atomic(path, bytes);
+    try {
+      load_tokenizer(path);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kData) << error.what();
+    }
+  }
 }
 
 TEST(LoadTokenizer, DamagedFilesAreRefused) {
