@@ -32,6 +32,7 @@ awk -v label="$(basename "$PWD")/" '
     may["view"] = core " " metrics
     may["view/history"] = may["view/tensorboard"] = core " " metrics " view"
     may["view/report"] = core " " metrics " view view/history"
+    may["dashboard"] = may["view/report"] " view/report"
     may["ops"] = core
     may["model"] = core " ops"
     may["optim"] = core " ops model"
@@ -48,8 +49,8 @@ awk -v label="$(basename "$PWD")/" '
     may["train/replay"] = may["train"] " train"
     may["run"] = may["train"] " core/watchdog train train/replay view view/history view/report view/tensorboard"
     may["experiment"] = core " metrics view view/history view/report model checkpoint optim recipe"
-    may["app"] = may["run"] " run experiment interchange/gguf"
-    split("core core/json core/config core/watchdog tokenizer tokenizer/unicode tokenizer/bpe tokenizer/training metrics metrics/alarms view view/history view/report view/tensorboard", names)
+    may["app"] = may["run"] " run dashboard experiment interchange/gguf"
+    split("core core/json core/config core/watchdog tokenizer tokenizer/unicode tokenizer/bpe tokenizer/training metrics metrics/alarms view view/history view/report view/tensorboard dashboard", names)
     for (i in names) torch_free[names[i]] = 1
   }
 
@@ -92,6 +93,8 @@ awk -v label="$(basename "$PWD")/" '
       if (FILENAME != "core/log.cpp") refuse("only core/log.cpp")
     } else if (target ~ /^CLI\//) {
       if (FILENAME != "app/command_line.cpp") refuse("only app/command_line.cpp")
+    } else if (target ~ /^httplib/) {
+      if (FILENAME != "dashboard/server.cpp") refuse("only dashboard/server.cpp")
     } else if (target ~ /^nlohmann\//) {
       if (FILENAME !~ /\.cpp$/) refuse("only .cpp files")
     } else if (target == "simdjson.h") {

@@ -1,4 +1,4 @@
-// The one place where errors end: every program's main runs inside it.
+// Where errors end in programs that work with LibTorch.
 #pragma once
 
 #include <functional>
@@ -9,12 +9,7 @@ namespace mm {
 
 class CommandLine;
 
-/// Runs `body` and returns the exit code, after printing what went wrong in a form made for people: no stack trace for
-/// what a user can cause.
-int guarded(const std::function<ExitCode()>& body);
-
-/// A whole main: reads the command line, then runs `body` as guarded() does. --help and --version end with 0, wrong
-/// usage with kConfig.
+/// run_plain_program() with LibTorch's errors as ours.
 int run_program(CommandLine& line, int argc, char** argv, const std::function<ExitCode()>& body);
 
 }  // namespace mm

@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
   std::string config_path, device, init;
   std::vector<std::string> overrides;
   bool check = false, describe = false, from_scratch = false, watch = false;
-  int64_t bench_steps = 0, replayed_step = 0;
+  int64_t bench_steps = 0, replayed_step = 0, dashboard = -1;
   line.option("--config FILE", config_path, "JSON config; configs/ has presets");
   line.option("--set KEY=VALUE", overrides, "Change one setting; may be repeated").one_at_a_time();
   line.option("--device DEVICE", device, "Short for --set run.device=...: auto, cpu, cuda or cuda:N");
@@ -50,6 +50,9 @@ int main(int argc, char** argv) {
   line.option("--replay-step N", replayed_step,
               "Take the run to that step again, from the checkpoint before it, and tell what went wrong in it");
   line.flag("--watch", watch, "Draw the load of every expert on the terminal while it trains, as a live heat map");
+  line.option("--dashboard [PORT]", dashboard,
+              "Show all runs in a browser while it trains, at that port of this machine (default 8642; 0: a free one)")
+      .or_alone("8642");
   line.version(mm::program_version());
   return mm::run_program(line, argc, argv, [&]() -> mm::ExitCode {
     if (describe) {
@@ -83,7 +86,14 @@ int main(int argc, char** argv) {
       mm::log_warning("--watch draws on a terminal, which standard output is not: training goes on without it");
       watch = false;
     }
-    const mm::Caller caller{.watch = watch, .version = mm::program_version(), .programs = mm::program_folder()};
+    if (dashboard > 65535) {
+      throw mm::Error(mm::ExitCode::kConfig,
+                      mm::got_want("--dashboard", std::to_string(dashboard), "a port up to 65535"));
+    }
+    const mm::Caller caller{.watch = watch,
+                            .dashboard = dashboard < 0 ? std::nullopt : std::optional(dashboard),
+                            .version = mm::program_version(),
+                            .programs = mm::program_folder()};
     return mm::train_run(run.config, std::move(run.weights), caller);
   });
 }

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "app/command_line.h"
-#include "app/guard.h"
+#include "app/plain_guard.h"
 #include "core/log.h"
 #include "view/report/report_page.h"
 
@@ -15,7 +15,8 @@ examples:
   report output/quickstart output/lr3 --out comparison.html
 
 The page needs no network and no other file. A run that is still training may be named.
-Training itself writes output/<run>/report.html every metrics.report_every minutes.)";
+Training itself writes output/<run>/report.html every metrics.report_every minutes.
+The program dashboard shows the same pages in a browser, for all runs.)";
 
 }  // namespace
 
@@ -25,7 +26,7 @@ int main(int argc, char** argv) {
   std::string out;
   line.option("run RUN ...", runs, "Folders of runs").required();
   line.option("--out FILE", out, "Where the page goes; default: report.html in the folder of the first run");
-  return mm::run_program(line, argc, argv, [&] {
+  return mm::run_plain_program(line, argc, argv, [&] {
     if (out.empty()) out = runs.front() + "/report.html";
     mm::write_report(runs, out);
     mm::log_info("report    " + out);

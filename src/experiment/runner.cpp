@@ -9,13 +9,13 @@
 #include <string_view>
 #include <thread>
 
+#include "core/child_process.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/machine.h"
 #include "core/run_lock.h"
 #include "core/stop_signal.h"
 #include "core/text.h"
-#include "experiment/child_process.h"
 #include "experiment/run_result.h"
 
 namespace mm {

@@ -19,6 +19,7 @@
 #include "metrics/micro_step_sink.h"
 #include "ops/cpu/caching_allocator.h"
 #include "recipe/forecast.h"
+#include "run/dashboard_process.h"
 #include "run/next_steps.h"
 #include "run/opening.h"
 #include "run/run_data.h"
@@ -67,6 +68,8 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   const RunLock lock(config.folder());
   open_log_file(config.folder() + "/train.log");
   log_info("run       " + config.folder());
+  std::optional<ChildProcess> dashboard;
+  if (caller.dashboard) dashboard = start_dashboard(config.folder(), caller.programs, *caller.dashboard);
 
   remove_leftover_files(config.folder());
   CheckpointStore store(checkpoints, config.checkpoint.keep);

@@ -1,6 +1,8 @@
 // A whole run, from a config to an exit code.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/error.h"
@@ -10,8 +12,9 @@ namespace mm {
 
 /// Who trains, and who looks on.
 struct Caller {
-  bool watch = false;         ///< draws the experts on the terminal while it trains
-  std::string version = {};   ///< of the program, for the log
+  bool watch = false;                     ///< draws the experts on the terminal while it trains
+  std::optional<int64_t> dashboard = {};  ///< the port of a dashboard beside the run
+  std::string version = {};               ///< of the program, for the log
   std::string programs = {};  ///< the folder of the programs, for the commands that the run ends with: next_steps()
 };
 

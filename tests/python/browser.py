@@ -7,6 +7,7 @@ import select
 import shutil
 import subprocess
 import tempfile
+import time
 
 PATIENCE = 60  # seconds
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -67,6 +68,15 @@ class Browser:
         if "exceptionDetails" in result:
             raise RuntimeError(result["exceptionDetails"]["text"])
         return result["result"].get("value")
+
+    def wait_for(self, script):
+        """Waits until the script gives something true, and returns it."""
+        deadline = time.monotonic() + PATIENCE
+        while not (value := self.evaluate(script)):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not within {PATIENCE} seconds: {script}")
+            time.sleep(0.1)
+        return value
 
     def screenshot(self):
         """The whole page as PNG."""

@@ -22,7 +22,7 @@ PROGRAMS, SCREENSHOTS = (pathlib.Path(argument).resolve() for argument in sys.ar
 KILLS = 20
 SCRIPT = "<script>alert(1)<script>"  # part of a run's name, which cannot have a slash
 IMAGE = "</script><img src=x onerror=alert(2)>"  # part of a sample
-WIDTHS = {"wide": 1280, "narrow": 390}
+WIDTHS = {"wide": 1440, "narrow": 390}
 results = {"passed": 0, "failed": 0}
 
 
@@ -240,6 +240,86 @@ def check_report(folder):
         check_controls(browser, folder / "both.html", "comparison")
 
 
+# What somebody who looks at a run has set, and what is left of it after the page has changed.
+SETTINGS = """(() => {
+  document.querySelector('[value=tokens]').click();
+  const slider = document.querySelector('.slider input');
+  slider.value = 0;
+  slider.dispatchEvent(new Event('input'));
+  const part = [...document.querySelectorAll('details')].find(each => each.textContent.startsWith('config.json'));
+  part.open = true;
+  scrollTo(0, 500);
+  document.getElementById('smooth').focus();
+})()"""
+KEPT = """(() => {
+  const lost = [], expect = (what, kept) => { if (!kept) lost.push(what); };
+  expect('the axis', document.querySelector('[value=tokens]').checked && view.axis === 'tokens');
+  expect('the moment of the loads', document.querySelector('.slider input').value === '0');
+  expect('what was open', [...document.querySelectorAll('details[open]')].some(each =>
+    each.textContent.startsWith('config.json')));
+  expect('the place', scrollY === 500);
+  expect('the focus', document.activeElement.id === 'smooth');
+  expect('the charts', charts.length > 8 && charts.every(chart => document.contains(chart.svg)));
+  return lost.join(', ');
+})()"""
+CHANGES = "Number(document.getElementById('live').dataset.changes)"
+STEPS = "Number(/steps\\s*([\\d,]+)/.exec(document.querySelector('.card').textContent)[1].replaceAll(',', ''))"
+
+
+def check_live_page(browser, url):
+    """A page follows its run, and keeps what somebody has set."""
+    browser.open(url + "run/live", WIDTHS["wide"])
+    browser.wait_for(f"{CHANGES} > 0")  # it has begun to follow
+    browser.evaluate(SETTINGS)
+    steps, changes = browser.evaluate(STEPS), browser.evaluate(CHANGES)
+    browser.wait_for(f"{CHANGES} > {changes + 1} && {STEPS} > {steps}")
+    lost = browser.evaluate(KEPT)
+    (SCREENSHOTS / "dashboard_run_live.png").write_bytes(browser.screenshot())
+    problems = ([f"lost {lost}"] if lost else []) + browser.complaints()
+    problems += [f"request of {other}" for other in browser.requests() if not other.startswith(url)]
+    check("a page of the dashboard follows its run and keeps what was set", "; ".join(problems))
+
+
+def check_list_and_comparison(browser, url):
+    problems = []
+    for width_name, width in WIDTHS.items():
+        browser.open(url, width)
+        text = browser.evaluate("document.body.textContent")
+        problems += [f"does not list {name}" for name in ("live", "run", SCRIPT) if name not in text]
+        if (wide := browser.evaluate("document.documentElement.scrollWidth")) > width:
+            problems.append(f"the list is {wide} wide")
+        (SCREENSHOTS / f"dashboard_list_{width_name}.png").write_bytes(browser.screenshot())
+        problems += browser.complaints()
+    browser.evaluate("for (const box of [...document.querySelectorAll('[name=run]')].slice(0, 2)) box.click()")
+    changes = browser.evaluate(CHANGES)
+    browser.wait_for(f"{CHANGES} > {changes}")
+    if browser.evaluate("document.querySelectorAll('[name=run]:checked').length") != 2:
+        problems.append("the boxes lose their checks")
+    browser.evaluate("document.querySelector('form button').click()")
+    browser.wait_for("location.pathname === '/compare' && document.querySelectorAll('.card').length === 2")
+    browser.open(browser.evaluate("location.href"), WIDTHS["wide"])
+    (SCREENSHOTS / "dashboard_comparison.png").write_bytes(browser.screenshot())
+    problems += browser.complaints()
+    check("the dashboard lists runs and compares those that are checked", "; ".join(problems))
+
+
+def check_dashboard(folder):
+    training = start_training(folder, "run.name=live", "metrics.tensorboard=false")
+    dashboard = subprocess.Popen([PROGRAMS / "dashboard", "output", "--port", "0"], cwd=folder, stdout=subprocess.PIPE,
+                                 text=True)
+    url = dashboard.stdout.readline().split()[1]
+    while not (folder / "output/live/metrics.jsonl").exists():
+        time.sleep(0.05)
+    with Browser() as browser:
+        check_live_page(browser, url)
+        check_list_and_comparison(browser, url)
+        dashboard.terminate()
+        browser.wait_for("document.getElementById('live').textContent.includes('does not answer')")
+    check("the dashboard ends when it is asked to", dashboard.wait() and f"exit {dashboard.returncode}")
+    training.kill()
+    training.communicate()
+
+
 def main():
     has_tensorboard = importlib.util.find_spec("tensorboard") is not None
     has_browser = find_browser() is not None
@@ -257,6 +337,7 @@ def main():
             start_training(folder, "train.stop_after=200").communicate()
         if has_browser:
             check_report(folder)
+            check_dashboard(folder)
         else:
             print("Chromium: left out, it is not installed")
     print(f"{results['passed']} passed, {results['failed']} failed")

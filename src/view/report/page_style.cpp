@@ -80,6 +80,18 @@ dt { color: var(--soft); white-space: nowrap; } dd { margin: 0; text-align: righ
   figure, .verdict, .card, pre, tr { break-inside: avoid; border: 1px solid var(--rule); }
   h2, h3 { break-after: avoid; } .scroll { overflow: visible; } * { print-color-adjust: exact; }
 }
+nav { display: flex; gap: 1rem; margin-bottom: .75rem; } nav + #live, body > #live { float: right; }
+a { color: var(--c0); } #live { color: var(--soft); font-size: .87rem; }
+.runs th, .runs td { vertical-align: top; } .runs .choice { padding-right: .5rem; }
+.runs .lights { white-space: nowrap; }
+@media (max-width: 40rem) {
+  .runs thead { display: none; } .runs, .runs tbody, .runs tr { display: block; }
+  .runs tr { position: relative; margin: .75rem 0; padding: .5rem .9rem; background: var(--panel); border-radius: 8px; }
+  .runs td { display: flex; justify-content: space-between; padding: .15rem 0; white-space: normal; font-size: .87rem; }
+  .runs td::before { content: attr(data-label); color: var(--soft); }
+  .runs .choice { position: absolute; left: .9rem; border: 0; }
+  .runs .name { padding-left: 1.75rem; } .runs .name, .runs .lights { justify-content: flex-start; }
+}
 .key { display: inline-block; width: 1.1rem; border-top: 2.5px solid currentColor; vertical-align: middle;
   margin: 0 .3rem 0 .5rem; }
 .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: .75rem; }

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "view/report/curves.h"
 #include "view/report/html.h"
+#include "view/report/light.h"
 #include "view/report/page_frame.h"
 #include "view/report/run_cards.h"
 #include "view/report/run_section.h"
@@ -36,35 +37,11 @@ std::vector<std::string> names_of(const Runs& runs) {
   return names;
 }
 
-/// A light is told by its shape as well, and in words.
-struct LightWords {
-  const char* style;
-  const char* words;
-};
-
-LightWords words_of(Light light) {
-  switch (light) {
-    case Light::kGood:
-      return {"good", "good"};
-    case Light::kWatch:
-      return {"watch", "worth watching"};
-    case Light::kBad:
-      return {"bad", "bad"};
-    case Light::kNone:
-      break;
-  }
-  return {"none", "not judged"};
-}
-
-std::string light_html(const LightWords& light) {
-  return format("<span class=\"light %s\" role=\"img\" aria-label=\"%s\"></span>", light.style, light.words);
-}
-
 class Page {
  public:
   explicit Page(const Runs& runs) : runs_(runs), names_(names_of(runs)) {}
 
-  std::string html() const;
+  std::string html(const PageUse& use) const;
 
  private:
   std::string verdict_of(size_t run) const;
@@ -92,11 +69,11 @@ std::string Page::verdict_of(size_t run) const {
   std::string lights, html;
   bool worth_a_look = false;
   for (const Verdict& verdict : all) {
-    const LightWords light = words_of(verdict.light);
     worth_a_look = worth_a_look || verdict.light == Light::kWatch || verdict.light == Light::kBad;
-    lights += light_html(light);
-    html += format("<div class=\"verdict %s\"><p class=\"question\">", light.style) + light_html(light) +
-            escape_html(verdict.question) + "</p><p>" + escape_html(verdict.answer) + "</p>";
+    lights += light_html(verdict.light);
+    html += format("<div class=\"verdict %s\"><p class=\"question\">", light_style(verdict.light)) +
+            light_html(verdict.light) + escape_html(verdict.question) + "</p><p>" + escape_html(verdict.answer) +
+            "</p>";
     if (!verdict.remedy.empty()) html += "<p><i>What to do:</i> " + escape_html(verdict.remedy) + "</p>";
     html += "</div>\n";
   }
@@ -137,7 +114,7 @@ std::string Page::config_differences() const {
   return html + "</tr>\n" + rows + "</table></div></details>\n";
 }
 
-std::string Page::html() const {
+std::string Page::html(const PageUse& use) const {
   std::string html;
   for (size_t run = 0; run < runs_.size(); ++run) html += verdict_of(run);
   html += run_cards(runs_, names_);
@@ -153,7 +130,7 @@ std::string Page::html() const {
     if (many()) html += expert_section(runs_[run], run);
     html += rest_section(runs_[run]);
   }
-  return page_frame(join(names_, ", "), html);
+  return page_frame(join(names_, ", "), html, use);
 }
 
 }  // namespace
@@ -168,8 +145,8 @@ HistoryLimits limits_for(size_t runs) {
           .domain_items = static_cast<size_t>(share(2400, 100, 2400))};
 }
 
-std::string report_page(const Runs& runs) {
-  return Page(runs).html();
+std::string report_page(const Runs& runs, const PageUse& use) {
+  return Page(runs).html(use);
 }
 
 void write_report(const std::vector<std::string>& folders, const std::string& path) {

@@ -43,18 +43,6 @@ std::string training_files(Run run) {
   return join(files, ", ") + (count > kMost ? format(" and %zu more", count - kMost) : "");
 }
 
-std::string state_of(Run run) {
-  if (!run.log.ended.empty()) return escape_html(run.log.ended);
-  return run.steps > 0 ? "trains, or was cut off" : "has not begun";
-}
-
-std::string standing_alarms(Run run) {
-  int64_t standing = 0;
-  for (const AlarmGroup& group : run.alarms.groups()) standing += group.standing;
-  const std::string text = with_commas(standing) + " of " + with_commas(run.alarms.raised()) + " raised";
-  return standing > 0 ? "<b class=\"bad\">" + text + "</b>" : text;
-}
-
 Rows rows_of(Run run) {
   const std::vector<Bucket> losses = run.loss.buckets(), mfu = run.mfu.buckets(), memory = run.memory_gib.buckets();
   double mfu_sum = 0, mfu_count = 0;
@@ -66,7 +54,7 @@ Rows rows_of(Run run) {
       std::max_element(memory.begin(), memory.end(), [](const Bucket& a, const Bucket& b) { return a.max < b.max; });
   Rows rows;
   const auto add = [&](const char* label, const std::string& html) { rows.emplace_back(label, html); };
-  add("state", state_of(run));
+  add("state", escape_html(state_of(run)));
   const double total = run.setting("train.steps", 0);
   add("steps", with_commas(run.steps) + (total > 0 ? " of " + with_commas(static_cast<int64_t>(total)) : ""));
   add("tokens", short_count(static_cast<double>(run.tokens)));
@@ -104,6 +92,18 @@ std::optional<size_t> best_run(const std::vector<RunHistory>& runs) {
 }
 
 }  // namespace
+
+std::string state_of(const RunHistory& run) {
+  if (!run.log.ended.empty()) return run.log.ended;
+  return run.steps > 0 ? "trains, or was cut off" : "has not begun";
+}
+
+std::string standing_alarms(const RunHistory& run) {
+  int64_t standing = 0;
+  for (const AlarmGroup& group : run.alarms.groups()) standing += group.standing;
+  const std::string text = with_commas(standing) + " of " + with_commas(run.alarms.raised()) + " raised";
+  return standing > 0 ? "<b class=\"bad\">" + text + "</b>" : text;
+}
 
 std::string run_cards(const std::vector<RunHistory>& runs, const std::vector<std::string>& names) {
   const std::optional<size_t> best = best_run(runs);

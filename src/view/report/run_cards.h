@@ -8,6 +8,12 @@
 
 namespace mm {
 
+/// Whether it trains, and how it ended: `finished`. Not escaped.
+std::string state_of(const RunHistory& run);
+
+/// How many of its alarms stand, as HTML.
+std::string standing_alarms(const RunHistory& run);
+
 /// HTML. With several runs the best one is marked: the fewest bits per byte of validation text, which compares models
 /// of different vocabularies.
 ///   names  of the runs
