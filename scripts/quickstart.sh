@@ -9,8 +9,10 @@ preset=$(scripts/setup.sh --preset)
 scripts/build.sh "$preset" -DMM_TESTS=OFF
 scripts/get_corpus.sh
 
+watch=()
+if [[ -t 1 && ${TERM:-dumb} != dumb ]]; then watch=(--watch); fi
 status=0
-"build/$preset/bin/pretrain" --config configs/quickstart.json "$@" || status=$?
+"build/$preset/bin/pretrain" --config configs/quickstart.json "${watch[@]}" "$@" || status=$?
 case $status in
   0 | 75)
     cat <<TEXT

@@ -25,6 +25,7 @@ struct Log {
   std::mutex mutex;
   LogLevel lowest = LogLevel::kInfo;
   std::vector<std::string> status;
+  std::string activity;       ///< a row below the status
   std::vector<size_t> drawn;  ///< of the rows on the screen, the columns of each
   std::string unwritten;      ///< for standard output: what belongs into one write
   PatientWriter out = PatientWriter(STDOUT_FILENO), errors = PatientWriter(STDERR_FILENO);
@@ -93,10 +94,12 @@ void draw_status(Log& log) {
   const TerminalSize size = terminal_size();
   std::string picture = log.drawn.empty() ? "" : to_first_row(log);
   log.drawn.clear();
-  const size_t first = log.status.size() - std::min(log.status.size(), size.rows);
-  for (size_t i = first; i < log.status.size(); ++i) {
+  std::vector<std::string> rows = log.status;
+  if (!log.activity.empty()) rows.push_back(log.activity);
+  const size_t first = rows.size() - std::min(rows.size(), size.rows);
+  for (size_t i = first; i < rows.size(); ++i) {
     // A character in the last column makes some terminals go on in the next row.
-    const std::string row = cut_to_columns(log.status[i], size.columns - 1);
+    const std::string row = cut_to_columns(rows[i], size.columns - 1);
     log.drawn.push_back(display_columns(row));
     if (i > first) picture += "\x1b[K\n";
     picture += row;
@@ -120,12 +123,15 @@ void write_to_file(spdlog::logger& file, LogLevel level, std::string_view messag
 
 }  // namespace
 
-void log(LogLevel level, std::string_view message) {
+namespace {
+
+/// The file gets `message`, the terminal what is `shown`.
+void log_as(LogLevel level, std::string_view message, std::string_view shown) {
   Log& log = the_log();
   const std::lock_guard<std::mutex> lock(log.mutex);
   if (level < log.lowest) return;
   erase_status(log);
-  const std::string line = prefix_of(level) + std::string(message) + "\n";
+  const std::string line = prefix_of(level) + std::string(shown) + "\n";
   if (level >= LogLevel::kWarning) {
     write_out(log);
     log.errors.write(line);
@@ -134,6 +140,19 @@ void log(LogLevel level, std::string_view message) {
   }
   draw_status(log);
   if (log.file) write_to_file(*log.file, level, message);
+}
+
+}  // namespace
+
+void log(LogLevel level, std::string_view message) {
+  log_as(level, message, message);
+}
+
+void log_fields(const std::vector<std::string>& fields) {
+  const std::string message = join(fields, " | ");
+  // Rows but the first are indented, and a character in the last column makes some terminals go on in the next row.
+  const size_t columns = is_terminal() ? std::max<size_t>(terminal_size().columns, 4) - 3 : static_cast<size_t>(-1);
+  log_as(LogLevel::kInfo, message, join(rows_of_parts(fields, columns), "\n  "));
 }
 
 void set_log_level(LogLevel level) {
@@ -147,12 +166,21 @@ void show_status(std::string_view text) {
   Log& log = the_log();
   const std::lock_guard<std::mutex> lock(log.mutex);
   log.status.clear();
-  if (text.empty()) erase_status(log);
+  if (text.empty() && log.activity.empty()) erase_status(log);
   for (size_t start = 0; start < text.size();) {
     const size_t end = std::min(text.find('\n', start), text.size());
     log.status.emplace_back(text.substr(start, end - start));
     start = end + 1;
   }
+  draw_status(log);
+}
+
+void show_activity(std::string_view row) {
+  if (!is_terminal()) return;
+  Log& log = the_log();
+  const std::lock_guard<std::mutex> lock(log.mutex);
+  log.activity = row;
+  if (row.empty() && log.status.empty()) erase_status(log);
   draw_status(log);
 }
 

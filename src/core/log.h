@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mm {
 
@@ -20,6 +21,10 @@ inline void log_warning(std::string_view message) {
   log(LogLevel::kWarning, message);
 }
 
+/// One message of fields with bars between them: a line of the log file, and on a terminal that is too narrow for it
+/// several rows, broken between fields.
+void log_fields(const std::vector<std::string>& fields);
+
 /// Messages below `level` are dropped (default: kInfo).
 void set_log_level(LogLevel level);
 
@@ -28,6 +33,9 @@ void set_log_level(LogLevel level);
 /// than the terminal has, the last ones are shown. Does nothing when standard output is not a terminal. Never goes to
 /// the log file.
 void show_status(std::string_view text);
+
+/// Keeps one row more below the status, in the same way; an empty text removes it.
+void show_activity(std::string_view row);
 
 /// For a signal handler that is about to end the process: leaves the cursor below the status.
 void leave_status() noexcept;

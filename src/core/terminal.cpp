@@ -116,6 +116,20 @@ bool locale_is_utf8() {
   return false;
 }
 
+std::vector<std::string> rows_of_parts(const std::vector<std::string>& parts, size_t columns) {
+  constexpr std::string_view kBar = " | ";
+  std::vector<std::string> rows;
+  for (const std::string& part : parts) {
+    const bool fits = !rows.empty() && display_columns(rows.back()) + kBar.size() + display_columns(part) <= columns;
+    if (fits) {
+      rows.back().append(kBar).append(part);
+    } else {
+      rows.push_back(part);
+    }
+  }
+  return rows;
+}
+
 size_t display_columns(std::string_view row) {
   return cut(row, static_cast<size_t>(-1)).columns;
 }

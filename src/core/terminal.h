@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mm {
 
@@ -26,6 +27,9 @@ TerminalColours terminal_colours();
 
 /// Whether the locale's character set is UTF-8, by the variables that C programs look at, in their order.
 bool locale_is_utf8();
+
+/// `parts` with bars between them, in as few rows of at most `columns` as they need; a part is never broken.
+std::vector<std::string> rows_of_parts(const std::vector<std::string>& parts, size_t columns);
 
 /// Columns that `row` takes: two for East Asian wide characters, none for colour sequences (`\x1b[...m`).
 size_t display_columns(std::string_view row);

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/progress.h"
 #include "core/text.h"
 #include "data/jsonl.h"
 #include "tokenizer/training/tokenizer_trainer.h"
@@ -16,28 +17,43 @@
 namespace mm {
 namespace {
 
-/// How much of the text the trainer is to keep; a text is never longer than its line in JSON, so that this share of the
-/// texts stays below the cap.
-double share_of(const std::vector<JsonlFile>& files, int64_t megabytes) {
+double bytes_of(const std::vector<JsonlFile>& files) {
   double bytes = 0;
   for (const JsonlFile& file : files) bytes += static_cast<double>(file.bytes().size());
+  return bytes;
+}
+
+/// How much of the text the trainer is to keep; a text is never longer than its line in JSON, so that this share of the
+/// texts stays below the cap.
+double share_of(double bytes, int64_t megabytes) {
   return std::min(1.0, static_cast<double>(megabytes) * 1e6 / std::max(bytes, 1.0));
+}
+
+/// Shows them all to the trainer.
+void read_texts(const std::vector<JsonlFile>& files, TokenizerTrainer& trainer) {
+  Progress progress("reading text for a tokenizer", bytes_of(files));
+  double seen = 0;
+  for (const JsonlFile& file : files) {
+    file.visit([&](std::string_view text) {
+      trainer.add(text);
+      progress.done(seen += static_cast<double>(text.size()));
+    });
+  }
 }
 
 void train(const TokenizerConfig& config, const DataConfig& data, int64_t vocab_size) {
   const auto start = std::chrono::steady_clock::now();
   std::vector<JsonlFile> files;
   for (const LabelledPath& file : data.train) files.emplace_back(file.path);
-  const auto trainer = make_tokenizer_trainer(config.path, {.vocab_size = vocab_size,
-                                                            .keep = share_of(files, config.training_megabytes),
-                                                            .character_coverage = config.character_coverage});
+  const auto trainer =
+      make_tokenizer_trainer(config.path, {.vocab_size = vocab_size,
+                                           .keep = share_of(bytes_of(files), config.training_megabytes),
+                                           .character_coverage = config.character_coverage});
   if (!trainer) {
     throw Error(ExitCode::kData, got_want("tokenizer.path", config.path.empty() ? "nothing" : config.path,
                                           "a name ending in .json or .model", "those are what tokenizer.train writes"));
   }
-  for (const JsonlFile& file : files) {
-    file.visit([&](std::string_view text) { trainer->add(text); });
-  }
+  read_texts(files, *trainer);
   const double trained_megabytes = static_cast<double>(trainer->kept_bytes()) * 1e-6;
   log_info(format("training a tokenizer of %s tokens on %.1f MB of text", with_commas(vocab_size).c_str(),
                   trained_megabytes));

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/progress.h"
 #include "core/text.h"
 #include "data/jsonl.h"
 
@@ -49,6 +50,7 @@ JsonlCounts write_parts(const JsonlFile& text_file, const Tokenizer& tokenizer,
   JsonlCounts counts;
   size_t begin = 0;
   const std::vector<size_t> ends = text_file.cut(kPartBytes);
+  Progress progress("tokenizing " + text_file.path(), static_cast<double>(text_file.bytes().size()));
   for (size_t first = 0; first < ends.size(); first += encoders.size()) {
     std::vector<std::future<EncodedPart<Id>>> parts;
     for (size_t i = first; i < std::min(first + encoders.size(), ends.size()); ++i) {
@@ -56,6 +58,7 @@ JsonlCounts write_parts(const JsonlFile& text_file, const Tokenizer& tokenizer,
                                  std::cref(tokenizer), std::ref(*encoders[i - first])));
       begin = ends[i];
     }
+    progress.done(first > 0 ? static_cast<double>(ends[first - 1]) : 0);
     for (std::future<EncodedPart<Id>>& future : parts) {
       const EncodedPart<Id> part = future.get();
       writer.add(part.tokens.ids(), part.ends);

@@ -10,6 +10,7 @@
 #include <array>
 #include <span>
 
+#include "core/progress.h"
 #include "core/text.h"
 #include "core/visible_text.h"
 #include "data/batch_loader.h"
@@ -150,7 +151,9 @@ DomainLoss DomainReader::read(const DomainData& domain, uint32_t index) {
   LossSums sums(bytes_v_);
   RouteCounts by_document(model_.config(), std::ssize(documents), model_.device());
   const BatchLoader loader(domain.text, options_.micro_batch, /*seed=*/0, model_.device());
+  Progress progress("evaluating " + domain.name, static_cast<double>(windows.size()));
   for (std::span<const int64_t> left(windows); !left.empty();) {
+    progress.done(static_cast<double>(windows.size() - left.size()));
     const auto here = left.first(std::min(left.size(), static_cast<size_t>(options_.micro_batch)));
     left = left.subspan(here.size());
     const Batch batch = loader.batch_of(here);

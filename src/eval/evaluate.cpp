@@ -10,6 +10,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/progress.h"
 #include "core/stop_signal.h"
 #include "data/batch_loader.h"
 #include "engine/host_values.h"
@@ -61,11 +62,15 @@ EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t ma
   const auto start = std::chrono::steady_clock::now();
   const at::NoGradGuard no_grad;
   LossSums sums(bytes_per_token_v);
-  SequentialLoader loader(data, micro_batch, evaluated_windows(data, max_tokens), bytes_per_token_v.device());
+  const int64_t windows = evaluated_windows(data, max_tokens);
+  SequentialLoader loader(data, micro_batch, windows, bytes_per_token_v.device());
+  Progress progress("validation", static_cast<double>(windows));
+  int64_t read = 0;
   while (const std::optional<Batch> batch = loader.next()) {
     leave_if_stopping();
     const HiddenStates states = model.forward(batch->tokens_bt, /*training=*/false, batch->targets_bt >= 0);
     sums.add(model.logits(states.hidden_nd), batch->targets_bt);
+    progress.done(static_cast<double>(read += batch->tokens_bt.size(0)));
   }
   EvaluationRecord record = sums.record();
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

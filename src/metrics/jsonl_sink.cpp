@@ -89,6 +89,7 @@ void JsonlSink::write(const StepRecord& record) {
     add_experts(line, record);
     add_router(line, record);
   }
+  if (!record.verdict.empty()) line["verdict"] = record.verdict;
   metrics_.append(to_line(line));
 
   const double rate = record.seconds > 0 ? static_cast<double>(record.tokens) / record.seconds : 0;

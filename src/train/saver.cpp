@@ -8,6 +8,7 @@
 #include "checkpoint/finite.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/progress.h"
 #include "core/text.h"
 #include "engine/side_stream.h"
 #include "interchange/export/exports.h"
@@ -139,6 +140,8 @@ void Saver::settle(TrainState& state, bool last) {
   if (!written_.valid()) return;
   const Clock::time_point start = Clock::now();
   try {
+    Progress progress("saving a checkpoint", /*total=*/0);
+    while (written_.wait_for(std::chrono::milliseconds(200)) == std::future_status::timeout) progress.done(0);
     const double seconds = written_.get();
     failures_ = 0;
     metrics_.write(SaveRecord{.step = state.step,

@@ -42,6 +42,13 @@ std::string expert_shares(const ExpertLoad& load) {
                 static_cast<long long>(statistics.dead));
 }
 
+/// `dropped 26%` of the (token, expert) pairs.
+std::string dropped_share(const StepRecord& record) {
+  int64_t pairs = 0;
+  for (const int64_t tokens : record.load.tokens) pairs += tokens;
+  return format("dropped %.1f%%", 100 * static_cast<double>(record.dropped_tokens) / static_cast<double>(pairs));
+}
+
 }  // namespace
 
 std::vector<std::string> step_parts(const StepRecord& record, double eta_seconds) {
@@ -68,6 +75,7 @@ std::vector<std::string> step_parts(const StepRecord& record, double eta_seconds
   parts.push_back("eta " + clock_time(eta_seconds));
   if (!record.load.empty()) {
     parts.push_back(expert_shares(record.load));
+    if (record.dropped_tokens > 0) parts.push_back(dropped_share(record));
   }
   if (!record.verdict.empty()) parts.push_back("router " + record.verdict);
   return parts;
@@ -96,22 +104,32 @@ ConsoleSink::ConsoleSink(const MetricsConfig& config, bool watch)
   if (watch) panel_.emplace();
 }
 
-void ConsoleSink::write(const StepRecord& record) {
+/// Counts the step, too.
+double ConsoleSink::eta_behind(const StepRecord& record) {
   // A running mean over the first twenty steps, exponential after them. The second step replaces the first one, which
   // pays for warming up.
   ++steps_seen_;
   const double weight = std::max(0.05, 1.0 / static_cast<double>(std::max<int64_t>(1, steps_seen_ - 1)));
   smoothed_seconds_ += weight * (record.seconds - smoothed_seconds_);
+  return smoothed_seconds_ * static_cast<double>(record.total_steps - record.step);
+}
 
+void ConsoleSink::remember(const StepRecord& record) {
+  eta_behind(record);
+  if (panel_) panel_->add(record);
+}
+
+void ConsoleSink::write(const StepRecord& record) {
   const bool last = record.step == record.total_steps;
-  const double eta = smoothed_seconds_ * static_cast<double>(record.total_steps - record.step);
-  const std::string line = step_line(record, eta);
+  const double eta = eta_behind(record);
+  const std::vector<std::string> parts = step_parts(record, eta);
   if (panel_) {
+    panel_->add(record);
     show_panel(record, eta);
   } else {
-    show_status(last ? "" : line);
+    show_status(last ? "" : join(rows_of_parts(parts, terminal_size().columns - 1), "\n"));
   }
-  if (due(record.step, config_.log_every) || steps_seen_ == 1 || last || record.skipped) log_info(line);
+  if (due(record.step, config_.log_every) || steps_seen_ == 1 || last || record.skipped) log_fields(parts);
   if (!record.load.empty() && due(record.step, config_.experts_every)) {
     log_info(format("experts at step %lld: ", static_cast<long long>(record.step)) +
              expert_table(record.load, record.standing, bars_));
@@ -120,7 +138,6 @@ void ConsoleSink::write(const StepRecord& record) {
 
 void ConsoleSink::show_panel(const StepRecord& record, double eta_seconds) {
   constexpr auto kLeastTime = std::chrono::milliseconds(200);  // more often is more than an eye and an ssh can follow
-  panel_->add(record);
   const auto now = std::chrono::steady_clock::now();
   if (steps_seen_ > 1 && now - panel_shown_ < kLeastTime) return;
   panel_shown_ = now;

@@ -35,6 +35,9 @@ class ConsoleSink : public MetricSink {
  public:
   explicit ConsoleSink(const MetricsConfig& config, bool watch = false);
 
+  /// Takes a step into the panel and the time of a step, and shows nothing: what was before somebody looked.
+  void remember(const StepRecord& record);
+
   void write(const StepRecord& record) override;
   void write(const EvaluationRecord& record) override;
   void write(const SampleRecord& record) override;
@@ -43,6 +46,7 @@ class ConsoleSink : public MetricSink {
   void write_events(std::span<const EventRecord> events) override;
 
  private:
+  double eta_behind(const StepRecord& record);
   void show_panel(const StepRecord& record, double eta_seconds);
 
   MetricsConfig config_;

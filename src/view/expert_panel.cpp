@@ -147,21 +147,6 @@ std::string hidden_layers(const LoadStatistics& statistics, const std::vector<si
                 static_cast<long long>(dead));
 }
 
-/// `parts` with bars between them, in as few rows of at most `columns` as they need.
-std::vector<std::string> broken_into_rows(const std::vector<std::string>& parts, size_t columns) {
-  constexpr std::string_view kBar = " | ";
-  std::vector<std::string> rows;
-  for (const std::string& part : parts) {
-    const bool fits = !rows.empty() && display_columns(rows.back()) + kBar.size() + display_columns(part) <= columns;
-    if (fits) {
-      rows.back().append(kBar).append(part);
-    } else {
-      rows.push_back(part);
-    }
-  }
-  return rows;
-}
-
 }  // namespace
 
 void ExpertPanel::add(const StepRecord& record) {
@@ -182,7 +167,7 @@ void ExpertPanel::add(const StepRecord& record) {
 std::string ExpertPanel::draw(const std::vector<std::string>& progress, const PanelStyle& style) const {
   // The log leaves the last column free, and cuts what is wider.
   const size_t columns = std::max<size_t>(style.size.columns, 2) - 1;
-  const std::vector<std::string> below = broken_into_rows(progress, columns);
+  const std::vector<std::string> below = rows_of_parts(progress, columns);
   const size_t taken = below.size() + 1 + kMessageRows;
   const size_t room = style.size.rows > taken ? style.size.rows - taken : 0;
   std::vector<std::string> rows = heat_map(style, room);

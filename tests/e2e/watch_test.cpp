@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 #include "tests/support/captured_output.h"
 #include "tests/support/screen.h"
@@ -55,6 +56,64 @@ TEST(Watch, NoColorLeavesNumbersAndCharacters) {
   EXPECT_TRUE(contains(output, "share of tokens: 0% ·▁▁▂▂▃▃▄▄ fair 25%")) << output;
   EXPECT_FALSE(contains(output, "\x1b[48;"));
   EXPECT_FALSE(contains(output, "\x1b[0m"));
+}
+
+/// What a terminal gets of a watch beside a run.
+std::string watched_beside(const Workplace& workplace, const std::string& run) {
+  return output_to_terminal(kColumns, [&] {
+    ::setenv("LC_ALL", "C.UTF-8", 1);
+    ::setenv("COLORTERM", "truecolor", 1);
+    ::unsetenv("NO_COLOR");
+    std::filesystem::current_path(workplace.folder());
+    ::execl(MM_REPORT, MM_REPORT, run.c_str(), "--watch", nullptr);
+  });
+}
+
+TEST(Watch, BesideARunThatTrainsThePictureFollowsItToItsEndAndStays) {
+  const Workplace workplace;
+  Program program = workplace.start(train("moe", "run", {"train.steps=60"}));
+  program.wait_until([&] { return workplace.exists("output/run/metrics.jsonl"); });
+  const std::string output = watched_beside(workplace, "output/run");
+  EXPECT_EQ(program.wait().exit_code, 0);
+  EXPECT_TRUE(contains(output, "validation at step 60")) << output;
+  Screen screen(kColumns);
+  screen.write(output);
+  EXPECT_FALSE(screen.has_wrapped());
+  const std::vector<std::string> rows = screen.rows();
+  const auto row = [&](const std::string& part) {
+    return std::count_if(rows.begin(), rows.end(), [&](const std::string& each) { return contains(each, part); });
+  };
+  EXPECT_EQ(row("output/run has ended: finished"), 1) << output;
+  EXPECT_EQ(row("no token"), 1) << output;
+  // A run that is over already is drawn once.
+  EXPECT_TRUE(contains(watched_beside(workplace, "output/run"), "output/run has ended: finished"));
+}
+
+TEST(Watch, BesideARunItWantsATerminalAndOneRun) {
+  const Workplace workplace;
+  EXPECT_EQ(run_program(MM_REPORT, {"output/run", "--watch"}, workplace.folder()).exit_code, 2);
+  EXPECT_EQ(run_program(MM_REPORT, {"a", "b", "--watch"}, workplace.folder()).exit_code, 2);
+}
+
+TEST(Watch, LinesThatAreTooLongAreBrokenBetweenTheirFields) {
+  const Workplace workplace;
+  const std::string output = output_to_terminal(/*columns=*/80, [&] {
+    ::setenv("OMP_NUM_THREADS", "1", 1);
+    std::filesystem::current_path(workplace.folder());
+    ::execl(MM_PRETRAIN, MM_PRETRAIN, "--config", "moe.json", "--set", "run.name=run", nullptr);
+  });
+  // The last step has no live line that is drawn over.
+  const size_t begin = output.find("step     20/20"), end = output.find("router ", begin);
+  ASSERT_NE(end, std::string::npos) << output;
+  std::istringstream rows(output.substr(begin, end - begin));
+  int count = 0;
+  for (std::string row; std::getline(rows, row); ++count) {
+    EXPECT_LE(row.size(), 80u) << row;  // the last character is the carriage return
+    EXPECT_EQ(row.starts_with("  "), count > 0) << row;
+  }
+  EXPECT_GE(count, 2);
+  const std::string log = workplace.read("output/run/train.log");
+  EXPECT_TRUE(contains(log.substr(log.find("step     20/20")), "| router ")) << log;
 }
 
 TEST(Watch, WithoutATerminalOneLineSaysSoAndTrainingGoesOn) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/progress.h"
+
 namespace mm {
 namespace {
 
@@ -40,7 +42,9 @@ class Learner {
 
   void learn(size_t vocab_size) {
     sides_.resize(std::max(vocab_size, vocabulary_.tokens.size()));
+    Progress progress("learning merges", static_cast<double>(vocab_size));
     while (vocabulary_.tokens.size() < vocab_size && !queue_.empty()) {
+      progress.done(static_cast<double>(vocabulary_.tokens.size()));
       std::ranges::pop_heap(queue_, comes_later);
       Candidate best = std::move(queue_.back());
       queue_.pop_back();

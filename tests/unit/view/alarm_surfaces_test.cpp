@@ -7,11 +7,13 @@
 #include <regex>
 
 #include "core/files.h"
+#include "core/text.h"
 #include "metrics/alarms/alarm_watch.h"
 #include "metrics/jsonl_sink.h"
 #include "tests/support/captured_output.h"
 #include "tests/unit/core/temp_folder.h"
 #include "view/console_sink.h"
+#include "view/history/run_follower.h"
 #include "view/report/report_page.h"
 #include "view/report/verdict.h"
 #include "view/tensorboard/tensorboard_sink.h"
@@ -32,6 +34,8 @@ struct SyntheticRun {
   std::vector<double> bias = {};
   double gate_gradient = 0.1, closest_cosine = 0.2;
   std::function<double(int64_t step)> loss = [](int64_t) { return 2; };
+  int64_t dropped = 0;  ///< of 1,000 tokens, in every step
+  std::function<bool(int64_t step)> skipped = [](int64_t) { return false; };
 };
 
 AlarmConfig with_patience(int64_t patience, const LoadThresholds& load = {}) {
@@ -88,6 +92,8 @@ std::vector<SyntheticRun> synthetic_runs() {
        .alarms = with_loss_patience(25),
        .tokens = always({350, 0, 330, 320}),
        .loss = [](int64_t) { return 8.7; }},
+      {.name = "a quarter is dropped, which is no alarm", .raised = 0, .dropped = 260},
+      {.name = "steps are skipped", .raised = 0, .skipped = [](int64_t step) { return step % 7 == 0; }},
   };
 }
 
@@ -112,6 +118,8 @@ StepRecord step_of(const SyntheticRun& run, int64_t step) {
   record.load = {1, 0, run.tokens(step)};
   record.load.experts = static_cast<int64_t>(record.load.tokens.size());
   record.router.bias = run.bias;
+  record.dropped_tokens = run.dropped;
+  record.skipped = run.skipped(step);
   return record;
 }
 
@@ -205,6 +213,39 @@ Told told_by_report(const std::string& folder) {
     told.ill = told.ill || verdict.light == Light::kBad || verdict.light == Light::kWatch;
   }
   return told;
+}
+
+/// The progress lines of a run as the terminal has them, without what is about time.
+std::vector<std::string> progress_lines(const StepRecord& record) {
+  std::vector<std::string> parts = step_parts(record, 0);
+  std::erase_if(parts, [](const std::string& part) { return part.starts_with("eta "); });
+  return parts;
+}
+
+/// Keeps what the terminal would say of each step.
+class ProgressLines : public MetricSink {
+ public:
+  void write(const StepRecord& record) override { lines.push_back(progress_lines(record)); }
+  void write(const EvaluationRecord&) override {}
+  void write(const SampleRecord&) override {}
+
+  std::vector<std::vector<std::string>> lines;
+};
+
+TEST(AlarmSurfaces, AWatchBesideTheRunReadsWhatItsTerminalSays) {
+  const TempFolder folder;
+  for (const SyntheticRun& run : synthetic_runs()) {
+    SCOPED_TRACE(run.name);
+    const std::string run_folder = folder / run.name;
+    std::filesystem::create_directories(run_folder);
+    write_file_atomic(run_folder + "/config.json",
+                      format(R"({"train": {"steps": %lld}})", static_cast<long long>(kSteps)));
+    JsonlSink jsonl(run_folder, 0);
+    ProgressLines terminal, beside;
+    play(run, {&jsonl, &terminal});
+    ASSERT_TRUE(RunFollower(run_folder).tell(beside));
+    EXPECT_EQ(beside.lines, terminal.lines);
+  }
 }
 
 TEST(AlarmSurfaces, TellWhatTheJudgeOfTheRunSaid) {

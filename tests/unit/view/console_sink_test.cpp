@@ -49,6 +49,13 @@ TEST(StepLine, OfADenseStepLeavesOutWhatItLacks) {
             "step      5/10 50% | loss 2.0000 | norm 0.00 | lr 0.00e+00 | 500 ms | 800 tok/s | eta 0:03");
 }
 
+TEST(StepLine, TellsOfDroppedTokensWhereThereAreAny) {
+  StepRecord record = moe_step();
+  record.dropped_tokens = 2600;
+  EXPECT_NE(step_line(record, 77).find(" | experts 0.21..0.29 dead 0 | dropped 26.0% | router ok"), std::string::npos)
+      << step_line(record, 77);
+}
+
 TEST(StepLine, SaysInWordsThatAStepWasSkipped) {
   StepRecord record = dense_step(5, 10);
   record.skipped = true;

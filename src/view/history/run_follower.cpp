@@ -1,0 +1,214 @@
+// Metrics are written before the timing of the same step: a step is told when both are there, or a call later.
+#include "view/history/run_follower.h"
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "metrics/alarms/alarm.h"
+
+namespace mm {
+namespace {
+
+using Json = nlohmann::json;
+
+/// The value of `key`, or `otherwise` where there is none of its kind.
+template <class Value>
+Value value_of(const Json& record, const char* key, Value otherwise) {
+  const auto found = record.find(key);
+  if (found == record.end()) return otherwise;
+  if constexpr (std::is_same_v<Value, std::string>) {
+    return found->is_string() ? found->get<std::string>() : otherwise;
+  } else if constexpr (std::is_same_v<Value, bool>) {
+    return found->is_boolean() ? found->get<bool>() : otherwise;
+  } else if constexpr (std::is_same_v<Value, int64_t>) {
+    return found->is_number_integer() ? found->get<int64_t>() : otherwise;
+  } else {
+    return found->is_number() ? found->get<double>() : otherwise;
+  }
+}
+
+/// Empty unless it is a table of counts.
+ExpertLoad load_of(const Json& record) {
+  ExpertLoad load;
+  const auto layers = record.find("expert_tokens");
+  if (layers == record.end() || !layers->is_array()) return {};
+  for (const Json& layer : *layers) {
+    if (!layer.is_array() || (load.layers > 0 && std::ssize(layer) != load.experts)) return {};
+    load.experts = std::ssize(layer);
+    ++load.layers;
+    for (const Json& tokens : layer) {
+      if (!tokens.is_number_integer() || tokens.get<int64_t>() < 0) return {};
+      load.tokens.push_back(tokens.get<int64_t>());
+    }
+  }
+  return load.experts == 0 ? ExpertLoad{} : load;
+}
+
+StepRecord step_of(const Json& line) {
+  StepRecord record;
+  record.step = value_of<int64_t>(line, "step", 0);
+  record.tokens = value_of<int64_t>(line, "tokens", 0);
+  record.tokens_total = value_of<int64_t>(line, "tokens_total", 0);
+  record.loss = value_of(line, "loss", NAN);
+  record.aux_loss = value_of(line, "aux_loss", 0.0);
+  record.z_loss = value_of(line, "z_loss", 0.0);
+  record.grad_norm = value_of(line, "grad_norm", NAN);
+  record.learning_rate = value_of(line, "learning_rate", 0.0);
+  record.loss_scale = value_of(line, "loss_scale", 1.0);
+  record.skipped = value_of(line, "skipped", false);
+  record.load = load_of(line);
+  record.verdict = value_of<std::string>(line, "verdict", "");
+  int64_t pairs = 0;
+  for (const int64_t tokens : record.load.tokens) pairs += tokens;
+  record.dropped_tokens = std::llround(value_of(line, "dropped", 0.0) * static_cast<double>(pairs));
+  return record;
+}
+
+EventRecord event_of(const Json& line) {
+  EventRecord event;
+  event.step = value_of<int64_t>(line, "step", 0);
+  event.type = value_of<std::string>(line, "type", "");
+  event.name = value_of<std::string>(line, "name", "");
+  event.state = value_of<std::string>(line, "state", "");
+  event.layer = value_of<int64_t>(line, "layer", kWholeModel);
+  if (const int64_t expert = value_of<int64_t>(line, "expert", -1); expert >= 0) event.expert = expert;
+  event.text = value_of<std::string>(line, "text", "");
+  event.cause = value_of<std::string>(line, "cause", "");
+  event.remedy = value_of<std::string>(line, "remedy", "");
+  return event;
+}
+
+/// `layer 3 expert 2 dead`; empty of what is no alarm.
+std::string in_short(const EventRecord& event) {
+  const std::optional<AlarmKind> kind = alarm_kind(event.name);
+  return kind ? alarm_in_short({.kind = *kind, .layer = event.layer, .expert = event.expert, .other = {}}) : "";
+}
+
+}  // namespace
+
+bool NewLines::read(std::deque<std::string>& lines) {
+  std::ifstream file(path_, std::ios::binary | std::ios::ate);
+  const auto size = file ? static_cast<size_t>(std::max<std::streamoff>(0, file.tellg())) : 0;
+  if (size < read_) {
+    read_ = 0;
+    rest_.clear();
+    return false;
+  }
+  file.seekg(static_cast<std::streamoff>(read_));
+  std::string bytes(size - read_, '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<size_t>(std::max<std::streamsize>(0, file.gcount())));
+  read_ += bytes.size();
+  rest_ += bytes;
+  size_t begin = 0;
+  for (size_t end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n', begin)) {
+    lines.push_back(rest_.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  rest_.erase(0, begin);
+  return true;
+}
+
+RunFollower::RunFollower(std::string folder)
+    : folder_(std::move(folder)), metrics_(folder_ + "/metrics.jsonl"), timing_(folder_ + "/timing.jsonl") {
+  if (path_kind(folder_, ExitCode::kData) != PathKind::kFolder) {
+    throw Error(ExitCode::kData,
+                got_want(folder_, "no folder there", "the folder of a run, such as output/quickstart"));
+  }
+}
+
+bool RunFollower::tell(MetricSink& sink) {
+  const bool grew = metrics_.read(lines_);
+  if (!grew) begin_anew();
+  read_timing();
+  if (!grew) return false;
+  const std::string config = folder_ + "/config.json";
+  if (total_steps_ == 0 && path_kind(config, ExitCode::kData) == PathKind::kFile) {
+    const Json settings = Json::parse(read_file(config, ExitCode::kData), nullptr, /*allow_exceptions=*/false);
+    if (settings.is_object() && settings.contains("train") && settings["train"].is_object()) {
+      total_steps_ = value_of<int64_t>(settings["train"], "steps", 0);
+    }
+  }
+  while (!lines_.empty() && tell_line(lines_.front(), sink)) lines_.pop_front();
+  return true;
+}
+
+void RunFollower::read_timing() {
+  std::deque<std::string> lines;
+  if (!timing_.read(lines)) timing_.read(lines);
+  for (const std::string& line : lines) {
+    const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!record.is_object() || value_of<std::string>(record, "type", "") != "step") continue;
+    timings_[value_of<int64_t>(record, "step", 0)] = {value_of(record, "seconds", 0.0), value_of(record, "mfu", 0.0),
+                                                      value_of<int64_t>(record, "memory_bytes", 0)};
+  }
+}
+
+/// False for a line about something else.
+bool RunFollower::note_alarm(const Json& line) {
+  if (!line.is_object()) return false;
+  const EventRecord event = event_of(line);
+  if (event.type != "alarm" && event.type != "event") return false;
+  if (const std::string alarm = in_short(event); !alarm.empty()) {
+    if (event.state == "raised") standing_.insert(alarm);
+    if (event.state == "cleared") standing_.erase(alarm);
+  }
+  return true;
+}
+
+/// False where the line has to wait.
+bool RunFollower::tell_line(const std::string& text, MetricSink& sink) {
+  const Json line = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!line.is_object()) return true;
+  const std::string type = value_of<std::string>(line, "type", "");
+  if (type == "step") {
+    StepRecord record = step_of(line);
+    const auto timing = timings_.find(record.step);
+    if (timing == timings_.end() && waited_for_ != record.step) {
+      waited_for_ = record.step;
+      return false;
+    }
+    if (timing != timings_.end()) {
+      record.seconds = timing->second.seconds;
+      record.mfu = timing->second.mfu;
+      record.memory_bytes = timing->second.memory_bytes;
+      timings_.erase(timings_.begin(), std::next(timing));
+    }
+    record.total_steps = std::max(total_steps_, record.step);
+    // What the step raised stands behind its line.
+    for (size_t next = 1; next < lines_.size() && note_alarm(Json::parse(lines_[next], nullptr, false)); ++next) {
+    }
+    record.standing.assign(standing_.begin(), standing_.end());
+    sink.write(record);
+  } else if (type == "alarm" || type == "event") {
+    note_alarm(line);
+    const EventRecord event = event_of(line);
+    sink.write_events({&event, 1});
+  } else if (type == "evaluation") {
+    EvaluationRecord record;
+    record.step = value_of<int64_t>(line, "step", 0);
+    record.tokens = value_of<int64_t>(line, "tokens", 0);
+    record.loss = value_of(line, "loss", NAN);
+    record.perplexity = value_of(line, "perplexity", NAN);
+    record.bits_per_byte = value_of(line, "bits_per_byte", NAN);
+    record.best = value_of(line, "best", false);
+    sink.write(record);
+  } else if (type == "sample") {
+    sink.write(SampleRecord{value_of<int64_t>(line, "step", 0), value_of<std::string>(line, "prompt", ""),
+                            value_of<std::string>(line, "text", "")});
+  }
+  return true;
+}
+
+void RunFollower::begin_anew() {
+  lines_.clear();
+  timings_.clear();
+  standing_.clear();
+  waited_for_ = 0;
+  timing_ = NewLines(folder_ + "/timing.jsonl");
+}
+
+}  // namespace mm
