@@ -57,8 +57,9 @@ std::vector<std::string> step_parts(const StepRecord& record, double eta_seconds
   parts.push_back(format("step %6lld/%lld %2lld%%", static_cast<long long>(record.step),
                          static_cast<long long>(record.total_steps), percent));
   if (record.skipped) {
-    parts.push_back(std::isfinite(record.grad_norm) ? "left out as a spike: nothing was changed"
-                                                    : "skipped: loss or gradient not finite, nothing was changed");
+    parts.push_back(std::isfinite(record.loss) && std::isfinite(record.grad_norm)
+                        ? "left out as a spike: nothing was changed"
+                        : "skipped: loss or gradient not finite, nothing was changed");
   }
   parts.push_back(losses(record));
   for (const std::string& alarm : record.standing) {

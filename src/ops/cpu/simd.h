@@ -5,7 +5,8 @@
 #include <cstring>
 
 /// Compiles a function for AVX-512, AVX2 and plain x86-64; once where the compiler or a sanitizer does not allow it.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
 #define MM_SIMD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MM_SIMD_CLONES

@@ -65,6 +65,8 @@ TEST(StepLine, SaysInWordsThatAStepWasSkipped) {
   EXPECT_NE(line.find("skipped: loss or gradient not finite, nothing was changed | loss nan"), std::string::npos)
       << line;
   EXPECT_NE(line.find("loss scale 32768"), std::string::npos) << line;
+  record.loss = 7;
+  EXPECT_NE(step_line(record, 0).find("left out as a spike: nothing was changed | loss 7"), std::string::npos);
 }
 
 TEST(EvaluationLine, NamesAllThreeMeasures) {
