@@ -1,4 +1,5 @@
 // generate: text from a model.
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -20,6 +21,7 @@ constexpr const char* kFooter = R"(
 examples:
   generate --run output/quickstart --prompt "In the beginning"
   generate --run output/quickstart --prompt - --samples 3 --stop "." < beginning.txt
+  generate --run output/quickstart --prompt "In the beginning" --experts
   generate --init out/full_sft_768.pth --tokenizer model --chat
   generate --init out/pretrain_768.pth --tokenizer model/tokenizer.json --prompt "..." --temperature 0
 
@@ -27,7 +29,7 @@ The text goes to standard output, its speed to standard error.)";
 
 struct Options {
   ModelOptions model;
-  std::string prompt, system;
+  std::string prompt, system, experts;
   GenerationOptions generation = {.max_new_tokens = 128};
   int64_t context = 0, samples = 1;
   bool chat = false;
@@ -47,6 +49,10 @@ void declare_options(CommandLine& line, Options& options) {
   line.option("--max-new-tokens", options.generation.max_new_tokens, "Most tokens of a continuation or answer")
       .range(1, 1 << 20)
       .shows_default();
+  line.option("--experts [LAYER]", options.experts,
+              "Colour every token by the expert that it went to, of that MoE layer, from 0; default: the last one")
+      .or_alone("last")
+      .excludes("--chat");
   line.option("--samples", options.samples, "So many continuations, with the seeds that follow --seed")
       .range(1, 1 << 20)
       .shows_default()
@@ -84,6 +90,21 @@ std::string read_prompt(const std::string& option) {
   return text;
 }
 
+/// The MoE layer that --experts names; -1 without it.
+int64_t layer_of(const std::string& option, const ModelConfig& config) {
+  if (option.empty()) return -1;
+  if (!config.is_moe()) {
+    throw Error(ExitCode::kConfig, got_want("--experts", "a dense model, which has none", "a mixture of experts"));
+  }
+  const int64_t layers = config.num_hidden_layers;
+  if (option == "last") return layers - 1;
+  int64_t layer = -1;
+  const char* end = option.data() + option.size();
+  const auto [stopped, problem] = std::from_chars(option.data(), end, layer);
+  if (problem == std::errc() && stopped == end && layer >= 0 && layer < layers) return layer;
+  throw Error(ExitCode::kConfig, got_want("--experts", option, "a layer from 0 to " + std::to_string(layers - 1)));
+}
+
 void tell_speed(size_t prompt_tokens, const Continuation& text) {
   const size_t tokens = text.tokens.size();
   std::string line = format("%zu prompt tokens and the first new one in %s", prompt_tokens,
@@ -95,20 +116,26 @@ void tell_speed(size_t prompt_tokens, const Continuation& text) {
   std::fprintf(stderr, "[%s]\n", line.c_str());
 }
 
-void write_samples(Decoder& decoder, const Tokenizer& tokenizer, Options options) {
+///   layer  whose experts colour the text; -1: none
+void write_samples(Decoder& decoder, const Tokenizer& tokenizer, Options options, int64_t layer) {
   const std::string text = read_prompt(options.prompt);
   const std::vector<int32_t> prompt = prompt_tokens(tokenizer, text);
   TextOutput output;
+  if (layer >= 0) {
+    output.colour_by_expert(layer);
+    decoder.keep_routes();
+  }
   for (int64_t sample = 1; sample <= options.samples; ++sample, ++options.generation.seed) {
     if (options.samples > 1) {
       output.write(format("%s--- sample %lld of %lld, seed %llu ---\n", sample > 1 ? "\n" : "",
                           static_cast<long long>(sample), static_cast<long long>(options.samples),
                           static_cast<unsigned long long>(options.generation.seed)));
     }
-    output.write(text);
-    const auto show = [&](std::string_view piece) { output.write(piece); };
+    if (layer < 0) output.write(text);
+    const auto show = [&](std::string_view piece, const TokenRoute& route) { output.write(piece, route); };
     const Continuation continuation = continue_text(decoder, tokenizer, prompt, options.generation, show);
     output.write("\n");
+    if (layer >= 0) std::fprintf(stderr, "[%s]\n", output.take_legend().c_str());
     tell_speed(prompt.size(), continuation);
   }
 }
@@ -131,7 +158,7 @@ int main(int argc, char** argv) {
       mm::TextOutput output;
       mm::chat(decoder, *tokenizer, form, options.system, options.generation, output);
     } else {
-      mm::write_samples(decoder, *tokenizer, options);
+      mm::write_samples(decoder, *tokenizer, options, mm::layer_of(options.experts, opened.model.config()));
     }
     return mm::ExitCode::kFinished;
   });

@@ -58,8 +58,10 @@ SequentialLoader::SequentialLoader(const PackedDataset& dataset, int64_t micro_b
 std::optional<Batch> SequentialLoader::next() {
   const int64_t rows = std::min(micro_batch_, windows_ - read_);
   if (rows == 0) return {};
+  last_windows_.clear();
+  for (int64_t row = 0; row < rows; ++row) last_windows_.push_back((read_ + row) * dataset_.windows() / windows_);
   Batch batch =
-      fill_batch(dataset_, rows, device_, [&](int64_t row) { return (read_ + row) * dataset_.windows() / windows_; });
+      fill_batch(dataset_, rows, device_, [&](int64_t row) { return last_windows_[static_cast<size_t>(row)]; });
   read_ += rows;
   return batch;
 }

@@ -47,12 +47,16 @@ class SequentialLoader {
   /// The next windows, `micro_batch` of them or what is left; nothing after the last.
   std::optional<Batch> next();
 
+  /// Those of the last batch, one for each row.
+  const std::vector<int64_t>& last_windows() const { return last_windows_; }
+
  private:
   const PackedDataset& dataset_;
   int64_t micro_batch_;
   int64_t windows_;
   at::Device device_;
   int64_t read_ = 0;
+  std::vector<int64_t> last_windows_;
 };
 
 }  // namespace mm

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "metrics/record.h"
 #include "model/causal_lm.h"
 #include "model/key_value_cache.h"
 
@@ -23,14 +24,24 @@ class Decoder {
 
   int64_t context() const { return context_; }
 
+  /// From now on it keeps where tokens go; asked before it reads anything. A dense model has nothing to keep.
+  void keep_routes() { keeps_routes_ = model_.config().is_moe(); }
+  bool keeps_routes() const { return keeps_routes_; }
+  /// Of the tokens that it holds, which are the last ones of the text that it was asked about.
+  const std::vector<TokenRoute>& routes() const { return routes_; }
+
   /// Logits [vocab_size] fp32, on the CPU, of the token that follows `tokens`, of which there is at least one.
   at::Tensor next_logits(std::span<const int32_t> tokens);
 
  private:
+  void add_routes(const LayerReports& reports, int64_t tokens);
+
   CausalLm& model_;
   int64_t context_;
   KeyValueCache cache_;
   std::vector<int32_t> held_;  ///< the tokens in the cache
+  bool keeps_routes_ = false;
+  std::vector<TokenRoute> routes_;  ///< theirs
 };
 
 }  // namespace mm

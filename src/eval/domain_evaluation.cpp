@@ -12,46 +12,15 @@
 
 #include "core/progress.h"
 #include "core/text.h"
-#include "core/visible_text.h"
 #include "data/batch_loader.h"
 #include "eval/evaluate.h"
+#include "eval/route_counts.h"
 
 namespace mm {
 namespace {
 
 constexpr int64_t kShuffles = 20;
-constexpr int64_t kLeastTimes = 8;  // that a token was routed, to be called typical
 constexpr size_t kTypicalTokens = 8;
-
-/// How often each row went to each expert of each layer. Rows are documents or tokens.
-class RouteCounts {
- public:
-  RouteCounts(const ModelConfig& config, int64_t rows, at::Device device)
-      : experts_(config.moe.num_experts), layers_(config.is_moe() ? static_cast<size_t>(config.num_hidden_layers) : 0) {
-    for (at::Tensor& counts : layers_)
-      counts = at::zeros({rows * experts_}, at::TensorOptions(at::kLong).device(device));
-  }
-
-  void add(const LayerReports& reports, const at::Tensor& rows_n, const at::Tensor& counted_n) {
-    for (size_t layer = 0; layer < layers_.size(); ++layer) {
-      const at::Tensor cells_ns = rows_n.unsqueeze(1) * experts_ + reports.experts_ns[layer];
-      const at::Tensor counted_ns = counted_n.to(at::kLong).unsqueeze(1).expand_as(cells_ns);
-      layers_[layer].scatter_add_(0, cells_ns.flatten(), counted_ns.reshape({-1}));
-    }
-  }
-
-  size_t layers() const { return layers_.size(); }
-
-  CountTable table(size_t layer) const {
-    const at::Tensor counts = layers_[layer].cpu();
-    const int64_t* values = counts.const_data_ptr<int64_t>();
-    return {.columns = static_cast<size_t>(experts_), .counts = {values, values + counts.numel()}};
-  }
-
- private:
-  int64_t experts_;
-  std::vector<at::Tensor> layers_;
-};
 
 /// The documents of all domains, and where their tokens went.
 struct Documents {
@@ -173,32 +142,12 @@ DomainLoss DomainReader::read(const DomainData& domain, uint32_t index) {
   return loss;
 }
 
-/// The text of one token. A tokenizer may drop the space that a text begins with, so it is asked for the token twice.
-std::string token_text(const Tokenizer& tokenizer, size_t token) {
-  const auto id = static_cast<int32_t>(token);
-  if (id >= tokenizer.vocab_size()) return format("#%d", id);
-  const std::string twice = tokenizer.decode_with_control(std::array{id, id});
-  return twice.empty() ? format("#%d", id) : visible_text(std::string_view(twice).substr(twice.size() / 2));
-}
-
 LayerDomains layer_domains(const Documents& documents, size_t domains, size_t layer) {
   LayerDomains result;
   result.expert_tokens = sum_by_label(documents.of_layer[layer], documents.domain, domains);
   result.information = mutual_information(result.expert_tokens);
   result.shuffled = shuffled_information(documents.of_layer[layer], documents.domain, domains, kShuffles);
   return result;
-}
-
-std::vector<std::vector<TypicalToken>> typical_tokens(const CountTable& by_token, int64_t slots,
-                                                      const Tokenizer& tokenizer) {
-  std::vector<std::vector<TypicalToken>> typical;
-  for (const std::vector<RowLift>& rows : typical_rows(by_token, kLeastTimes * slots, kTypicalTokens)) {
-    std::vector<TypicalToken>& tokens = typical.emplace_back();
-    for (const RowLift& row : rows) {
-      tokens.push_back({.text = token_text(tokenizer, row.row), .count = row.count / slots, .lift = row.lift});
-    }
-  }
-  return typical;
 }
 
 }  // namespace
@@ -219,8 +168,8 @@ DomainReport evaluate_domains(CausalLm& model, const std::vector<DomainData>& do
   report.shuffles = kShuffles;
   for (size_t layer = 0; layer < reader.by_token().layers(); ++layer) {
     report.layers.push_back(layer_domains(reader.documents(), domains.size(), layer));
-    report.layers.back().typical =
-        typical_tokens(reader.by_token().table(layer), model.config().moe.num_experts_per_tok, tokenizer);
+    report.layers.back().typical = typical_tokens(reader.by_token().table(layer),
+                                                  model.config().moe.num_experts_per_tok, kTypicalTokens, tokenizer);
   }
   return report;
 }

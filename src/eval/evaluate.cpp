@@ -14,6 +14,7 @@
 #include "core/stop_signal.h"
 #include "data/batch_loader.h"
 #include "engine/host_values.h"
+#include "eval/domain_watch.h"
 #include "ops/cross_entropy.h"
 
 namespace mm {
@@ -30,12 +31,13 @@ at::Tensor bytes_per_token(const Tokenizer& tokenizer, int64_t vocab_size, at::D
 LossSums::LossSums(const at::Tensor& bytes_per_token_v)
     : bytes_per_token_v_(bytes_per_token_v), sums_(at::zeros({3}, bytes_per_token_v.options().dtype(at::kDouble))) {}
 
-void LossSums::add(const at::Tensor& logits_nv, const at::Tensor& targets_bt) {
+at::Tensor LossSums::add(const at::Tensor& logits_nv, const at::Tensor& targets_bt) {
   const at::Tensor targets_n = targets_bt.flatten();
   const at::Tensor counted_n = targets_n >= 0;
   const at::Tensor loss_n = cross_entropy(logits_nv, targets_n);
   const at::Tensor bytes_n = bytes_per_token_v_.index_select(0, targets_n.clamp_min(0)) * counted_n;
   sums_ += at::stack({loss_n.sum(at::kDouble), counted_n.sum(at::kDouble), bytes_n.sum(at::kDouble)});
+  return loss_n;
 }
 
 void LossSums::add(const LossSums& other) {
@@ -58,7 +60,7 @@ int64_t evaluated_windows(const PackedDataset& data, int64_t max_tokens) {
 }
 
 EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t max_tokens, int64_t micro_batch,
-                          const at::Tensor& bytes_per_token_v) {
+                          const at::Tensor& bytes_per_token_v, DomainWatch* domains) {
   const auto start = std::chrono::steady_clock::now();
   const at::NoGradGuard no_grad;
   LossSums sums(bytes_per_token_v);
@@ -69,7 +71,9 @@ EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t ma
   while (const std::optional<Batch> batch = loader.next()) {
     leave_if_stopping();
     const HiddenStates states = model.forward(batch->tokens_bt, /*training=*/false, batch->targets_bt >= 0);
-    sums.add(model.logits(states.hidden_nd), batch->targets_bt);
+    const at::Tensor loss_n = sums.add(model.logits(states.hidden_nd), batch->targets_bt);
+    if (domains != nullptr)
+      domains->add(loader.last_windows(), states.reports, batch->tokens_bt, batch->targets_bt, loss_n);
     progress.done(static_cast<double>(read += batch->tokens_bt.size(0)));
   }
   EvaluationRecord record = sums.record();

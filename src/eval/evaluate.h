@@ -13,6 +13,8 @@
 
 namespace mm {
 
+class DomainWatch;
+
 /// Bytes of text that each token stands for, [vocab_size] fp32: the denominator of bits per byte.
 at::Tensor bytes_per_token(const Tokenizer& tokenizer, int64_t vocab_size, at::Device device);
 
@@ -22,7 +24,8 @@ class LossSums {
   explicit LossSums(const at::Tensor& bytes_per_token_v);
 
   /// Of a batch: [tokens, vocab_size] and [batch, time] int64, where kIgnoredTarget does not count.
-  void add(const at::Tensor& logits_nv, const at::Tensor& targets_bt);
+  /// Returns the losses [n] of the targets, anything on padding.
+  at::Tensor add(const at::Tensor& logits_nv, const at::Tensor& targets_bt);
   void add(const LossSums& other);
 
   /// tokens, loss, perplexity and bits_per_byte.
@@ -39,8 +42,9 @@ int64_t evaluated_windows(const PackedDataset& data, int64_t max_tokens);
 /// Mean cross entropy in nats, perplexity and bits per byte over `max_tokens` tokens (0: all) of `data`, in windows
 /// taken evenly from the whole of it: the same windows every time.
 ///   micro_batch  windows in one forward pass
+///   domains      of `data`: takes down who does what
 /// Throws StopRequested when a signal asks a run to stop.
 EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t max_tokens, int64_t micro_batch,
-                          const at::Tensor& bytes_per_token_v);
+                          const at::Tensor& bytes_per_token_v, DomainWatch* domains = nullptr);
 
 }  // namespace mm

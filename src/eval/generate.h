@@ -28,18 +28,22 @@ std::vector<int32_t> generate_tokens(Decoder& decoder, const std::vector<int32_t
                                      int64_t vocab_size, const GenerationOptions& options,
                                      const std::function<bool(int32_t token)>& goes_on = {});
 
+/// Told a piece of text and where the token went that completes it: nowhere unless the decoder keeps routes.
+using ShowPiece = std::function<void(std::string_view piece, const TokenRoute& route)>;
+
 struct Continuation {
   std::string text;
+  std::vector<RoutedPiece> pieces;  ///< of the prompt and the text; empty unless the decoder keeps routes
   std::vector<int32_t> tokens;
   double first_token_seconds = 0;   ///< reading the prompt, and the first new token
   double later_tokens_seconds = 0;  ///< all others
 };
 
 /// The text that follows `prompt`, up to EOS, a stop text or max_new_tokens.
-///   show  told the text piece by piece, each as soon as it is certain and of whole characters
+///   show  told the text piece by piece, each as soon as it is certain and of whole characters. With a decoder that
+///         keeps routes the pieces of the prompt come first, and each piece when its token has been read
 Continuation continue_text(Decoder& decoder, const Tokenizer& tokenizer, const std::vector<int32_t>& prompt,
-                           const GenerationOptions& options,
-                           const std::function<void(std::string_view piece)>& show = {});
+                           const GenerationOptions& options, const ShowPiece& show = {});
 
 /// BOS and the tokens of `text`.
 std::vector<int32_t> prompt_tokens(const Tokenizer& tokenizer, std::string_view text);

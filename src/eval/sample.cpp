@@ -12,6 +12,7 @@ std::vector<SampleRecord> draw_samples(CausalLm& model, const Tokenizer& tokeniz
   const SampleConfig& sample = config.sample;
   const std::vector<std::string> prompts = sample.prompts.empty() ? std::vector<std::string>{""} : sample.prompts;
   Decoder decoder(model, config.data.sequence_length);
+  decoder.keep_routes();
   std::vector<SampleRecord> records;
   for (size_t i = 0; i < prompts.size(); ++i) {
     const GenerationOptions options{.max_new_tokens = sample.max_new_tokens,
@@ -19,7 +20,8 @@ std::vector<SampleRecord> draw_samples(CausalLm& model, const Tokenizer& tokeniz
                                     .seed = derive_seed(static_cast<uint64_t>(config.run.seed), "sample", i)};
     const std::vector<int32_t> prompt = prompt_tokens(tokenizer, prompts[i]);
     try {
-      records.push_back({.prompt = prompts[i], .text = continue_text(decoder, tokenizer, prompt, options).text});
+      Continuation continuation = continue_text(decoder, tokenizer, prompt, options);
+      records.push_back({.prompt = prompts[i], .text = continuation.text, .pieces = std::move(continuation.pieces)});
     } catch (const Error& error) {
       // What is wrong with the model is the trainer's to judge.
       if (error.code() != ExitCode::kDiverged) throw;

@@ -1,6 +1,7 @@
 // The records as JSON objects.
 #include "metrics/jsonl_sink.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -51,6 +52,27 @@ void add_experts(Json& line, const StepRecord& record) {
   line["max_over_mean"] = std::move(max_over_mean);
   line["cv"] = std::move(cv);
   line["entropy"] = std::move(entropy);
+}
+
+/// A row of experts and one of weights for each piece.
+void add_routes(Json& line, const std::vector<RoutedPiece>& pieces) {
+  Json texts = Json::array(), experts = Json::array(), weights = Json::array();
+  const TokenRoute* any = nullptr;
+  for (const RoutedPiece& piece : pieces) {
+    if (piece.route.layers() > 0) any = &piece.route;
+    texts.push_back(piece.text);
+    experts.push_back(piece.route.experts);
+    Json row = Json::array();
+    for (const float weight : piece.route.weights)
+      row.push_back(std::round(1000.0 * static_cast<double>(weight)) / 1000);
+    weights.push_back(std::move(row));
+  }
+  if (any == nullptr) return;
+  line["routed_experts"] = any->experts_per_layer;
+  line["slots"] = any->slots;
+  line["pieces"] = std::move(texts);
+  line["piece_experts"] = std::move(experts);
+  line["piece_weights"] = std::move(weights);
 }
 
 }  // namespace
@@ -123,8 +145,9 @@ void JsonlSink::write(const EvaluationRecord& record) {
 }
 
 void JsonlSink::write(const SampleRecord& record) {
-  metrics_.append(
-      to_line({{"type", "sample"}, {"step", record.step}, {"prompt", record.prompt}, {"text", record.text}}));
+  Json line = {{"type", "sample"}, {"step", record.step}, {"prompt", record.prompt}, {"text", record.text}};
+  if (!record.pieces.empty()) add_routes(line, record.pieces);
+  metrics_.append(to_line(line));
 }
 
 void JsonlSink::write_router(const RouterRecord& record) {
@@ -140,6 +163,27 @@ void JsonlSink::write_router(const RouterRecord& record) {
   line["closest_experts"] = rows(record.closest_experts, record.layers);
   line["output_rms"] = rows(record.output_rms, record.layers);
   line["update_ratio"] = rows(record.update_ratio, record.layers);
+  metrics_.append(to_line(line));
+}
+
+void JsonlSink::write_domains(const DomainsRecord& record) {
+  Json line = {{"type", "domains"},
+               {"step", record.step},
+               {"domains", record.domains},
+               {"loss", record.losses},
+               {"tokens", record.tokens}};
+  const auto domains = static_cast<int64_t>(record.domains.size());
+  Json layers = Json::array(), typical = Json::array();
+  for (int64_t layer = 0; layer < record.layers; ++layer) {
+    const auto begin = record.expert_tokens.begin() + layer * domains * record.experts;
+    layers.push_back(rows(std::vector<int64_t>(begin, begin + domains * record.experts), domains));
+    const auto first = record.typical.begin() + layer * record.experts;
+    if (!record.typical.empty()) {
+      typical.push_back(std::vector<std::vector<std::string>>(first, first + record.experts));
+    }
+  }
+  if (record.layers > 0) line["expert_tokens_by_domain"] = std::move(layers);
+  if (!typical.empty()) line["typical"] = std::move(typical);
   metrics_.append(to_line(line));
 }
 

@@ -28,6 +28,7 @@ class JsonlSink : public MetricSink {
   void write(const EvaluationRecord& record) override;
   void write(const SampleRecord& record) override;
   void write_router(const RouterRecord& record) override;
+  void write_domains(const DomainsRecord& record) override;
   void write_save(const SaveRecord& record) override;
   void write_events(std::span<const EventRecord> events) override;
   void rewind(int64_t step) override;

@@ -115,10 +115,43 @@ struct EvaluationRecord {
   double seconds = 0;
 };
 
+/// Where one token went: of each MoE layer the experts that worked on it, that of the largest weight first.
+struct TokenRoute {
+  int64_t experts_per_layer = 0;  ///< routed ones, of which it went to `slots`
+  int64_t slots = 0;
+  std::vector<int32_t> experts = {};  ///< [layers * slots]
+  std::vector<float> weights = {};    ///< [layers * slots]: of their outputs
+
+  int64_t layers() const { return slots == 0 ? 0 : static_cast<int64_t>(experts.size()) / slots; }
+  /// -1 where the layer is not known.
+  int64_t main_expert(int64_t layer) const {
+    return layer >= 0 && layer < layers() ? experts[static_cast<size_t>(layer * slots)] : -1;
+  }
+};
+
+/// Who does what by now, on the text that an evaluation read: which experts the tokens of a domain go to, and which
+/// tokens an expert is typical of. A window counts for the domain that it begins in.
+struct DomainsRecord {
+  int64_t step = 0;
+  std::vector<std::string> domains;
+  std::vector<double> losses;                     ///< nats per token of each; not finite where it has no token
+  std::vector<int64_t> tokens;                    ///< targets of each
+  int64_t layers = 0, experts = 0;                ///< MoE layers, routed experts; 0 for a dense model
+  std::vector<int64_t> expert_tokens;             ///< [layers * domains * experts]: (token, expert) pairs
+  std::vector<std::vector<std::string>> typical;  ///< [layers * experts]: the most typical tokens (domain_statistics.h)
+};
+
+/// A piece of text, and where the token went that completes it.
+struct RoutedPiece {
+  std::string text;
+  TokenRoute route;
+};
+
 struct SampleRecord {
   int64_t step = 0;
   std::string prompt;
-  std::string text;  ///< the continuation, without the prompt
+  std::string text;                      ///< the continuation, without the prompt
+  std::vector<RoutedPiece> pieces = {};  ///< of both; empty for a dense model
 };
 
 /// A checkpoint, told of when it is written.
@@ -137,6 +170,7 @@ class MetricSink {
   virtual void write(const EvaluationRecord& record) = 0;
   virtual void write(const SampleRecord& record) = 0;
   virtual void write_router(const RouterRecord&) {}
+  virtual void write_domains(const DomainsRecord&) {}
   virtual void write_save(const SaveRecord&) {}
   /// Of one moment; not empty.
   virtual void write_events(std::span<const EventRecord>) {}

@@ -105,6 +105,7 @@ HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
     if (report.router_sums_qe.defined()) router_sums.push_back(report.router_sums_qe);
     if (report.output_squares_e.defined()) output_squares.push_back(report.output_squares_e);
     states.reports.experts_ns.push_back(report.experts_ns);
+    states.reports.weights_ns.push_back(report.weights_ns);
   }
   if (!expert_tokens.empty()) states.reports.expert_tokens_le = at::stack(expert_tokens);
   if (!dropped_tokens.empty()) states.reports.dropped_tokens_le = at::stack(dropped_tokens);

@@ -77,6 +77,10 @@ void RunMetrics::write(const RouterRecord& record) {
   for_each_sink([&](MetricSink& sink) { sink.write_router(record); });
 }
 
+void RunMetrics::write(const DomainsRecord& record) {
+  for_each_sink([&](MetricSink& sink) { sink.write_domains(record); });
+}
+
 void RunMetrics::write(const std::vector<EventRecord>& events) {
   if (events.empty()) return;
   for_each_sink([&](MetricSink& sink) { sink.write_events(events); });

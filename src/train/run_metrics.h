@@ -27,6 +27,7 @@ class RunMetrics {
   void write(const EvaluationRecord& record);
   void write(const SampleRecord& record);
   void write(const RouterRecord& record);
+  void write(const DomainsRecord& record);
   void write(const std::vector<EventRecord>& events);
   void write(const SaveRecord& record);
   /// The run goes on behind an earlier step.

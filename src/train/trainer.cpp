@@ -10,6 +10,7 @@
 #include "core/stop_signal.h"
 #include "core/text.h"
 #include "engine/non_finite.h"
+#include "eval/domain_watch.h"
 #include "eval/evaluate.h"
 #include "eval/sample.h"
 #include "train/revival.h"
@@ -35,7 +36,7 @@ double guessing_loss(const ModelConfig& model) {
 std::vector<std::string> undone_records(const TrainState& state) {
   if (state.duties_done < 0 || state.duties_done > kSample) return {};
   if (state.duties_done == kSample) return {"sample"};
-  return {"evaluation", "sample"};
+  return {"evaluation", "domains", "sample"};
 }
 
 Trainer::Trainer(const TrainerParts& parts, TrainState& state)
@@ -197,13 +198,17 @@ void Trainer::measure_router() {
 
 void Trainer::evaluate() {
   still_in("an evaluation");
+  DomainWatch domains(config_.model, *parts_.validation, parts_.setup.device);
   EvaluationRecord record = mm::evaluate(state_.model, *parts_.validation, config_.evaluation.tokens,
-                                         config_.train.micro_batch, bytes_per_token_v_);
+                                         config_.train.micro_batch, bytes_per_token_v_, &domains);
   record.step = state_.step;
   record.best = record.loss < state_.best_loss;
   if (record.best) state_.best_loss = record.loss;
   validation_loss_ = record.loss;
   metrics_.write(record);
+  DomainsRecord by_domain = domains.record(parts_.tokenizer);
+  by_domain.step = state_.step;
+  metrics_.write(by_domain);
   metrics_.write(state_.alarms.observe(record));
   spikes_.judge(record);
 }

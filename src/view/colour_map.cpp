@@ -10,6 +10,10 @@ double colour_position(double share, int64_t experts) {
   return std::clamp(share * static_cast<double>(experts) / 2, 0.0, 1.0);
 }
 
+double expert_position(int64_t expert, int64_t experts) {
+  return (static_cast<double>(expert) + 0.5) / static_cast<double>(std::max<int64_t>(experts, 1));
+}
+
 Colour colour_at(double position) {
   const double place = std::clamp(position, 0.0, 1.0) * static_cast<double>(kColourStops.size() - 1);
   const size_t below = std::min(static_cast<size_t>(place), kColourStops.size() - 2);

@@ -27,6 +27,9 @@ inline constexpr std::array<Colour, 9> kColourStops = {{{43, 0, 81},
 ///   experts  among which a fair share is 1 / experts
 double colour_position(double share, int64_t experts);
 
+/// Where the colour of an expert stands: those of a layer lie evenly on the map, from the first to the last.
+double expert_position(int64_t expert, int64_t experts);
+
 /// The colour at `position`, in [0, 1] or clamped to it.
 Colour colour_at(double position);
 

@@ -152,6 +152,7 @@ void ConsoleSink::write(const EvaluationRecord& record) {
 }
 
 void ConsoleSink::write(const SampleRecord& record) {
+  if (panel_) panel_->add(record);
   log_info(sample_text(record));
 }
 

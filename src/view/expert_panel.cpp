@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "metrics/load_statistics.h"
 #include "view/colour_map.h"
+#include "view/painted_text.h"
 
 namespace mm {
 namespace {
@@ -33,28 +34,6 @@ Grid grid_of(size_t experts, size_t columns) {
   const size_t room = columns > around ? columns - around : 1;
   const size_t cell = std::clamp<size_t>(room / experts, 1, kWidestCell);
   return {experts, cell, std::min(experts, room / cell)};
-}
-
-/// The nearest entry of the 6 x 6 x 6 cube among the 256 colours of xterm.
-int cube_index(Colour colour) {
-  static constexpr int kLevels[] = {0, 95, 135, 175, 215, 255};
-  const auto nearest = [](int value) {
-    const auto* level = std::min_element(std::begin(kLevels), std::end(kLevels),
-                                         [&](int a, int b) { return std::abs(a - value) < std::abs(b - value); });
-    return static_cast<int>(level - std::begin(kLevels));
-  };
-  return 16 + 36 * nearest(colour.red) + 6 * nearest(colour.green) + nearest(colour.blue);
-}
-
-/// `text` on the colour at `position` of the colour map, in black or white, whichever can be read there.
-std::string painted(const std::string& text, double position, TerminalColours colours) {
-  constexpr int kBlack = 16, kWhite = 231;
-  const Colour ground = colour_at(position);
-  const int ink = position > 0.45 ? kBlack : kWhite;
-  const std::string where = colours == TerminalColours::k24Bit
-                                ? format("48;2;%d;%d;%d", ground.red, ground.green, ground.blue)
-                                : format("48;5;%d", cube_index(ground));
-  return format("\x1b[%s;38;5;%dm", where.c_str(), ink) + text;
 }
 
 /// `share` in percent, right-aligned with a space in front; with a decimal where there is room for it.
@@ -86,10 +65,6 @@ std::string cell(double share, const Grid& grid, const PanelStyle& style) {
   return coloured ? painted(text, position, style.colours) : text;
 }
 
-std::string end_of_cells(const PanelStyle& style) {
-  return style.colours == TerminalColours::kNone ? "" : "\x1b[0m";
-}
-
 /// `0% ■■■■■■■■■ fair 12.5% ■■■■■■■■■ 25% and more, x no token`
 std::string legend(size_t experts, const PanelStyle& style) {
   constexpr int kSteps = 9;
@@ -97,10 +72,10 @@ std::string legend(size_t experts, const PanelStyle& style) {
     std::string cells;
     for (int i = 0; i < kSteps; ++i) {
       const double position = from + (to - from) * i / (kSteps - 1);
-      cells += style.colours == TerminalColours::kNone ? level_character(position, style.utf8)
-                                                       : painted(" ", position, style.colours);
+      cells += painted(style.colours == TerminalColours::kNone ? level_character(position, style.utf8) : " ", position,
+                       style.colours);
     }
-    return cells + end_of_cells(style);
+    return cells + end_of_paint(style.colours);
   };
   const double fair = 100.0 / static_cast<double>(experts);
   return "share of tokens: 0% " + scale(0, 0.5) + format(" fair %.3g%% ", fair) + scale(0.5, 1) +
@@ -129,7 +104,7 @@ void add_layer(std::vector<std::string>& rows, size_t layer, const LayerLoadStat
     std::string row = first == 0 ? format("%2zu ", layer) : std::string(kLabelColumns, ' ');
     const size_t end = std::min(grid.experts, first + grid.cells_per_row);
     for (size_t expert = first; expert < end; ++expert) row += cell(statistics.shares[expert], grid, style);
-    row += end_of_cells(style);
+    row += end_of_paint(style.colours);
     if (first == 0) row += format(" %5.2fx %4lld", statistics.max_over_mean, static_cast<long long>(statistics.dead));
     rows.push_back(row);
   }
@@ -164,14 +139,25 @@ void ExpertPanel::add(const StepRecord& record) {
   }
 }
 
+void ExpertPanel::add(const SampleRecord& record) {
+  sample_ = record;
+}
+
+std::string ExpertPanel::sample_of_last_layer(size_t columns, TerminalColours colours) const {
+  const std::string label = format("sample, layer %lld: ", static_cast<long long>(load_.layers - 1));
+  return label + sample_row(sample_, load_.layers - 1, columns - std::min(columns, label.size()), colours);
+}
+
 std::string ExpertPanel::draw(const std::vector<std::string>& progress, const PanelStyle& style) const {
   // The log leaves the last column free, and cuts what is wider.
   const size_t columns = std::max<size_t>(style.size.columns, 2) - 1;
   const std::vector<std::string> below = rows_of_parts(progress, columns);
-  const size_t taken = below.size() + 1 + kMessageRows;
+  const bool has_sample = !sample_.pieces.empty() && style.colours != TerminalColours::kNone;
+  const size_t taken = below.size() + 1 + (has_sample ? 1 : 0) + kMessageRows;
   const size_t room = style.size.rows > taken ? style.size.rows - taken : 0;
   std::vector<std::string> rows = heat_map(style, room);
   if (room > 0 && !loss_.empty()) rows.push_back(loss_row(style.utf8));
+  if (has_sample) rows.push_back(sample_of_last_layer(columns, style.colours));
   rows.insert(rows.end(), below.begin(), below.end());
   return join(rows, "\n");
 }

@@ -22,6 +22,8 @@ class ExpertPanel {
  public:
   /// Every step of the run, in order: what the curve of the loss and the choice of layers are made of.
   void add(const StepRecord& record);
+  /// What the model wrote last: a row of it, in the colours of the experts of the last layer.
+  void add(const SampleRecord& record);
 
   /// The heat map of the last step added, the curve of the loss and the progress line, as rows with newlines between
   /// them and none at the end. They leave some rows of the terminal to messages. Each is at most as wide as it, apart
@@ -42,8 +44,10 @@ class ExpertPanel {
   std::vector<std::string> heat_map(const PanelStyle& style, size_t most_rows) const;
   std::vector<size_t> worst_layers(size_t count) const;
   std::string loss_row(bool utf8) const;
+  std::string sample_of_last_layer(size_t columns, TerminalColours colours) const;
 
   ExpertLoad load_;
+  SampleRecord sample_;
   std::vector<double> badness_;  ///< of each layer, smoothed
   Series loss_{kLossBuckets};
   int64_t first_step_ = 0;

@@ -1,9 +1,13 @@
 // Text from what a run left behind.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <regex>
 
+#include "tests/support/captured_output.h"
 #include "workplace.h"
 
 namespace {
@@ -80,6 +84,46 @@ TEST(GenerateProgram, AConversationAnswersEachLineAndWantsATemplate) {
   const Finished forgetful = chat({"--context", "3"});
   EXPECT_NE(forgetful.err.find("its oldest turn is forgotten"), std::string::npos) << forgetful.err;
   EXPECT_EQ(chat({"--samples", "2"}).exit_code, 2);
+}
+
+/// What a terminal gets of `generate --experts`, and of it without colours.
+std::string coloured_text(const Workplace& workplace, const char* variable, const char* value) {
+  return output_to_terminal(/*columns=*/200, [&] {
+    ::setenv("COLORTERM", "truecolor", 1);
+    ::unsetenv("NO_COLOR");
+    ::setenv(variable, value, 1);
+    ::setenv("OMP_NUM_THREADS", "1", 1);
+    std::filesystem::current_path(workplace.folder());
+    ::execl(MM_GENERATE, MM_GENERATE, "--run", "output/a", "--prompt", "river stone", "--max-new-tokens", "12",
+            "--experts", nullptr);
+  });
+}
+
+TEST(GenerateProgram, TextIsColouredByExpertOnATerminalAndTheSameEverywhereElse) {
+  const Workplace workplace;
+  ASSERT_EQ(workplace.pretrain(train("moe", "a", {"train.steps=5", "evaluation.every=0"})).exit_code, 0);
+  ASSERT_EQ(workplace.pretrain(train("dense", "b", {"train.steps=1", "evaluation.every=0"})).exit_code, 0);
+  const auto generate = [&](const std::string& run, const Words& more) {
+    Words arguments = {"--run", run, "--prompt", "river stone", "--max-new-tokens", "12"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return workplace.generate(arguments);
+  };
+  const std::string plain = generate("output/a", {}).out;
+  const Finished piped = generate("output/a", {"--experts"});
+  EXPECT_EQ(piped.out, plain);
+  EXPECT_NE(piped.err.find("[layer 1, expert: "), std::string::npos) << piped.err;
+  EXPECT_NE(generate("output/a", {"--experts", "0"}).err.find("[layer 0, expert: "), std::string::npos);
+
+  const std::string coloured = coloured_text(workplace, "TERM", "xterm");
+  EXPECT_NE(coloured.find("\x1b[48;2;"), std::string::npos) << coloured;
+  const std::string without = coloured_text(workplace, "NO_COLOR", "1");
+  EXPECT_EQ(without.find("\x1b["), std::string::npos);
+  const auto text = [](const std::string& output) { return output.substr(0, output.find("[layer 1")); };
+  EXPECT_EQ(text(std::regex_replace(coloured, std::regex("\x1b\\[[0-9;]*m"), "")), text(without));
+
+  EXPECT_EQ(generate("output/a", {"--experts", "2"}).exit_code, 2);
+  EXPECT_EQ(generate("output/a", {"--experts", "x"}).exit_code, 2);
+  EXPECT_EQ(generate("output/b", {"--experts"}).exit_code, 2);
 }
 
 TEST(GenerateProgram, OptionsThatCannotHaveAnEffectAreRefused) {

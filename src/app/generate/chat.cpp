@@ -61,7 +61,7 @@ void chat(Decoder& decoder, const Tokenizer& tokenizer, const ChatTemplate& form
                   " tokens: its oldest " + (forgotten == 1 ? "turn is" : std::to_string(forgotten) + " turns are") +
                   " forgotten");
     }
-    const auto show = [&](std::string_view piece) { output.write(piece); };
+    const auto show = [&](std::string_view piece, const TokenRoute&) { output.write(piece); };
     conversation.extend_turn(continue_text(decoder, tokenizer, conversation.tokens(), turn_options, show).tokens);
     conversation.extend_turn(tokenizer.encode(form.turn_end()));
     output.write("\n");

@@ -42,6 +42,7 @@ at::Tensor moe_layer(const at::Tensor& x_nd, const at::Tensor& counted_bt, const
   const at::Tensor counted_bts = counted_bt.unsqueeze(-1).expand({-1, -1, slots}).reshape({batch, -1});
   const at::Tensor load_be = count_by_expert(routing.experts_ns, counted_bts, moe.num_experts);
   report.experts_ns = routing.experts_ns;
+  if (!mode.training) report.weights_ns = routing.weights_ns;
   report.expert_tokens_e = load_be.sum(0).to(at::kLong);
   if (mode.training) {
     report.router_sums_qe = router_sums(routing, counted_bt.flatten());

@@ -23,6 +23,7 @@ struct MoeReport {
   at::Tensor dropped_tokens_e;  ///< [experts] int64: those of them beyond the capacity; undefined without one
   at::Tensor margins_em;        ///< [experts, bins] int32: margin_counts(); undefined unless balance is "quantile"
   at::Tensor experts_ns;        ///< [tokens, slots] int64: where each token went, padding included
+  at::Tensor weights_ns;        ///< [tokens, slots] fp32: of the outputs there; undefined while training
   at::Tensor router_sums_qe;    ///< [2, experts] fp32: router_sums(); undefined unless training
   at::Tensor output_squares_e;  ///< [experts] fp32: output_squares(); undefined unless inspected
 };

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "metrics/alarms/alarm.h"
+#include "view/history/record_reader.h"
 
 namespace mm {
 namespace {
@@ -197,8 +198,7 @@ bool RunFollower::tell_line(const std::string& text, MetricSink& sink) {
     record.best = value_of(line, "best", false);
     sink.write(record);
   } else if (type == "sample") {
-    sink.write(SampleRecord{value_of<int64_t>(line, "step", 0), value_of<std::string>(line, "prompt", ""),
-                            value_of<std::string>(line, "text", "")});
+    sink.write(read_sample(text));
   }
   return true;
 }

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "view/history/file_lines.h"
+#include "view/history/record_reader.h"
 
 namespace mm {
 namespace {
@@ -183,8 +184,9 @@ void read_metrics(RunHistory& run) {
     if (type == "step") add_step(run, step, record);
     if (type == "router") add_router(run, step, record);
     if (type == "evaluation") add_evaluation(run, step, record);
+    if (type == "domains") run.add_domains(read_domains(simdjson::minify(record)));
     if (type == "sample") {
-      run.samples.push_back({step, std::string(text(record, "prompt")), std::string(text(record, "text"))});
+      run.samples.push_back(read_sample(simdjson::minify(record)));
     }
   });
   end_step();
@@ -307,6 +309,22 @@ RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits)
       gate_gradient_most(limits.buckets),
       load(limits.load_cells, limits.buckets),
       alarms(limits.buckets) {}
+
+void RunHistory::add_domains(DomainsRecord record) {
+  constexpr size_t kMost = 24;
+  const bool fits = domains_over_time.empty() || (domains_over_time.back().domains == record.domains &&
+                                                  domains_over_time.back().layers == record.layers &&
+                                                  domains_over_time.back().experts == record.experts);
+  if (record.domains.empty() || !fits) return;
+  domains_over_time.push_back(std::move(record));
+  if (domains_over_time.size() <= kMost) return;
+  // Every other one goes, but never the last.
+  size_t kept = 0;
+  for (size_t i = domains_over_time.size() % 2 == 0 ? 1 : 0; i < domains_over_time.size(); i += 2) {
+    std::swap(domains_over_time[kept++], domains_over_time[i]);
+  }
+  domains_over_time.resize(kept);
+}
 
 RunHistory read_run_history(const std::string& folder, const HistoryLimits& limits) {
   if (path_kind(folder, ExitCode::kData) != PathKind::kFolder) {

@@ -36,6 +36,9 @@ struct RunHistory {
   /// A number of config.json, `alarms.patience`; `otherwise` where it has none there.
   double setting(const std::string& key, double otherwise) const;
 
+  /// Keeps some of all that are added, evenly over the run and the last of them.
+  void add_domains(DomainsRecord record);
+
   std::string folder;
   LogHistory log;
   std::string config;                           ///< config.json as it stands there
@@ -61,6 +64,8 @@ struct RunHistory {
   std::vector<HistoryEvent> events;  ///< records of type `event`, the first 500
   int64_t more_events = 0;           ///< beyond them
   int64_t unreadable_lines = 0;      ///< a torn last one is not counted
+
+  std::vector<DomainsRecord> domains_over_time;  ///< of one shape, at most 24
 
   std::optional<DomainReport> domains;  ///< domains.json; layers beyond the limit have their numbers alone
   std::string domains_problem;          ///< why it is not there although the file is

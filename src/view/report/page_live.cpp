@@ -4,7 +4,7 @@
 namespace mm {
 namespace {
 
-constexpr const char* kScript = R"js(
+constexpr const char* kLiveScript = R"js(
 // Following a run.
 const follow = {tag: '', pressed: false, word: document.getElementById('live')};
 addEventListener('pointerdown', () => { follow.pressed = true; });
@@ -63,7 +63,7 @@ std::string live_word() {
 }
 
 std::string live_script() {
-  return kScript;
+  return kLiveScript;
 }
 
 }  // namespace mm

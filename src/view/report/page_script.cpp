@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "view/colour_map.h"
 #include "view/report/chart_script.h"
+#include "view/report/routed_text.h"
 
 namespace mm {
 namespace {
@@ -115,6 +116,7 @@ constexpr const char* kStart = R"js(
 const start = () => {
   startCharts();
   startLoads();
+  startRouted();
 };
 start();
 )js";
@@ -124,7 +126,8 @@ start();
 std::string page_script() {
   std::vector<std::string> stops;
   for (const Colour& stop : kColourStops) stops.push_back(format("[%d,%d,%d]", stop.red, stop.green, stop.blue));
-  return "'use strict';\nconst stops = [" + join(stops, ",") + "];" + kCommon + chart_script() + kLoads + kStart;
+  return "'use strict';\nconst stops = [" + join(stops, ",") + "];" + kCommon + chart_script() + kLoads +
+         routed_script() + kStart;
 }
 
 }  // namespace mm

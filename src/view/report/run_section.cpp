@@ -8,6 +8,7 @@
 #include "metrics/load_statistics.h"
 #include "view/report/alarm_section.h"
 #include "view/report/domain_section.h"
+#include "view/report/domains_over_time.h"
 #include "view/report/html.h"
 #include "view/report/sample_section.h"
 
@@ -82,7 +83,7 @@ std::string config(const RunHistory& run) {
 }  // namespace
 
 std::string expert_section(const RunHistory& run, size_t index) {
-  return load_maps(run) + alarm_section(run, index) + domain_section(run);
+  return load_maps(run) + alarm_section(run, index) + domains_over_time(run, index) + domain_section(run);
 }
 
 std::string rest_section(const RunHistory& run) {

@@ -5,12 +5,28 @@
 
 #include "core/text.h"
 #include "view/report/html.h"
+#include "view/report/routed_text.h"
 
 namespace mm {
 namespace {
 
-std::string text_of(const SampleRecord& sample) {
+std::string plain_text_of(const SampleRecord& sample) {
   return "<pre><b>" + escape_html(sample.prompt) + "</b>" + escape_html(sample.text) + "</pre>";
+}
+
+std::string text_of(const SampleRecord& sample) {
+  const std::string routed = routed_text(sample);
+  return routed.empty() ? plain_text_of(sample) : routed;
+}
+
+/// Empty unless a sample tells of experts.
+std::string key_to_colours(const std::vector<SampleRecord>& samples) {
+  for (const SampleRecord& sample : samples) {
+    for (const RoutedPiece& piece : sample.pieces) {
+      if (piece.route.layers() > 0) return layer_choice(piece.route.layers(), piece.route.experts_per_layer);
+    }
+  }
+  return "";
 }
 
 std::vector<int64_t> steps_of(const RunHistory& run) {
@@ -21,10 +37,12 @@ std::vector<int64_t> steps_of(const RunHistory& run) {
   return steps;
 }
 
-std::string samples_at(const RunHistory& run, int64_t step) {
+using AsHtml = std::string (*)(const SampleRecord& sample);
+
+std::string samples_at(const RunHistory& run, int64_t step, AsHtml html_of) {
   std::string html;
   for (const SampleRecord& sample : run.samples) {
-    if (sample.step == step) html += text_of(sample) + "\n";
+    if (sample.step == step) html += html_of(sample) + "\n";
   }
   return html;
 }
@@ -36,14 +54,15 @@ std::string samples_over_time(const RunHistory& run) {
   if (steps.empty()) return "";
   std::vector<int64_t> beside = {steps.front(), steps[steps.size() / 2], steps.back()};
   beside.erase(std::unique(beside.begin(), beside.end()), beside.end());
-  std::string html = "<h3>Samples</h3>\n<div class=\"beside\">\n";
+  std::string html = "<h3>Samples</h3>\n" + key_to_colours(run.samples) + "<div class=\"beside\">\n";
   for (const int64_t step : beside) {
-    html += "<div><p class=\"soft\">step " + with_commas(step) + "</p>" + samples_at(run, step) + "</div>\n";
+    html += "<div><p class=\"soft\">step " + with_commas(step) + "</p>" + samples_at(run, step, text_of) + "</div>\n";
   }
   html += "</div>\n";
   for (const int64_t step : steps) {
     if (std::find(beside.begin(), beside.end(), step) != beside.end()) continue;
-    html += "<details><summary>step " + with_commas(step) + "</summary>\n" + samples_at(run, step) + "</details>\n";
+    html += "<details><summary>step " + with_commas(step) + "</summary>\n" + samples_at(run, step, plain_text_of) +
+            "</details>\n";
   }
   return html;
 }
@@ -75,7 +94,12 @@ std::string samples_of_runs(const std::vector<RunHistory>& runs, const std::vect
     }
     html += "</div>\n";
   }
-  return html.empty() ? "" : "<h2>Samples</h2>\n" + html;
+  if (html.empty()) return "";
+  std::string key;
+  for (const RunHistory& run : runs) {
+    if (key.empty()) key = key_to_colours(run.samples);
+  }
+  return "<h2>Samples</h2>\n" + key + html;
 }
 
 }  // namespace mm

@@ -1,6 +1,7 @@
 // Whatever a decoder read before, its logits are those of the text that it is asked about.
 #include "eval/decoder.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/tensor.h>
 
 #include "tests/unit/model/small_model.h"
@@ -49,6 +50,44 @@ TEST(Decoder, OfALongerTextThanItsContextItSeesTheLastTokensAndAtLeastHalfAConte
   }
   EXPECT_EQ(std::vector<size_t>(seen_lengths.begin(), seen_lengths.begin() + 16),
             (std::vector<size_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 6, 7, 8, 9, 10, 6}));
+}
+
+TEST(Decoder, KeepsWhereTokensGoAsOnePassOverAllOfThemHasIt) {
+  SmallModel small(small_config("moe"));
+  Decoder decoder(small.model, 64);
+  EXPECT_FALSE(decoder.keeps_routes());
+  decoder.keep_routes();
+  const std::vector<int32_t> ids = some_ids(12, 1);
+  // Read in three parts, the second of which is then replaced.
+  for (const size_t length : {7u, 9u}) decoder.next_logits(std::span(ids).first(length));
+  std::vector<int32_t> text(ids.begin(), ids.begin() + 7);
+  const std::vector<int32_t> others = some_ids(4, 2);
+  text.insert(text.end(), others.begin(), others.end());
+  decoder.next_logits(text);
+
+  const at::NoGradGuard no_grad;
+  const at::Tensor tokens_bt = at::tensor(at::ArrayRef<int32_t>(text), at::kLong).unsqueeze(0);
+  const LayerReports reports = small.model.forward(tokens_bt, /*training=*/false).reports;
+  const ModelConfig& config = small.model.config();
+  const int64_t slots = config.moe.num_experts_per_tok;
+  ASSERT_EQ(decoder.routes().size(), text.size());
+  for (size_t token = 0; token < text.size(); ++token) {
+    const TokenRoute& route = decoder.routes()[token];
+    EXPECT_EQ(route.experts_per_layer, config.moe.num_experts);
+    ASSERT_EQ(route.layers(), config.num_hidden_layers);
+    for (int64_t layer = 0; layer < route.layers(); ++layer) {
+      const at::Tensor weights_s = reports.weights_ns[static_cast<size_t>(layer)][static_cast<int64_t>(token)];
+      const at::Tensor experts_s = reports.experts_ns[static_cast<size_t>(layer)][static_cast<int64_t>(token)];
+      const int64_t heaviest = weights_s.argmax().item<int64_t>();
+      EXPECT_EQ(route.main_expert(layer), experts_s[heaviest].item<int64_t>()) << token << " " << layer;
+      for (int64_t slot = 0; slot < slots; ++slot) {
+        const auto place = static_cast<size_t>(layer * slots + slot);
+        const at::Tensor same_s = experts_s == route.experts[place];
+        ASSERT_EQ(same_s.sum().item<int64_t>(), 1);
+        EXPECT_NEAR(weights_s.masked_select(same_s).item<double>(), static_cast<double>(route.weights[place]), 1e-5);
+      }
+    }
+  }
 }
 
 }  // namespace

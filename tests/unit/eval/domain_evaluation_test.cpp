@@ -5,6 +5,7 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
+#include "eval/domain_watch.h"
 #include "eval/evaluate.h"
 #include "tests/unit/train/tiny_run.h"
 
@@ -74,6 +75,39 @@ TEST_F(Domains, WhatARunHoldsOutIsWhatItValidatesOn) {
   config.data.validation.clear();
   config.data.validation_fraction = 0;
   EXPECT_THROW(validation_files(config, "config.json"), Error);
+}
+
+TEST_F(Domains, AnEvaluationTakesThemDownWithoutAnotherPass) {
+  RunConfig config = run_.config;
+  config.data.train = {{poems_, ""}, {code_, ""}};
+  config.data.validation_fraction = 0.5;
+  const Datasets datasets = open_datasets(config.data, run_.tokenizer);
+  const PackedDataset& data = *datasets.validation;
+  const at::Tensor bytes_v = bytes_per_token(run_.tokenizer, run_.config.model.vocab_size, at::kCPU);
+  DomainWatch watch(run_.config.model, data, at::kCPU);
+  const EvaluationRecord all = evaluate(run_.state.model, data, 0, 3, bytes_v, &watch);
+  EXPECT_EQ(all.loss, evaluate(run_.state.model, data, 0, 3, bytes_v).loss);
+
+  const DomainsRecord record = watch.record(run_.tokenizer);
+  ASSERT_EQ(record.domains, data.domains());
+  ASSERT_EQ(record.domains.size(), 2u);
+  EXPECT_EQ(record.tokens[0] + record.tokens[1], all.tokens);
+  const double sum = record.losses[0] * static_cast<double>(record.tokens[0]) +
+                     record.losses[1] * static_cast<double>(record.tokens[1]);
+  EXPECT_NEAR(sum / static_cast<double>(all.tokens), all.loss, 1e-9);
+  const MoeConfig& moe = run_.config.model.moe;
+  ASSERT_EQ(record.layers, run_.config.model.num_hidden_layers);
+  ASSERT_EQ(std::ssize(record.expert_tokens), record.layers * 2 * moe.num_experts);
+  for (int64_t layer = 0; layer < record.layers; ++layer) {
+    for (int64_t domain = 0; domain < 2; ++domain) {
+      int64_t pairs = 0;
+      for (int64_t expert = 0; expert < moe.num_experts; ++expert) {
+        pairs += record.expert_tokens[static_cast<size_t>((layer * 2 + domain) * moe.num_experts + expert)];
+      }
+      EXPECT_EQ(pairs, moe.num_experts_per_tok * record.tokens[static_cast<size_t>(domain)]);
+    }
+  }
+  EXPECT_EQ(std::ssize(record.typical), record.layers * moe.num_experts);
 }
 
 TEST_F(Domains, LossesAreThoseOfEachDomainAlone) {

@@ -66,7 +66,8 @@ TEST_F(Generate, AReaderAlongSeesTheTextInPiecesAndAStopTextEndsIt) {
   Decoder decoder(run_.state.model, 512);
   std::string shown;
   int pieces = 0;
-  const auto show = [&](std::string_view piece) {
+  const auto show = [&](std::string_view piece, const TokenRoute& route) {
+    EXPECT_EQ(route.layers(), 0);
     shown += piece;
     ++pieces;
   };
@@ -84,6 +85,33 @@ TEST_F(Generate, AReaderAlongSeesTheTextInPiecesAndAStopTextEndsIt) {
   options.stop = {" river", "amber"};
   EXPECT_EQ(continue_text(decoder, run_.tokenizer, prompt, options, show).text, "so it goes, ");
   EXPECT_EQ(shown, "so it goes, ");
+}
+
+TEST(GenerateRoutes, WithADecoderThatKeepsRoutesEveryPieceOfPromptAndTextSaysWhereItWent) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config(moe_settings()));
+  Decoder plain(run.state.model, 512), routed(run.state.model, 512);
+  routed.keep_routes();
+  const GenerationOptions options = {.max_new_tokens = 12, .sampling = {.temperature = 0}};
+  const std::vector<int32_t> prompt = prompt_tokens(run.tokenizer, "so it");
+  std::string shown;
+  const auto show = [&](std::string_view piece, const TokenRoute& route) {
+    EXPECT_EQ(route.layers(), run.config.model.num_hidden_layers);
+    shown += piece;
+  };
+  const Continuation text = continue_text(routed, run.tokenizer, prompt, options, show);
+  EXPECT_EQ(text.text, continue_text(plain, run.tokenizer, prompt, options).text);
+  EXPECT_EQ(shown, "so it" + text.text);
+  ASSERT_GE(text.pieces.size(), prompt.size());  // BOS is no text
+
+  // Where tokens went is what a pass over all of them says.
+  std::vector<int32_t> all = prompt;
+  all.insert(all.end(), text.tokens.begin(), text.tokens.end());
+  Decoder again(run.state.model, 512);
+  again.keep_routes();
+  again.next_logits(all);
+  EXPECT_EQ(text.pieces.front().route.experts, again.routes()[1].experts);
+  EXPECT_EQ(text.pieces.back().route.experts, again.routes().back().experts);
 }
 
 }  // namespace
