@@ -119,7 +119,8 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
     sinks.push_back(std::make_unique<MicroStepSink>(config.folder(), replay->plan().last_number(state.step)));
   }
   if (config.metrics.tensorboard) {
-    sinks.push_back(std::make_unique<TensorboardSink>(config.metrics, config.folder(), state.step));
+    sinks.push_back(
+        std::make_unique<TensorboardSink>(config.metrics, config.folder(), state.step, run_config_text(config)));
   }
   if (config.metrics.report_every > 0) {
     sinks.push_back(std::make_unique<ReportSink>(config.metrics, config.folder()));

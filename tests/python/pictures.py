@@ -136,8 +136,22 @@ def check_resumed_run(folder):
         got = scalars(events, tag)
         check(f"{tag} is that of metrics.jsonl", None if got == want else f"got {len(got)} points, want {len(want)}")
     tags = {tag for kind in ("images", "histograms", "tensors") for tag in events.Tags()[kind]}
-    missing = {"experts/load", "experts/layer_0/shares", "samples/river"} - tags
+    check("the HParams tab has the settings", hparams_problem(events, run))
+    missing = {"experts/load", "experts/layer_0/shares", "samples/river", "config"} - tags
     check("images, histograms and texts are there", missing and f"no {missing}; there are {sorted(tags)}")
+
+
+def hparams_problem(events, run):
+    """What TensorBoard's own message lacks of config.json."""
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    got = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+    config = json.loads((run / "config.json").read_text())
+    rate = got["optim.learning_rate"].number_value
+    if rate != config["optim"]["learning_rate"]:
+        return f"a learning rate of {rate}"
+    return None if got["model.model_type"].string_value == "moe" else f"there is {sorted(got)[:5]}"
 
 
 def scalars(events, tag):

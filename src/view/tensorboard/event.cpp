@@ -76,6 +76,24 @@ void Summary::text(std::string_view tag, std::string_view text) {
   add(tag, ProtoMessage().message(value_field::kTensor, tensor).message(value_field::kMetadata, metadata));
 }
 
+// tensorboard/plugins/hparams/plugin_data.proto; a value is google.protobuf.Value.
+void Summary::settings(const std::map<std::string, SettingValue>& settings, double since) {
+  constexpr int kHparams = 1, kStartSeconds = 5, kSessionStart = 3, kKey = 1, kMapValue = 2;
+  ProtoMessage session;
+  for (const auto& [name, setting] : settings) {
+    ProtoMessage value;
+    if (const auto* number = std::get_if<double>(&setting)) value.real(2, *number);
+    if (const auto* text = std::get_if<std::string>(&setting)) value.bytes(3, *text);
+    if (const auto* truth = std::get_if<bool>(&setting)) value.integer(4, *truth ? 1 : 0);
+    session.message(kHparams, ProtoMessage().bytes(kKey, name).message(kMapValue, value));
+  }
+  session.real(kStartSeconds, since);
+  const ProtoMessage plugin =
+      ProtoMessage().bytes(1, "hparams").bytes(2, ProtoMessage().message(kSessionStart, session).bytes());
+  add("_hparams_/session_start_info",
+      ProtoMessage().message(value_field::kMetadata, ProtoMessage().message(1, plugin)));
+}
+
 std::string version_event(double wall_time) {
   return event(wall_time, 0).bytes(event_field::kFileVersion, "brain.Event:2").bytes();
 }

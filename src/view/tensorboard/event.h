@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "view/png.h"
@@ -22,6 +24,9 @@ struct Histogram {
 /// Counts `values` in `ranges` equal ranges of [0, top] and one range for what is larger.
 Histogram count_values(const std::vector<double>& values, double top, int ranges);
 
+/// A setting as the HParams tab has it.
+using SettingValue = std::variant<bool, double, std::string>;
+
 /// The values of one step, each under a tag. `a/b` groups tags by `a`.
 class Summary {
  public:
@@ -30,6 +35,10 @@ class Summary {
   void image(std::string_view tag, const Image& image);
   /// Shown as Markdown.
   void text(std::string_view tag, std::string_view text);
+
+  /// What the HParams tab compares runs by.
+  ///   since  when the run began, in seconds since 1970
+  void settings(const std::map<std::string, SettingValue>& settings, double since);
 
   const ProtoMessage& message() const { return values_; }
 

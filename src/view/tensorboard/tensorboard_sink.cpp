@@ -2,6 +2,10 @@
 #include "view/tensorboard/tensorboard_sink.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
 
 #include "core/text.h"
 #include "core/utf8.h"
@@ -14,6 +18,7 @@ namespace mm {
 namespace {
 
 constexpr int64_t kMostShareScalars = 64;
+constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
 
 void add_evenness(Summary& summary, const LoadStatistics& statistics) {
   double max_over_mean = 0, entropy = 1;
@@ -50,10 +55,37 @@ std::string as_code(std::string_view text) {
   return code;
 }
 
+/// `optim.learning_rate` -> 0.001; a list is text.
+std::map<std::string, SettingValue> settings_of(const std::string& config_json) {
+  std::map<std::string, SettingValue> settings;
+  const std::function<void(const std::string&, const nlohmann::json&)> add = [&](const std::string& name,
+                                                                                 const nlohmann::json& value) {
+    if (value.is_object()) {
+      for (const auto& [key, inner] : value.items()) add(name.empty() ? key : name + "." + key, inner);
+    } else if (value.is_boolean()) {
+      settings[name] = value.get<bool>();
+    } else if (value.is_number()) {
+      settings[name] = value.get<double>();
+    } else if (!value.is_null()) {
+      settings[name] = value.is_string() ? lossy_utf8(value.get<std::string>()) : value.dump(-1, ' ', true, kReplace);
+    }
+  };
+  const auto config = nlohmann::json::parse(config_json, nullptr, /*allow_exceptions=*/false);
+  if (config.is_object()) add("", config);
+  return settings;
+}
+
 }  // namespace
 
-TensorboardSink::TensorboardSink(const MetricsConfig& config, const std::string& run_folder, int64_t resume_step)
-    : experts_every_(config.experts_every), file_(run_folder + "/tensorboard", resume_step) {}
+TensorboardSink::TensorboardSink(const MetricsConfig& config, const std::string& run_folder, int64_t resume_step,
+                                 const std::string& config_json)
+    : experts_every_(config.experts_every), file_(run_folder + "/tensorboard", resume_step) {
+  if (config_json.empty()) return;
+  Summary summary;
+  summary.text("config", as_code(lossy_utf8(config_json)));
+  summary.settings(settings_of(config_json), wall_time());
+  file_.append(summary_event(wall_time(), resume_step, summary));
+}
 
 void TensorboardSink::write(const StepRecord& record) {
   Summary summary;
@@ -73,6 +105,11 @@ void TensorboardSink::write(const StepRecord& record) {
   if (!record.load.empty()) {
     const LoadStatistics statistics = load_statistics(record.load);
     add_evenness(summary, statistics);
+    if (record.dropped_tokens > 0) {
+      double pairs = 0;
+      for (const int64_t tokens : record.load.tokens) pairs += static_cast<double>(tokens);
+      summary.scalar("experts/dropped", static_cast<double>(record.dropped_tokens) / pairs);
+    }
     for (size_t layer = 0; layer < record.router.token_entropy.size(); ++layer) {
       summary.scalar(format("router/layer_%zu/token_entropy", layer), record.router.token_entropy[layer]);
     }
@@ -92,6 +129,15 @@ void TensorboardSink::write(const EvaluationRecord& record) {
 void TensorboardSink::write(const SampleRecord& record) {
   Summary summary;
   summary.text("samples/" + lossy_utf8(record.prompt), lossy_utf8(as_code(record.prompt + record.text)));
+  file_.append(summary_event(wall_time(), record.step, summary));
+}
+
+void TensorboardSink::write_domains(const DomainsRecord& record) {
+  if (record.domains.size() < 2) return;
+  Summary summary;
+  for (size_t i = 0; i < record.domains.size(); ++i) {
+    if (std::isfinite(record.losses[i])) summary.scalar("domains/" + lossy_utf8(record.domains[i]), record.losses[i]);
+  }
   file_.append(summary_event(wall_time(), record.step, summary));
 }
 

@@ -17,11 +17,14 @@ namespace mm {
 class TensorboardSink : public MetricSink {
  public:
   /// Continues the events of steps up to `resume_step`; 0 starts anew. Throws Error(kStorage).
-  TensorboardSink(const MetricsConfig& config, const std::string& run_folder, int64_t resume_step);
+  ///   config_json  of the run, which is told as text and to the HParams tab; empty: nothing is told of it
+  TensorboardSink(const MetricsConfig& config, const std::string& run_folder, int64_t resume_step,
+                  const std::string& config_json = "");
 
   void write(const StepRecord& record) override;
   void write(const EvaluationRecord& record) override;
   void write(const SampleRecord& record) override;
+  void write_domains(const DomainsRecord& record) override;
   void write_router(const RouterRecord& record) override;
   void write_events(std::span<const EventRecord> events) override;
 
