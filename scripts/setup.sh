@@ -21,11 +21,16 @@ Installs the apt packages and the LibTorch that the build needs, and nothing tha
 TEXT
 }
 
+# What is downloaded is pinned in scripts/wheels/ by version and SHA-256, and lock.py there renews that. CPU and CUDA have
+# two versions: a bundle (gpu_bundle.sh) runs with the LibTorch of the machine that it is taken to, and those have 2.11.
+readonly wheels=$(dirname "${BASH_SOURCE[0]}")/wheels
+# wheel_version <list>: of torch in it.
+wheel_version() { sed -nE 's/^torch==([0-9.]+).*/\1/p' "$wheels/$1.txt"; }
+
 readonly min_torch=2.11
-readonly cpu_wheel=2.13.0
-readonly cpu_needs='cuda-toolkit[cudart,cupti]==13.0.3'  # as that wheel requires, where it is not a CPU build
-readonly cuda_wheel=2.11.0  # on PyPI this is 2.11.0+cu130
-readonly cuda_toolkit='cuda-toolkit[nvcc,cccl,cudart,crt,nvvm,nvtx,profiler]==13.0.2'  # as that wheel requires
+cpu_wheel=$(wheel_version cpu)
+cuda_wheel=$(wheel_version cuda)  # on PyPI this is +cu130
+readonly cpu_wheel cuda_wheel
 readonly cache=${XDG_CACHE_HOME:-$HOME/.cache}/minimind.cpp
 readonly cpu_tree=$cache/torch-$cpu_wheel-cpu
 readonly cuda_tree=$cache/torch-$cuda_wheel-cu130
@@ -208,15 +213,23 @@ need_disk() {
     fail 7 "disk of $cache" "$free GB free" "$1 GB" "free some, or point XDG_CACHE_HOME to another disk"
 }
 
-# pip_install <tree> <requirement>...: quiet, and with pip's download beside the tree, where the space was checked.
+# pip_install <tree> <list>...: what lists in scripts/wheels/ name, and nothing else; a file of another SHA-256 is not
+# unpacked. Quiet, and with pip's download beside the tree, where the space was checked.
 pip_install() {
   local tree=$1
   shift
-  TMPDIR=$tree/tmp "$tree/bin/python" -m pip install -qq --no-cache-dir --disable-pip-version-check "$@"
+  TMPDIR=$tree/tmp "$tree/bin/python" -m pip install -qq --no-cache-dir --disable-pip-version-check --no-deps \
+    --only-binary=:all: --require-hashes "${@/#/--requirement=$wheels/}" 2>"$tree/tmp/pip.log"
 }
 
 download_failed() {
-  fail 2 LibTorch "a failed download of $1" "it in $2" \
+  local tree=$1 what="torch $2" got="a failed download of torch $2"
+  if [[ -s $tree/tmp/pip.log ]]; then cat "$tree/tmp/pip.log" >&2; fi
+  if grep -q 'DO NOT MATCH THE HASHES' "$tree/tmp/pip.log" 2>/dev/null; then
+    fail 2 LibTorch "a file of another SHA-256, which was not unpacked" "$what as scripts/wheels/ has it" \
+      "find out what serves your packages, or set Torch_DIR to a LibTorch $min_torch or newer"
+  fi
+  fail 2 LibTorch "$got" "it in $tree" \
     "check the network and run again, or set Torch_DIR to a LibTorch $min_torch or newer"
 }
 
@@ -228,7 +241,7 @@ new_tree() {
 }
 
 finish_tree() {
-  [[ -n $(torch_root "$1"/lib/python3*/site-packages) ]] || download_failed torch "$1"
+  [[ -n $(torch_root "$1"/lib/python3*/site-packages) ]] || download_failed "$1" "$2"
   rm -rf "$1/tmp"
   touch "$1/.complete"
 }
@@ -237,19 +250,17 @@ install_cpu_torch() {
   need_disk 4
   say "installing LibTorch $cpu_wheel for the CPU (0.5 GB) in $cpu_tree"
   new_tree "$cpu_tree"
-  if ! pip_install "$cpu_tree" "torch==$cpu_wheel+cpu" 2>/dev/null; then
-    # An index without CPU builds has the CUDA wheel, whose libtorch_cpu.so wants two small NVIDIA libraries and no more.
-    { pip_install "$cpu_tree" "$cpu_needs" && pip_install "$cpu_tree" --no-deps "torch==$cpu_wheel"; } ||
-      download_failed "torch $cpu_wheel" "$cpu_tree"
-  fi
-  finish_tree "$cpu_tree"
+  # An index without CPU builds has the CUDA wheel, whose libtorch_cpu.so wants two small NVIDIA libraries and no more.
+  pip_install "$cpu_tree" cpu_build.txt python.txt || pip_install "$cpu_tree" cpu.txt python.txt ||
+    download_failed "$cpu_tree" "$cpu_wheel"
+  finish_tree "$cpu_tree" "$cpu_wheel"
 }
 
 install_cuda_torch() {
   need_disk 12
-  say "installing LibTorch $cuda_wheel for CUDA 13.0 and its compiler (5 GB) in $cuda_tree"
+  say "installing LibTorch $cuda_wheel for CUDA 13.0 and its compiler (4 GB) in $cuda_tree"
   new_tree "$cuda_tree"
-  pip_install "$cuda_tree" "torch==$cuda_wheel" "$cuda_toolkit" || download_failed "torch $cuda_wheel" "$cuda_tree"
+  pip_install "$cuda_tree" cuda.txt python.txt || download_failed "$cuda_tree" "$cuda_wheel"
 
   # Two repairs make NVIDIA's folder a toolkit for CMake: lib64, and names for the linker.
   local toolkit library
@@ -259,7 +270,7 @@ install_cuda_torch() {
       ln -sf "${library##*/}" "${library%%.so.*}.so"
     done
   done
-  finish_tree "$cuda_tree"
+  finish_tree "$cuda_tree" "$cuda_wheel"
 }
 
 install_torch() {

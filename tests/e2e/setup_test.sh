@@ -5,7 +5,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
-cp "$(dirname "$0")/../../scripts/setup.sh" "$work"
+cp -r "$(dirname "$0")/../../scripts/"{setup.sh,wheels} "$work"
 mkdir "$work/bin" "$work/cache"
 failures=0
 
@@ -114,5 +114,30 @@ if ((EUID == 0)) && command -v setpriv >/dev/null; then
   [[ -x /usr/bin/sudo ]] || as_user=(setpriv --reuid 65534 --clear-groups)
   ((${#as_user[@]} == 0)) || expect 2 'packages: got neither root nor sudo, want g++'
 fi
+
+# What is downloaded is unpacked when its SHA-256 is the one in wheels/, and not before.
+as_user=()
+tool dpkg-query 'for name in "${@:4}"; do echo "installed $name"; done'
+rm "$work/bin/python3" "$work/bin/df"
+mkdir "$work/served"
+libtorch "$work/served/torch" 9.9.9 cpu
+(cd "$work/served" && touch torch/include/ATen/Tensor.h && mkdir torch-9.9.9.dist-info &&
+  printf 'Metadata-Version: 2.1\nName: torch\nVersion: 9.9.9\n' >torch-9.9.9.dist-info/METADATA &&
+  printf 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n' >torch-9.9.9.dist-info/WHEEL &&
+  touch torch-9.9.9.dist-info/RECORD && python3 -m zipfile -c torch-9.9.9-py3-none-any.whl torch torch-9.9.9.dist-info)
+served=(PIP_CONFIG_FILE=/dev/null PIP_NO_INDEX=1 PIP_FIND_LINKS="$work/served")
+readonly new_tree=$work/cache/minimind.cpp/torch-9.9.9-cpu
+: >"$work/wheels/python.txt"
+# list <SHA-256>
+list() { echo "torch==9.9.9 --hash=sha256:$1" | tee "$work/wheels/cpu.txt" >"$work/wheels/cpu_build.txt"; }
+list "$(printf '%064d' 7)"
+expect 2 'LibTorch: got a file of another SHA-256, which was not unpacked, want torch 9.9.9' "${served[@]}" --cpu
+if compgen -G "$new_tree/lib/python3*/site-packages/torch" >/dev/null; then
+  echo 'setup.sh unpacked a file of another SHA-256'
+  failures=$((failures + 1))
+fi
+list "$(sha256sum "$work"/served/*.whl | cut -d ' ' -f 1)"
+expect 0 'installing LibTorch 9.9.9' "${served[@]}" --cpu
+expect 0 "$new_tree" --print
 
 ((failures == 0)) && echo 'setup.sh: every message as expected'
