@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # Makes data/corpus/<domain>.jsonl, about 13 MB of real text in five domains, out of Debian packages.
 # The packages are unpacked in a temporary folder, nothing is installed. A corpus that is there is left as it is.
+# In a checkout, data/ is the checkout's; installed (minimind-get-corpus), it is below the current folder.
+# usage: scripts/get_corpus.sh [<folder, by default data/corpus>]
 set -euo pipefail
-cd "$(dirname "$0")/.."
+scripts=$(dirname "$(realpath "$0")")
+if [[ -f $scripts/setup.sh ]]; then cd "$scripts/.."; fi
 
 fail() {
   echo "corpus: $*" >&2
   exit 3
 }
 
-readonly corpus=${1:-data/corpus}
+readonly scripts corpus=${1:-data/corpus}
 readonly domains=(literature_zh handbook_zh manuals_zh bible_en python)
 
 have_corpus() {
@@ -23,7 +26,7 @@ make_corpus() {
   local packages
   command -v apt-get >/dev/null ||
     fail "packages: got no apt-get, want Debian or Ubuntu (elsewhere bring your own text; see data/README.md)"
-  command -v groff >/dev/null || fail "groff: got none, want it to render manual pages (run scripts/setup.sh)"
+  command -v groff >/dev/null || fail "groff: got none, want it to render manual pages (apt-get install groff-base)"
 
   # The newest Python of the distribution, whatever python3 is on PATH.
   local stdlib
@@ -40,7 +43,7 @@ make_corpus() {
   for package in "$work"/*.deb; do
     dpkg-deb -x "$package" "$work/root"
   done
-  python3 scripts/corpus.py "$work/root" "$work/corpus"
+  python3 "$scripts/corpus.py" "$work/root" "$work/corpus"
   mkdir -p "$corpus"
   mv "$work"/corpus/*.jsonl "$corpus"
 }

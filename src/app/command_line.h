@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,7 +23,7 @@ class CommandLine {
   /// What more there is to say of an option, in any order.
   class Option {
    public:
-    explicit Option(CLI::Option* option) : option_(option) {}
+    Option(CommandLine& line, CLI::Option* option) : line_(line), option_(option) {}
 
     /// Of text, which else may not be empty.
     Option may_be_empty();
@@ -41,12 +42,16 @@ class CommandLine {
     Option one_at_a_time();
     /// Of a list: a word is several values.
     Option split_at(char separator);
+    /// What a shell offers as its value. It may be something else: this checks nothing.
+    Option words(std::vector<std::string> words);
 
    private:
+    CommandLine& line_;
     CLI::Option* option_;
   };
 
-  /// The help begins with `purpose` and ends with `footer`.
+  /// The help begins with `purpose` and ends with `footer`, whose examples begin with the name of the program. Declares
+  /// --version and --completion, too.
   CommandLine(const std::string& purpose, const std::string& footer);
   ~CommandLine();
 
@@ -63,15 +68,17 @@ class CommandLine {
 
   /// Refuses either option without the other.
   void together(const std::string& one, const std::string& other);
-  /// Declares --version, which prints `text`.
-  void version(const std::string& text);
 
-  /// Sets the values. Returns the exit code where the program ends here: after --help or --version, or, having said
-  /// what is wrong, with kConfig.
+  /// Sets the values. Returns the exit code where the program ends here: after --help, --version or --completion, or,
+  /// having said what is wrong, with kConfig.
   std::optional<ExitCode> read(int argc, char** argv);
 
  private:
+  void print_completion(const std::string& name) const;
+
   std::unique_ptr<CLI::App> app_;
+  std::string footer_;
+  std::map<const CLI::Option*, std::vector<std::string>> words_;
 };
 
 }  // namespace mm

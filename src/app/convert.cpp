@@ -5,6 +5,7 @@
 #include "app/command_line.h"
 #include "app/guard.h"
 #include "app/opened_model.h"
+#include "app/option_words.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "interchange/export/export.h"
@@ -37,14 +38,24 @@ struct ConvertOptions {
   std::vector<std::string> upcycle;  // "experts=4", ...
 };
 
+/// The generations and the forms beside them.
+std::vector<std::string> format_words() {
+  std::vector<std::string> words = mm::generation_words();
+  words.insert(words.end(), {"safetensors", "hf", "gguf"});
+  return words;
+}
+
 void add_options(mm::CommandLine& line, ConvertOptions& options) {
   line.option("input", options.input.from, "What --init of the other programs takes").required();
   line.option("output", options.output, "A .pth, a .safetensors, a .gguf, or a folder for hf").required();
-  line.option(
-      "--to FORMAT", options.to,
-      "g1, g2, g3, g4, g4c, safetensors, hf or gguf; default: by the output's name, a .pth as the newest generation "
-      "that can hold the model");
-  line.option("--dtype", options.dtype, "keep, fp32, fp16 or bf16; for gguf q8_0 too").shows_default();
+  line.option("--to FORMAT", options.to,
+              "g1, g2, g3, g4, g4c, safetensors, hf or gguf; default: by the output's name, a .pth as the newest "
+              "generation "
+              "that can hold the model")
+      .words(format_words());
+  line.option("--dtype", options.dtype, "keep, fp32, fp16 or bf16; for gguf q8_0 too")
+      .shows_default()
+      .words({"keep", "fp32", "fp16", "bf16", "q8_0"});
   line.option("--tokenizer PATH", options.tokenizer,
               "A tokenizer.json or .model that goes along; default: that of the input");
   line.option("--upcycle experts=N,...", options.upcycle,

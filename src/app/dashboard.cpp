@@ -6,7 +6,6 @@
 
 #include "app/command_line.h"
 #include "app/plain_guard.h"
-#include "app/version.h"
 #include "core/log.h"
 #include "dashboard/server.h"
 #include "dashboard/site.h"
@@ -41,7 +40,6 @@ int main(int argc, char** argv) {
   line.option("folder [FOLDER]", folder, "Where the runs are; default: output");
   line.option("--host ADDRESS", host, "Listen there; default: 127.0.0.1, which this machine alone can reach");
   line.option("--port PORT", port, "Listen at that port; default: 8642; 0: one that is free").range(0, 65535);
-  line.version(mm::program_version());
   return mm::run_plain_program(line, argc, argv, [&] {
     // What trains on this machine comes first.
     if (::nice(10) < 0) {

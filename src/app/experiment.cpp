@@ -4,7 +4,8 @@
 
 #include "app/command_line.h"
 #include "app/guard.h"
-#include "app/version.h"
+#include "app/option_words.h"
+#include "app/place.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/run_lock.h"
@@ -72,14 +73,18 @@ int main(int argc, char** argv) {
   line.flag("--check", check, "Check every variant and print what all of it costs; train nothing");
   line.flag("--table", table, "Print the table of what there is; train nothing").excludes("--check");
   line.flag("--retry", options.retry, "Try runs that failed once more");
-  line.option("--set KEY=VALUE", overrides, "Change one setting of all variants; may be repeated").one_at_a_time();
-  line.option("--device DEVICE", device, "Short for --set run.device=...: auto, cpu, cuda or cuda:N");
+  line.option("--set KEY=VALUE", overrides, "Change one setting of all variants; may be repeated")
+      .one_at_a_time()
+      .words(mm::setting_words());
+  line.option("--device DEVICE", device, "Short for --set run.device=...: auto, cpu, cuda or cuda:N")
+      .words(mm::device_words());
   line.option("--name NAME", name, "Folder of the experiment below output/; default: the name of the file");
-  line.version(mm::program_version());
   return mm::run_program(line, argc, argv, [&] {
     if (!device.empty()) overrides.push_back("run.device=" + device);
     std::vector<std::string> notes;
-    mm::RunPlan plan = mm::plan_runs(mm::read_experiment(path, name), overrides, notes);
+    mm::ExperimentFile file = mm::read_experiment(mm::shipped_file(path), name);
+    file.base = mm::shipped_file(file.base);
+    mm::RunPlan plan = mm::plan_runs(std::move(file), overrides, notes);
     for (const std::string& note : notes) mm::log_warning(note);
     mm::check_existing_runs(plan);
     if (check) {

@@ -14,7 +14,6 @@
 #include "app/gpu_probe/op_table.h"
 #include "app/gpu_probe/step_check.h"
 #include "app/guard.h"
-#include "app/version.h"
 #include "core/log.h"
 #include "run/run.h"
 
@@ -108,6 +107,5 @@ int main(int argc, char** argv) {
   mm::CommandLine line("Measures what a GPU does with this program.", kFooter);
   ProbeOptions options;
   add_options(line, options);
-  line.version(mm::program_version());
   return mm::run_program(line, argc, argv, [&] { return probe(options); });
 }

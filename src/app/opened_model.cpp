@@ -2,6 +2,7 @@
 #include "app/opened_model.h"
 
 #include "app/command_line.h"
+#include "app/option_words.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -20,10 +21,12 @@ RunSection run_section(const std::string& device) {
 
 void add_weights_options(CommandLine& line, ModelOptions& options) {
   line.option("--generation NAME", options.generation,
-              "MiniMind generation of a .pth: g0, g1, g2, g3 (or g3a, g3b, g3c), g4, g4c; auto: recognised");
+              "MiniMind generation of a .pth: g0, g1, g2, g3 (or g3a, g3b, g3c), g4, g4c; auto: recognised")
+      .words(generation_words());
   line.option("--set KEY=VALUE", options.settings,
               "model.key=value for what a file cannot tell: num_attention_heads, rope_theta, ...; may be repeated")
-      .one_at_a_time();
+      .one_at_a_time()
+      .words(setting_words("model."));
 }
 
 void add_model_options(CommandLine& line, ModelOptions& options) {
@@ -34,7 +37,7 @@ void add_model_options(CommandLine& line, ModelOptions& options) {
   add_weights_options(line, options);
   line.option("--tokenizer PATH", options.tokenizer,
               "A tokenizer.json or a sentencepiece .model; default: that of the run or folder");
-  line.option("--device", options.device, "auto, cpu, cuda or cuda:N").shows_default();
+  line.option("--device", options.device, "auto, cpu, cuda or cuda:N").shows_default().words(device_words());
 }
 
 Weights open_named_weights(const ModelOptions& options, const std::string& option) {

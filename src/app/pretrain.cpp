@@ -4,6 +4,8 @@
 
 #include "app/command_line.h"
 #include "app/guard.h"
+#include "app/option_words.h"
+#include "app/place.h"
 #include "app/version.h"
 #include "core/json/json_text.h"
 #include "core/log.h"
@@ -37,8 +39,11 @@ int main(int argc, char** argv) {
   bool check = false, describe = false, from_scratch = false, watch = false;
   int64_t bench_steps = 0, replayed_step = 0, dashboard = -1;
   line.option("--config FILE", config_path, "JSON config; configs/ has presets");
-  line.option("--set KEY=VALUE", overrides, "Change one setting; may be repeated").one_at_a_time();
-  line.option("--device DEVICE", device, "Short for --set run.device=...: auto, cpu, cuda or cuda:N");
+  line.option("--set KEY=VALUE", overrides, "Change one setting; may be repeated")
+      .one_at_a_time()
+      .words(mm::setting_words());
+  line.option("--device DEVICE", device, "Short for --set run.device=...: auto, cpu, cuda or cuda:N")
+      .words(mm::device_words());
   line.option("--init PATH", init,
               "Short for --set init.from=...: a MiniMind .pth, a .safetensors file, a Hugging Face folder or a run");
   line.flag("--from-scratch", from_scratch, "Short for --set init.from=\"\": random first weights").excludes("--init");
@@ -53,7 +58,6 @@ int main(int argc, char** argv) {
   line.option("--dashboard [PORT]", dashboard,
               "Show all runs in a browser while it trains, at that port of this machine (default 8642; 0: a free one)")
       .or_alone("8642");
-  line.version(mm::program_version());
   return mm::run_program(line, argc, argv, [&]() -> mm::ExitCode {
     if (describe) {
       mm::RunConfig defaults;
@@ -67,7 +71,7 @@ int main(int argc, char** argv) {
     if (!device.empty()) overrides.push_back("run.device=" + device);
     if (!init.empty() || from_scratch) overrides.push_back("init.from=" + mm::quote_json(init));
     std::vector<std::string> notes;
-    mm::ConfiguredRun run = mm::configure_run(config_path, overrides, notes);
+    mm::ConfiguredRun run = mm::configure_run(mm::shipped_file(config_path), overrides, notes);
     for (const std::string& note : notes) mm::log_warning(note);
     if (check) {
       if (run.weights) mm::log_info("weights     " + run.weights->file.path + " (" + run.weights->description + ")");
@@ -93,7 +97,8 @@ int main(int argc, char** argv) {
     const mm::Caller caller{.watch = watch,
                             .dashboard = dashboard < 0 ? std::nullopt : std::optional(dashboard),
                             .version = mm::program_version(),
-                            .programs = mm::program_folder()};
+                            .programs = mm::program_folder(),
+                            .program_prefix = mm::program_prefix()};
     return mm::train_run(run.config, std::move(run.weights), caller);
   });
 }

@@ -7,7 +7,6 @@
 
 #include "app/command_line.h"
 #include "app/plain_guard.h"
-#include "app/version.h"
 #include "core/log.h"
 #include "core/terminal.h"
 #include "view/history/watch_run.h"
@@ -55,7 +54,6 @@ int main(int argc, char** argv) {
   line.option("--out FILE", out, "Where the page goes; default: report.html in the folder of the first run");
   line.flag("--watch", watch, "Draw a run on this terminal, as pretrain --watch does, while it trains elsewhere")
       .excludes("--out");
-  line.version(mm::program_version());
   return mm::run_plain_program(line, argc, argv, [&] {
     if (watch) return watch_one(runs);
     if (out.empty()) out = runs.front() + "/report.html";

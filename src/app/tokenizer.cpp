@@ -32,6 +32,8 @@ examples:
 encode and decode read standard input where --text and --ids are not given. Texts of --data are JSONL files with a
 "text" in each line. A name in .json is trained as byte-level BPE, one in .model by sentencepiece.)";
 
+const std::vector<std::string> kActions = {"train", "encode", "decode", "inspect"};
+
 struct TokenizerOptions {
   std::string action, tokenizer, text, ids;
   std::vector<std::string> data;
@@ -163,18 +165,17 @@ void inspect(const TokenizerOptions& options) {
 }
 
 mm::ExitCode run(const TokenizerOptions& options, bool has_text, bool has_ids) {
-  const std::vector<std::string> actions = {"train", "encode", "decode", "inspect"};
-  if (options.action == actions[0]) {
+  if (options.action == kActions[0]) {
     train(options);
-  } else if (options.action == actions[1]) {
+  } else if (options.action == kActions[1]) {
     encode(options, has_text);
-  } else if (options.action == actions[2]) {
+  } else if (options.action == kActions[2]) {
     decode(options, has_ids);
-  } else if (options.action == actions[3]) {
+  } else if (options.action == kActions[3]) {
     inspect(options);
   } else {
-    const std::string nearest = mm::nearest_name(options.action, actions);
-    throw mm::Error(mm::ExitCode::kConfig, mm::got_want("action", options.action, mm::join(actions, ", "),
+    const std::string nearest = mm::nearest_name(options.action, kActions);
+    throw mm::Error(mm::ExitCode::kConfig, mm::got_want("action", options.action, mm::join(kActions, ", "),
                                                         nearest.empty() ? "" : "did you mean " + nearest + "?"));
   }
   return mm::ExitCode::kFinished;
@@ -187,7 +188,7 @@ int main(int argc, char** argv) {
   TokenizerOptions options;
   constexpr const char* kNotGiven = "\xFF";
   options.text = options.ids = kNotGiven;
-  line.option("action", options.action, "train, encode, decode or inspect").required();
+  line.option("action", options.action, "train, encode, decode or inspect").required().words(kActions);
   line.option("--tokenizer PATH", options.tokenizer, "A tokenizer.json, its folder, or a sentencepiece .model")
       .required();
   line.option("--data FILE ...", options.data, "Texts to train on, or to look at");

@@ -1,7 +1,6 @@
 // The only file that is compiled again for a new commit.
 #include "app/version.h"
 
-#include <filesystem>
 #include <string_view>
 
 namespace mm {
@@ -13,15 +12,8 @@ std::string program_version() {
   return text;
 }
 
-std::string program_folder() {
-  namespace fs = std::filesystem;
-  std::error_code failed;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", failed).parent_path();
-  if (failed) return "";
-  const fs::path here = fs::current_path(failed);
-  const fs::path relative = failed ? fs::path() : folder.lexically_relative(here);
-  const bool below = !relative.empty() && *relative.begin() != "..";
-  return below ? relative.string() : folder.string();
+std::string version_text() {
+  return program_version() + "\nLibTorch " MM_LIBTORCH_VERSION "\nCUDA     " MM_CUDA_VERSION "\ncompiler " MM_COMPILER;
 }
 
 }  // namespace mm

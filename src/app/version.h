@@ -9,7 +9,7 @@ namespace mm {
 /// configured.
 std::string program_version();
 
-/// The folder that the program is in, as a user would write it here: relative where it is below the current one.
-std::string program_folder();
+/// What a report of a fault has to say: program_version(), and a line each for LibTorch, CUDA and the compiler.
+std::string version_text();
 
 }  // namespace mm

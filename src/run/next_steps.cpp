@@ -33,11 +33,9 @@ std::string other_run(const std::string& folder) {
 
 }  // namespace
 
-std::vector<std::string> next_steps(const RunConfig& config, const std::string& programs) {
+std::vector<std::string> next_steps(const RunConfig& config, const std::string& program_prefix) {
   const std::string folder = config.folder(), run = shell_word(folder);
-  const auto program = [&](const std::string& name) {
-    return shell_word(programs.empty() ? name : programs + "/" + name) + " ";
-  };
+  const auto program = [&](const std::string& name) { return shell_word(program_prefix + name) + " "; };
   const bool has_page = config.metrics.report_every > 0;
   std::vector<std::string> lines;
   if (has_page) lines.push_back("page      " + folder + "/report.html");

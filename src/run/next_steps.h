@@ -9,7 +9,7 @@
 namespace mm {
 
 /// Lines for the end of a run, each as it can be typed in the folder that the run was started in.
-///   programs  the folder of the programs, as a user writes it: `build/release/bin`; empty: they are found without it
-std::vector<std::string> next_steps(const RunConfig& config, const std::string& programs);
+///   program_prefix  what a user types before the name of a program: `build/release/bin/`, `minimind-`, or nothing
+std::vector<std::string> next_steps(const RunConfig& config, const std::string& program_prefix);
 
 }  // namespace mm

@@ -34,7 +34,7 @@ namespace mm {
 namespace {
 
 void tell_next_steps(const RunConfig& config, const Caller& caller) {
-  for (const std::string& line : next_steps(config, caller.programs)) log_info(line);
+  for (const std::string& line : next_steps(config, caller.program_prefix)) log_info(line);
 }
 
 ExitCode finished_already(const RunConfig& config, int64_t step, const char* key, const Caller& caller) {

@@ -15,7 +15,8 @@ struct Caller {
   bool watch = false;                     ///< draws the experts on the terminal while it trains
   std::optional<int64_t> dashboard = {};  ///< the port of a dashboard beside the run
   std::string version = {};               ///< of the program, for the log
-  std::string programs = {};  ///< the folder of the programs, for the commands that the run ends with: next_steps()
+  std::string programs = {};              ///< the folder of the programs
+  std::string program_prefix = {};        ///< for the commands that the run ends with: next_steps()
 };
 
 /// Trains `config` in its folder, resuming what is there. Returns kFinished or kStopped.

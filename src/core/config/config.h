@@ -33,6 +33,9 @@ std::string write_config(const VisitFields& visit);
 /// the visited struct (the default, when nothing was read into it) and its help with the other names it answers to.
 std::string describe_config(const VisitFields& visit);
 
+/// The dotted keys of all settings, in the order of the fields.
+std::vector<std::string> config_keys(const VisitFields& visit);
+
 /// The dotted keys whose values differ between two written configs, as `key: old -> new` in the order of `after`;
 /// keys that only one of them has follow as `key: none -> new` and `key: old -> none`.
 /// Throws Error(kConfig) when one of them is not strict JSON.

@@ -153,6 +153,12 @@ std::string describe_config(const VisitFields& visit) {
   return describer.text();
 }
 
+std::vector<std::string> config_keys(const VisitFields& visit) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : flatten(write_config(visit), "config")) keys.push_back(key);
+  return keys;
+}
+
 std::vector<std::string> diff_config(const std::string& before, const std::string& after) {
   const Flat old_values = flatten(before, "old config"), new_values = flatten(after, "new config");
   std::vector<std::string> differences;

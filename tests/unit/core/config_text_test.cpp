@@ -83,6 +83,14 @@ top level
 )");
 }
 
+TEST(ConfigKeys, AreAllSettingsInTheirOrder) {
+  SampleConfig config;
+  config.data.train = {{"a.jsonl", "a"}};
+  EXPECT_EQ(mm::config_keys(visitor_of(config)),
+            (std::vector<std::string>{"run.name", "run.seed", "data.train", "data.validation", "model.type",
+                                      "model.hidden_size", "model.dropout", "model.tie", "model.width", "log"}));
+}
+
 TEST(ConfigDifference, NamesEachChangedKey) {
   SampleConfig before, after;
   after.run.seed = 43;
