@@ -19,6 +19,7 @@ using JsonEvents = nlohmann::json;
 
 constexpr size_t kLengthBytes = 8;
 constexpr size_t kLargestHeader = 100'000'000;
+constexpr size_t kMostTensors = 200'000;  // the largest model that is public has 92,000
 constexpr const char* kMetadataKey = "__metadata__";
 constexpr const char* kRemedy = "the file is damaged or no safetensors file; take another copy";
 
@@ -113,6 +114,7 @@ class HeaderEvents : public nlohmann::json_sax<JsonEvents> {
       if (!dtype_) return fail("no dtype");
       if (!shape_) return fail("no shape");
       if (!offsets_ || offsets_->size() != 2) return fail("no pair of data_offsets");
+      if (entries.size() == kMostTensors) return fail("more than " + std::to_string(kMostTensors) + " tensors");
       entries.push_back(
           {name_, *dtype_, *shape_, static_cast<size_t>((*offsets_)[0]), static_cast<size_t>((*offsets_)[1])});
     }

@@ -35,7 +35,7 @@ class Domains : public testing::Test {
 };
 
 TEST_F(Domains, WhatTheRunHoldsOutGoesIntoItsReport) {
-  EXPECT_FALSE(contains(workplace_.read("output/run/report.html"), "Who does what"));
+  EXPECT_FALSE(contains(workplace_.read("output/run/report.html"), "<h3>Who does what</h3>"));
   const Finished program = evaluate({"--held-out", "--report"});
   ASSERT_EQ(program.exit_code, 0) << program.err;
   EXPECT_TRUE(contains(program.out, "  words  text.jsonl\n")) << program.out;

@@ -56,17 +56,17 @@ void expect_twenty_equal_ten_and_ten(const std::string& config, long lines, cons
 }
 
 TEST(Resume, TwentyStepsEqualTenAndTenMoreForADenseModel) {
-  // 20 steps, 4 evaluations, 4 samples.
-  expect_twenty_equal_ten_and_ten("dense", 28);
+  // 20 steps, 4 evaluations with their domains, 4 samples.
+  expect_twenty_equal_ten_and_ten("dense", 32);
 }
 
 TEST(Resume, TwentyStepsEqualTenAndTenMoreForAMixtureWithDropout) {
   // The same, and a measure of the routers.
-  expect_twenty_equal_ten_and_ten("moe", 29);
+  expect_twenty_equal_ten_and_ten("moe", 33);
 }
 
 TEST(Resume, TwentyStepsEqualTenAndTenMoreWithNorMuonWhoseStateHoldsMuons) {
-  expect_twenty_equal_ten_and_ten("moe", 29, {"optim.type=normuon"});
+  expect_twenty_equal_ten_and_ten("moe", 33, {"optim.type=normuon"});
 }
 
 TEST(Resume, AFinishedRunSaysSoAndStaysAsItIs) {

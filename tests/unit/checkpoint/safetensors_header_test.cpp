@@ -132,6 +132,14 @@ TEST(SafetensorsHeader, RefusesEachHostileFileWithItsReason) {
   }
 }
 
+TEST(SafetensorsHeader, MoreTensorsThanAnyModelHasAreRefusedBeforeTheyAreRead) {
+  std::string header = "{";
+  for (int i = 0; i <= 200'000; ++i) {
+    header += (i > 0 ? ",\"t" : "\"t") + std::to_string(i) + R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+  }
+  EXPECT_NE(verdict(file_of(header + "}", 0)).find("more than 200000 tensors"), std::string::npos);
+}
+
 TEST(SafetensorsHeader, EveryTruncationAndEveryFlippedHeaderByteIsSurvived) {
   const std::string whole = file_of(tensor("F32", "[2,3]", "[0,24]"), 24);
   for (size_t length = 0; length < whole.size(); ++length) {
