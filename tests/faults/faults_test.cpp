@@ -101,7 +101,7 @@ class Faults : public testing::Test {
   ///   seconds  that it may take to end
   void try_instants(int signal, const std::vector<int>& codes, double seconds) {
     mm::RandomStream random(7, "instants");
-    for (int64_t kill = 0; kill < number_of("MM_FAULT_KILLS", 3); ++kill) {
+    for (int64_t kill = 0; kill < number_of("MM_FAULT_KILLS", 2); ++kill) {
       const auto instant = static_cast<useconds_t>(static_cast<double>(random.below(1000)) * seconds_ * 1e3);
       const std::string where = mm::format("signal %d after %.3f s\n", signal, static_cast<double>(instant) / 1e6);
       {
@@ -130,7 +130,7 @@ class Faults : public testing::Test {
     const auto changes = std::count(log.begin(), log.end(), '\n');
     fs::remove_all(workplace_ / "output/a");
     ASSERT_GT(changes, 50);
-    const int64_t points = std::min<int64_t>(number_of("MM_FAULT_POINTS", 4), changes);
+    const int64_t points = std::min<int64_t>(number_of("MM_FAULT_POINTS", 3), changes);
     for (int64_t point = 0; point < points; ++point) {
       const int64_t at = 1 + (2 * point + 1) * changes / (2 * points);
       fs::remove(workplace_ / "changes");
