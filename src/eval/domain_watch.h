@@ -22,7 +22,7 @@ class DomainWatch {
 
   /// A batch that was read.
   ///   windows  of `data`, one for each row of the batch
-  ///   loss_n   [batch * time]: of each target, anything on padding
+  ///   loss_n   [batch * time]: of each target, 0 on padding
   void add(const std::vector<int64_t>& windows, const LayerReports& reports, const at::Tensor& tokens_bt,
            const at::Tensor& targets_bt, const at::Tensor& loss_n);
 
@@ -32,7 +32,8 @@ class DomainWatch {
  private:
   const ModelConfig& config_;
   const PackedDataset& data_;
-  at::Tensor losses_d_, counts_d_;  ///< of each domain
+  std::vector<at::Tensor> losses_2b_;  ///< of each batch, sum of its rows' losses and number of their targets
+  std::vector<size_t> domains_;        ///< of all rows that were read
   RouteCounts by_domain_;
   std::optional<RouteCounts> by_token_;
 };

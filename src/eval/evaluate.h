@@ -24,7 +24,7 @@ class LossSums {
   explicit LossSums(const at::Tensor& bytes_per_token_v);
 
   /// Of a batch: [tokens, vocab_size] and [batch, time] int64, where kIgnoredTarget does not count.
-  /// Returns the losses [n] of the targets, anything on padding.
+  /// Returns the losses [n] of the targets, 0 on padding.
   at::Tensor add(const at::Tensor& logits_nv, const at::Tensor& targets_bt);
   void add(const LossSums& other);
 
