@@ -101,6 +101,12 @@ void for_each_record(const std::string& path, int64_t& unreadable, const std::fu
   });
 }
 
+/// `key` of a record, cut to what a page has room for.
+std::string short_text(element record, std::string_view key) {
+  constexpr size_t kMostBytes = 400;
+  return std::string(text(record, key).substr(0, kMostBytes));
+}
+
 /// Records of steps are one for each, in order.
 void count_step(RunHistory& run, int64_t step) {
   run.missing_steps += std::max<int64_t>(0, step - run.steps - 1);
@@ -113,6 +119,7 @@ void add_step(RunHistory& run, int64_t step, element record) {
   run.tokens = std::max(run.tokens, integer(record, "tokens_total"));
   run.tokens_at.add(step, static_cast<double>(run.tokens));
   run.skipped_steps += is_true(record, "skipped");
+  run.verdict = short_text(record, "verdict");
   run.loss.add(step, number(record, "loss"));
   // 0 is what a loss that is not used is written as.
   if (const double aux = number(record, "aux_loss"); aux != 0) run.aux_loss.add(step, aux);
@@ -142,12 +149,6 @@ void add_evaluation(RunHistory& run, int64_t step, element record) {
   evaluation.bits_per_byte = number(record, "bits_per_byte");
   run.validation.add(step, evaluation.loss);
   if (evaluation.loss < (run.best ? run.best->loss : std::numeric_limits<double>::infinity())) run.best = evaluation;
-}
-
-/// `key` of a record, cut to what a page has room for.
-std::string short_text(element record, std::string_view key) {
-  constexpr size_t kMostBytes = 400;
-  return std::string(text(record, key).substr(0, kMostBytes));
 }
 
 void add_event(RunHistory& run, int64_t step, element record) {

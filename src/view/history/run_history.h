@@ -55,6 +55,7 @@ struct RunHistory {
 
   int64_t steps = 0;  ///< the last one
   int64_t tokens = 0;
+  std::string verdict;  ///< on the routers, of the last step: what the terminal said of it
   int64_t skipped_steps = 0;
   int64_t missing_steps = 0, repeated_steps = 0;  ///< without a record, and with more than one
   double aux_loss_floor = 0;                      ///< 0: unknown

@@ -109,6 +109,7 @@ canvas { display: block; width: 100%; image-rendering: pixelated; cursor: crossh
 .scale span:nth-child(2) { width: 9rem; height: .7rem; border-radius: 3px; }
 .bar { fill: currentColor; } .chance { stroke: currentColor; stroke-width: 2; }
 svg .on-dark { fill: #fff; } svg .on-light { fill: #10131a; }
+.shares td.text { text-align: left; } .slider.layer input { flex: 0 1 14rem; }
 .routed span { border-radius: 2px; } .slider[hidden] { display: none; }
 .token { display: inline-block; margin-right: .6rem; }
 code { padding: .1rem .3rem; background: var(--rule); border-radius: 4px; white-space: pre-wrap; }

@@ -130,11 +130,14 @@ Verdict experts(const RunHistory& run) {
   const std::string steps = column.first_step == column.last_step
                                 ? "In step " + with_commas(column.last_step)
                                 : "In steps " + with_commas(column.first_step) + " to " + with_commas(column.last_step);
+  // What may become an alarm: no verdict yet, but the terminal says it too.
+  const std::string on_watch = run.verdict.starts_with("watching") ? " The run is " + run.verdict + "." : "";
   const std::string numbers =
       format("%s an expert got %.3g%% to %.3g%% of its layer's tokens, a fair share is %.3g%%; %lld of %lld got none.",
              steps.c_str(), 100 * statistics.min_share, 100 * statistics.max_share,
              100.0 / static_cast<double>(column.load.experts), static_cast<long long>(statistics.dead),
-             static_cast<long long>(experts));
+             static_cast<long long>(experts)) +
+      on_watch;
   return judge(question, run, {AlarmKind::kCollapse, AlarmKind::kDead}, {AlarmKind::kDying, AlarmKind::kOverSubscribed},
                "Yes.", "No: ", numbers);
 }

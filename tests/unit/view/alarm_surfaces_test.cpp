@@ -93,6 +93,9 @@ std::vector<SyntheticRun> synthetic_runs() {
        .tokens = always({350, 0, 330, 320}),
        .loss = [](int64_t) { return 8.7; }},
       {.name = "a quarter is dropped, which is no alarm", .raised = 0, .dropped = 260},
+      {.name = "an expert has been dead for a while, which is no alarm yet",
+       .raised = 0,
+       .tokens = dead_while([](int64_t step) { return step > kSteps - 5; })},
       {.name = "steps are skipped", .raised = 0, .skipped = [](int64_t step) { return step % 7 == 0; }},
   };
 }
@@ -245,6 +248,13 @@ TEST(AlarmSurfaces, AWatchBesideTheRunReadsWhatItsTerminalSays) {
     play(run, {&jsonl, &terminal});
     ASSERT_TRUE(RunFollower(run_folder).tell(beside));
     EXPECT_EQ(beside.lines, terminal.lines);
+
+    const RunHistory history = read_run_history(run_folder);
+    EXPECT_EQ("router " + history.verdict, terminal.lines.back().back());
+    std::string page;
+    for (const Verdict& verdict : verdicts(history, nullptr)) page += verdict.answer + "\n";
+    // `layer 0 expert 2 dead (and 3 more)` is an alarm and has its sentence there; `ok` is a green light.
+    if (history.verdict.starts_with("watching")) EXPECT_TRUE(page.find(history.verdict) != std::string::npos) << page;
   }
 }
 

@@ -7,6 +7,8 @@
 #include <regex>
 #include <sstream>
 
+#include "view/painted_text.h"
+
 namespace mm {
 namespace {
 
@@ -126,6 +128,26 @@ TEST(ExpertPanel, LeavesRowsToMessagesAndFitsTheColumnsWhateverTheTerminal) {
 TEST(ExpertPanel, ProgressIsBrokenBetweenItsParts) {
   EXPECT_EQ(drawn({}, {{24, 20}}, {"step 7/9", "loss 2.0", "norm 1.00"}),
             Rows({"loss 2.0000 : 2.0000 since step 7", "step 7/9 | loss 2.0", "norm 1.00"}));
+}
+
+TEST(ExpertPanel, TheLastSampleIsARowInTheColoursOfItsExpertsWhereThereAreColours) {
+  const auto piece = [](const char* text, int32_t expert) {
+    return RoutedPiece{text, {.experts_per_layer = 4, .slots = 1, .experts = {0, expert}, .weights = {1, 1}}};
+  };
+  ExpertPanel panel;
+  panel.add(step_with(7, even_load(2, 4)));
+  panel.add(SampleRecord{.step = 7, .prompt = "a", .text = "b\nc", .pieces = {piece("a", 0), piece("b\n\x1b[2J", 3)}});
+  const Rows rows = rows_of(panel.draw({"step 7/9"}, {{}, TerminalColours::k24Bit, true}));
+  const std::string& row = rows.at(rows.size() - 2);
+  EXPECT_EQ(without_colours(row), "sample, layer 1: ab\\n\\x1b[2J");
+  EXPECT_NE(row.find(painted_by_expert("a", 0, 4, TerminalColours::k24Bit)), std::string::npos) << row;
+  // On the middle of its part of the map: an eighth from either end.
+  EXPECT_EQ(painted_by_expert("a\nb", 0, 4, TerminalColours::k24Bit),
+            painted("a", 0.125, TerminalColours::k24Bit) + "\x1b[0m\n" + painted("b", 0.125, TerminalColours::k24Bit) +
+                "\x1b[0m");
+  const Rows narrow = rows_of(panel.draw({"step 7/9"}, {{24, 20}, TerminalColours::k256, true}));
+  EXPECT_LE(display_columns(narrow.at(narrow.size() - 2)), 19u);
+  for (const std::string& each : rows_of(panel.draw({"step 7/9"}, {}))) EXPECT_EQ(each.find("sample"), each.npos);
 }
 
 TEST(ExpertPanel, TheLossIsDrawnOverAllStepsOfThisStart) {
