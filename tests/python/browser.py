@@ -78,9 +78,10 @@ class Browser:
             time.sleep(0.1)
         return value
 
-    def screenshot(self):
-        """The whole page as PNG."""
-        return base64.b64decode(self.order("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+    def screenshot(self, clip=None):
+        """The whole page as PNG, or a part of it: x, y, width, height, scale."""
+        part = {"clip": clip} if clip else {}
+        return base64.b64decode(self.order("Page.captureScreenshot", captureBeyondViewport=True, **part)["data"])
 
     def requests(self):
         return [event["params"]["request"]["url"] for event in self.events
