@@ -108,9 +108,8 @@ fs::path run_folder_for(const std::string& option, const mm::Weights& weights) {
 
 mm::RunConfig read_run_config(const fs::path& folder, mm::Problems& problems) {
   mm::RunConfig config;
-  std::vector<std::string> notes;
   const auto visit = [&](mm::Fields& fields) { config.visit(fields); };
-  mm::read_config((folder / "config.json").string(), {}, visit, problems, notes);
+  mm::read_config((folder / "config.json").string(), {}, visit, problems);
   return config;
 }
 

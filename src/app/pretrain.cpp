@@ -60,8 +60,7 @@ int main(int argc, char** argv) {
       .or_alone("8642");
   return mm::run_program(line, argc, argv, [&]() -> mm::ExitCode {
     if (describe) {
-      mm::RunConfig defaults;
-      mm::log_info(mm::describe_config([&](mm::Fields& fields) { defaults.visit(fields); }));
+      mm::log_info(mm::describe_run_config());
       return mm::ExitCode::kFinished;
     }
     if (config_path.empty() && overrides.empty()) {

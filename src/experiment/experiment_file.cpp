@@ -31,7 +31,6 @@ class ListKeys final : public Fields {
     config.visit(*this);
   }
   bool contains(const std::string& key) const { return keys_.contains(key); }
-  void ignored(const std::vector<std::string_view>&) override {}
 
  protected:
   void field(std::string_view key, FieldValue value, std::string_view, const FieldRules&) override {

@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "interchange/huggingface_config.h"
+#include "interchange/foreign_config.h"
 #include "interchange/model_settings.h"
 #include "interchange/strict_json.h"
 
@@ -70,7 +70,9 @@ ConfigBeside read_config_beside(const std::string& weights, bool described) {
     read_run_settings(config, path, described, beside);
   } else if (const JsonTree* type = find_member(config, "model_type")) {
     beside.model_type = type->text;
-    if (!described) beside.settings = read_huggingface_config(text, path);
+    std::vector<std::string> notes;
+    if (!described) beside.settings = read_foreign_config(text, path, notes);
+    for (const std::string& note : notes) log_warning(note);
     for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
       const std::filesystem::path tokenizer = file.parent_path() / name;
       if (beside.tokenizer_path.empty() && is_there(tokenizer)) beside.tokenizer_path = tokenizer.string();

@@ -60,8 +60,20 @@ Fit softmax_class(const ModelConfig& model) {
   return {.form = HuggingFaceClass::kQwen2Moe};
 }
 
+/// As transformers 4 has it, without rope_theta.
+Json rope_scaling(const RopeScalingConfig& scaling) {
+  return {{"rope_type", scaling.rope_type},
+          {"factor", scaling.factor},
+          {"original_max_position_embeddings", scaling.original_max_position_embeddings},
+          {"beta_fast", scaling.beta_fast},
+          {"beta_slow", scaling.beta_slow},
+          {"attention_factor", *scaling.attention_factor}};
+}
+
 Json rope_parameters(const ModelConfig& model, HuggingFaceClass target) {
-  Json rope = {{"rope_type", "default"}, {"rope_theta", model.rope_theta}};
+  Json rope = {{"rope_type", "default"}};
+  if (model.rope_scaling.is_yarn()) rope = rope_scaling(model.rope_scaling);
+  rope["rope_theta"] = model.rope_theta;
   if (target == HuggingFaceClass::kQwen3Next || target == HuggingFaceClass::kGlm4Moe)
     rope["partial_rotary_factor"] = 1.0;
   return rope;
@@ -180,6 +192,8 @@ std::string write_huggingface_config(const ModelConfig& model, HuggingFaceClass 
   json["rms_norm_eps"] = model.rms_norm_eps;
   json["rope_theta"] = model.rope_theta;
   json["rope_parameters"] = rope_parameters(model, target);
+  // transformers 5 takes this one where there are both.
+  if (model.rope_scaling.is_yarn()) json["rope_scaling"] = json["rope_parameters"];
   json["max_position_embeddings"] = max_positions;
   json["tie_word_embeddings"] = model.tie_word_embeddings;
   if (model.is_moe()) add_experts(model, target, json);

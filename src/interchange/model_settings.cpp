@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "interchange/foreign_config.h"
 
 namespace mm {
 namespace {
@@ -15,9 +16,10 @@ nlohmann::ordered_json section(const ModelConfig& model) {
 }
 
 void read_settings(const std::vector<std::string>& settings, ModelConfig& model, Problems& problems) {
-  std::vector<std::string> ignored_keys;
+  std::vector<std::string> ignored_notes;
   read_config(
-      "", settings, [&](Fields& fields) { fields.section("model", model, "the transformer"); }, problems, ignored_keys);
+      "", settings, [&](Fields& fields) { fields.section("model", model, "the transformer"); }, problems,
+      [&](std::vector<ConfigSource>& sources) { put_in_our_terms(sources, Tensors::kTell, problems, ignored_notes); });
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "core/json/json_tree.h"
 
@@ -12,8 +11,5 @@ namespace mm {
 /// NaN, a number too large, a byte order mark, a key twice, something behind the end, another value than an object.
 ///   file  for messages
 JsonTree parse_object(const std::string& text, const std::string& file);
-
-/// The value of a key of an object; null when it has none, or when `tree` is no object.
-const JsonTree* find_member(const JsonTree& tree, std::string_view key);
 
 }  // namespace mm

@@ -32,6 +32,15 @@ HeadOptions head_options(const ModelConfig& config) {
 
 }  // namespace
 
+RopeScaling rope_scaling_of(const RopeScalingConfig& config) {
+  if (!config.is_yarn()) return {};
+  return {.factor = config.factor,
+          .original_length = static_cast<double>(config.original_max_position_embeddings),
+          .beta_fast = config.beta_fast,
+          .beta_slow = config.beta_slow,
+          .attention_factor = *config.attention_factor};
+}
+
 /// What one pass over the blocks is for.
 struct CausalLm::Pass {
   int64_t batch;
@@ -138,7 +147,8 @@ RopeTable CausalLm::rope_rows(int64_t first, int64_t count) {
   const int64_t end = first + count;
   if (!rope_table_.cosine_tf.defined() || rope_table_.cosine_tf.size(0) < end) {
     const auto rows = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(end)));
-    rope_table_ = make_rope_table(rows, *config_.head_dim, config_.rope_theta, device_);
+    rope_table_ =
+        make_rope_table(rows, *config_.head_dim, config_.rope_theta, device_, rope_scaling_of(config_.rope_scaling));
   }
   if (first == 0) return rope_table_;
   return {rope_table_.cosine_tf.narrow(0, first, count), rope_table_.sine_tf.narrow(0, first, count)};

@@ -27,6 +27,9 @@ struct LayerReports {
   std::vector<at::Tensor> weights_ns;  ///< likewise, fp32: of the outputs there; undefined while training
 };
 
+/// What rotary tables need of the settings.
+RopeScaling rope_scaling_of(const RopeScalingConfig& config);
+
 struct HiddenStates {
   at::Tensor hidden_nd;  ///< [batch * time, hidden_size] after the last norm, in the compute type
   LayerReports reports;

@@ -25,11 +25,11 @@ void ModelConfig::visit(Fields& fields) {
   fields("vocab_size", vocab_size, "rows of the embedding and of the head",
          {.min = 8, .max = 1 << 20, .unit = "tokens"});
   fields("hidden_size", hidden_size, "width of the residual stream",
-         {.min = 8, .max = 65536, .unit = "features", .aliases = {"dim"}});
+         {.min = 8, .max = 65536, .unit = "features", .aliases = {"dim", "n_embd"}});
   fields("num_hidden_layers", num_hidden_layers, "transformer blocks",
-         {.min = 1, .max = 512, .unit = "layers", .aliases = {"n_layers"}});
+         {.min = 1, .max = 512, .unit = "layers", .aliases = {"n_layers", "n_layer"}});
   fields("num_attention_heads", num_attention_heads, "query heads",
-         {.min = 1, .max = 1024, .unit = "heads", .aliases = {"n_heads"}});
+         {.min = 1, .max = 1024, .unit = "heads", .aliases = {"n_heads", "n_head"}});
   fields("num_key_value_heads", num_key_value_heads, "key and value heads, shared by groups of query heads (GQA)",
          {.min = 1, .max = 1024, .unit = "heads", .aliases = {"n_kv_heads"}});
   fields("head_dim", head_dim, "width of one head; null: hidden_size / num_attention_heads",
@@ -58,19 +58,7 @@ void ModelConfig::visit(Fields& fields) {
   fields("initializer_range", initializer_range, "standard deviation of the normal initialisations",
          {.min = 0, .max = 1});
   moe.visit(fields);
-  fields.ignored({"architectures",        "attention_bias",
-                  "attention_dropout",    "auto_map",
-                  "bos_token_id",         "eos_token_id",
-                  "pad_token_id",         "dtype",
-                  "torch_dtype",          "transformers_version",
-                  "hidden_act",           "use_cache",
-                  "flash_attn",           "max_position_embeddings",
-                  "max_seq_len",          "rope_scaling",
-                  "rope_parameters",      "inference_rope_scaling",
-                  "decoder_sparse_step",  "mlp_only_layers",
-                  "output_router_logits", "sliding_window",
-                  "use_sliding_window",   "max_window_layers",
-                  "multiple_of"});
+  fields.section("rope_scaling", rope_scaling, "positions beyond those that were trained");
 }
 
 void resolve_model(ModelConfig& config, const std::string& where, Problems& problems) {
@@ -99,6 +87,7 @@ void resolve_model(ModelConfig& config, const std::string& where, Problems& prob
   if (!config.intermediate_size) {
     config.intermediate_size = derived_intermediate_size(config.intermediate_rule, config.hidden_size);
   }
+  resolve_rope_scaling(config.rope_scaling, where, problems);
   derive_widths(config.moe, *config.intermediate_size);
   if (config.is_moe()) {
     check_moe(config.moe, where, problems);

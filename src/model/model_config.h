@@ -7,6 +7,7 @@
 
 #include "core/config/config.h"
 #include "model/moe/moe_config.h"
+#include "model/rope_scaling_config.h"
 
 namespace mm {
 
@@ -23,6 +24,7 @@ struct ModelConfig {
   std::string intermediate_rule = "8/3";
   std::string rope_layout = "half_split";
   double rope_theta = 1e6;
+  RopeScalingConfig rope_scaling;
   double rms_norm_eps = 1e-5;
   std::string norm_rounding = "before_weight";
   bool qk_norm = false;

@@ -9,7 +9,10 @@
 #include <ATen/ops/outer.h>
 #include <ATen/ops/stack.h>
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
+#include <numbers>
 
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/rows.h"
@@ -152,14 +155,34 @@ at::Tensor rotate(const at::Tensor& x_bthc, const RopeTable& table, RopeLayout l
   return at::cat({half[0] * cosine - half[1] * sine, half[0] * sine + half[1] * cosine}, -1).to(x_bthc.scalar_type());
 }
 
+/// How far the frequency of each pair is to be divided: 0 of fast ones, 1 of slow ones. [c / 2]
+at::Tensor slow_share(int64_t head_dim, double theta, const RopeScaling& scaling, const at::TensorOptions& options) {
+  const auto c = static_cast<double>(head_dim);
+  // The number of the pair that turns so often in the original length.
+  const auto pair_of = [&](double turns) {
+    return c * std::log(scaling.original_length / (turns * 2 * std::numbers::pi)) / (2 * std::log(theta));
+  };
+  const double low = std::max(std::floor(pair_of(scaling.beta_fast)), 0.0);
+  const double high = std::min(std::ceil(pair_of(scaling.beta_slow)), c - 1);
+  return ((at::arange(head_dim / 2, options) - low) / std::max(high - low, 1e-3)).clamp(0, 1);
+}
+
 }  // namespace
 
-RopeTable make_rope_table(int64_t time, int64_t head_dim, double theta, at::Device device) {
+RopeTable make_rope_table(int64_t time, int64_t head_dim, double theta, at::Device device, const RopeScaling& scaling) {
   const auto options = at::TensorOptions().dtype(at::kFloat);
   const at::Tensor exponent_f = at::arange(0, head_dim, 2, options) / static_cast<double>(head_dim);
-  const at::Tensor frequency_f = at::full({}, theta, options).pow(exponent_f).reciprocal();
+  at::Tensor frequency_f = at::full({}, theta, options).pow(exponent_f).reciprocal();
+  if (scaling.factor != 1) {
+    const at::Tensor slow_f = slow_share(head_dim, theta, scaling, options);
+    frequency_f = frequency_f * (1 - slow_f + slow_f / scaling.factor);
+  }
   const at::Tensor angle_tf = at::outer(at::arange(time, options), frequency_f);
-  return {angle_tf.cos().to(device), angle_tf.sin().to(device)};
+  RopeTable table = {angle_tf.cos(), angle_tf.sin()};
+  if (scaling.attention_factor != 1) {
+    table = {table.cosine_tf * scaling.attention_factor, table.sine_tf * scaling.attention_factor};
+  }
+  return {table.cosine_tf.to(device), table.sine_tf.to(device)};
 }
 
 Heads rotary_heads(const at::Tensor& qkv_btw, const at::Tensor& q_norm_c, const at::Tensor& k_norm_c,

@@ -12,12 +12,24 @@ enum class RopeLayout {
   kHalfSplit,    ///< (i, i + c / 2)     MiniMind G3-G4, Llama, Qwen3
 };
 
-/// Cosine and sine of t * theta^(-2i/c), [time, c / 2] fp32.
+/// YaRN. A pair that turns more than beta_fast times in `original_length` keeps its frequency, one that turns less than
+/// beta_slow times has it divided by `factor`, those between lie between in proportion to their number.
+/// Source: Peng et al. 2023, arXiv 2309.00071, with whole numbers for the ends of the ramp as in its own code.
+struct RopeScaling {
+  double factor = 1;  ///< 1: frequencies stay
+  double original_length = 0;
+  double beta_fast = 32;
+  double beta_slow = 1;
+  double attention_factor = 1;  ///< on cosine and sine, so that scores grow by its square
+};
+
+/// Cosine and sine of t * theta^(-2i/c), scaled, [time, c / 2] fp32.
 struct RopeTable {
   at::Tensor cosine_tf;
   at::Tensor sine_tf;
 };
-RopeTable make_rope_table(int64_t time, int64_t head_dim, double theta, at::Device device);
+RopeTable make_rope_table(int64_t time, int64_t head_dim, double theta, at::Device device,
+                          const RopeScaling& scaling = {});
 
 struct HeadOptions {
   int64_t heads = 0;

@@ -38,7 +38,8 @@ void CompatConfig::visit(Fields& fields) {
          "order, learning rates and accumulation. data.train is one file, data.sequence_length its max_seq_len, "
          "train.micro_batch its batch_size; train.steps and schedule are not used",
          {.choices = choices});
-  fields("epochs", epochs, "passes over the data in such a replay", {.min = 1, .max = 1e6, .unit = "epochs"});
+  fields("epochs", epochs, "passes over the data in such a replay; train.epochs says the same",
+         {.min = 1, .max = 1e6, .unit = "epochs"});
 }
 
 void resolve_compat(const CompatConfig& compat, const OptimConfig& optim, DataConfig& data, const std::string& where,

@@ -1,14 +1,17 @@
 // Counts what the forward pass keeps, tensor by tensor, in the order in which it is made.
 #include "recipe/forecast.h"
 
-#include <optional>
+#include <algorithm>
+#include <cmath>
 
 #include "core/machine.h"
+#include "core/rough_text.h"
 #include "core/text.h"
 #include "interchange/export/exports.h"
 #include "model/count.h"
 #include "model/parameter_layout.h"
 #include "optim/optimizer_table.h"
+#include "recipe/run_length.h"
 
 namespace mm {
 
@@ -77,45 +80,111 @@ std::string explain_memory(const RunConfig& config, bool sixteen_bit, std::optio
                        static_cast<long long>(smaller), static_cast<long long>(config.train.accumulation * parts));
 }
 
-std::string forecast(const RunConfig& config) {
-  const ParameterCount count = count_parameters(config.model);
+std::optional<int64_t> forecast_steps(const RunConfig& config, const std::optional<int64_t>& sequences) {
+  const bool replay = config.compat.enabled();
+  if (config.train.steps && !replay) return config.train.steps;
+  if (!sequences) return std::nullopt;
+  RunConfig copy = config;
+  if (replay) copy.train.epochs = static_cast<double>(config.compat.epochs);
+  resolve_epochs(copy, *sequences, 0, 0);
+  return copy.train.steps;
+}
+
+namespace {
+
+std::string compute_lines(const RunConfig& config, std::optional<int64_t> steps) {
   const double flops = flops_per_token(config.model, config.data.sequence_length);
-  const int64_t tokens_per_step = config.tokens_per_step(), tokens = tokens_per_step * config.train.steps;
+  const double step_flops = flops * static_cast<double>(config.tokens_per_step());
+  std::string text = format("compute     %sFLOP per trained token, %sFLOP per step", short_count(flops).c_str(),
+                            short_count(step_flops).c_str());
+  if (steps) text += format(", %sFLOP in all", short_count(step_flops * static_cast<double>(*steps)).c_str());
+  text += "\n";
+  const OptimizerCost optimizer = optimizer_cost(config.optim, parameter_layout(config.model));
+  if (optimizer.flops == 0) return text;
+  return text + format("optimizer   %s: %sFLOP per step besides, %.1f%% of the model's\n", config.optim.type.c_str(),
+                       short_count(optimizer.flops).c_str(), 100 * optimizer.flops / step_flops);
+}
+
+std::string token_lines(const RunConfig& config, const RunFacts& facts, std::optional<int64_t> steps) {
+  const int64_t per_step = config.tokens_per_step();
+  std::string text =
+      format("tokens      %s per step (%lld x %lld x %lld)", with_commas(per_step).c_str(),
+             static_cast<long long>(config.train.micro_batch), static_cast<long long>(config.train.accumulation),
+             static_cast<long long>(config.data.sequence_length));
+  if (config.compat.enabled()) text += ", padding included";
+  if (!steps) return text + "; how many steps that are, the length of the text decides\n";
+  const int64_t tokens = per_step * *steps;
+  const bool exact = config.train.steps && !config.compat.enabled();
+  text += format(", %s%s in %s steps", exact ? "" : "about ", with_commas(tokens).c_str(), with_commas(*steps).c_str());
+  if (facts.sequences) {
+    const double epochs = static_cast<double>(*steps * config.sequences_per_step()) /
+                          static_cast<double>(std::max<int64_t>(*facts.sequences, 1));
+    text += format(", about %.2f epochs", epochs);
+  }
+  const ParameterCount count = count_parameters(config.model);
+  text += format("\n            %.3g per parameter", static_cast<double>(tokens) / static_cast<double>(count.total));
+  if (config.model.is_moe()) {
+    text += format(", %.3g per active one", static_cast<double>(tokens) / static_cast<double>(count.active));
+  }
+  return text + "; compute is spent best at about 20 (Hoffmann et al. 2022)\n";
+}
+
+/// An expert learns from its share of the batch alone.
+std::string expert_lines(const RunConfig& config) {
+  constexpr double kEnough = 4096;
+  if (!config.model.is_moe()) return "";
+  const MoeConfig& moe = config.model.moe;
+  const double share = static_cast<double>(moe.num_experts_per_tok) / static_cast<double>(moe.num_experts);
+  const double tokens = static_cast<double>(config.tokens_per_step()) * share;
+  std::string text = format("experts     about %s tokens for each of %lld in a step",
+                            with_commas(static_cast<int64_t>(tokens)).c_str(), static_cast<long long>(moe.num_experts));
+  if (tokens >= kEnough) return text + "\n";
+  const auto larger = static_cast<int64_t>(std::ceil(kEnough / tokens));
+  return text + format(
+                    ", which is little: what it learns and what is told of its load are noisy\n"
+                    "            train.accumulation=%lld gives %s; with so much larger a step, try "
+                    "optim.learning_rate=%.2g (its square root)\n",
+                    static_cast<long long>(config.train.accumulation * larger),
+                    with_commas(static_cast<int64_t>(tokens * static_cast<double>(larger))).c_str(),
+                    config.optim.learning_rate * std::sqrt(static_cast<double>(larger)));
+}
+
+std::string memory_lines(const RunConfig& config) {
   const bool sixteen_bit = config.train.precision == "bf16" || config.train.precision == "fp16";
   const MemoryForecast memory = forecast_memory(config, sixteen_bit);
-  const OptimizerCost optimizer = optimizer_cost(config.optim, parameter_layout(config.model));
-  const double checkpoint_bytes = 4.0 * static_cast<double>(count.total) + static_cast<double>(optimizer.state_bytes);
-  const double step_flops = flops * static_cast<double>(tokens_per_step);
+  const double bytes = memory.weights + memory.copy + memory.activations;
+  std::string text =
+      format("memory      about %s: %s weights, gradients and moments, %s activations of one micro-batch (%s)",
+             short_bytes(bytes).c_str(), short_bytes(memory.weights).c_str(), short_bytes(memory.activations).c_str(),
+             sixteen_bit ? "16 bit" : "fp32; less in 16 bit");
+  if (memory.copy > 0) text += format(", %s copy to save from", short_bytes(memory.copy).c_str());
+  return text + "\n" + memory_warning(config, bytes);
+}
 
-  std::string text;
-  text += format("run         %s\n", config.folder().c_str());
+std::string disk_line(const RunConfig& config) {
+  const auto weights = static_cast<double>(count_parameters(config.model).total);
+  const auto state = static_cast<double>(optimizer_cost(config.optim, parameter_layout(config.model)).state_bytes);
+  const double bytes = 4 * weights + state;
+  return format("disk        %s per checkpoint, at most %lld kept: %s", short_bytes(bytes).c_str(),
+                static_cast<long long>(config.checkpoint.keep + 1),
+                short_bytes(bytes * static_cast<double>(config.checkpoint.keep + 1)).c_str());
+}
+
+}  // namespace
+
+std::string forecast(const RunConfig& config, const RunFacts& facts) {
+  const ParameterCount count = count_parameters(config.model);
+  const std::optional<int64_t> steps = forecast_steps(config, facts.sequences);
+  std::string text = format("run         %s\n", config.folder().c_str());
   text += format("parameters  %s total, %s active per token\n", with_commas(count.total).c_str(),
                  with_commas(count.active).c_str());
   text += "exports     " + describe_exports(config.model) + "\n";
-  const std::string in_all = format(", %sFLOP in all", short_count(flops * static_cast<double>(tokens)).c_str());
-  const std::string in_steps =
-      format("%s in %s steps", with_commas(tokens).c_str(), with_commas(config.train.steps).c_str());
-  const bool replay = config.compat.enabled();
-  text += format("compute     %sFLOP per trained token, %sFLOP per step%s\n", short_count(flops).c_str(),
-                 short_count(step_flops).c_str(), replay ? "" : in_all.c_str());
-  if (optimizer.flops > 0) {
-    text += format("optimizer   %s: %sFLOP per step besides, %.1f%% of the model's\n", config.optim.type.c_str(),
-                   short_count(optimizer.flops).c_str(), 100 * optimizer.flops / step_flops);
+  text += compute_lines(config, steps) + token_lines(config, facts, steps) + expert_lines(config);
+  text += memory_lines(config);
+  if (facts.seconds) {
+    text += "time        about " + rough_time(*facts.seconds) + " on this device (" + facts.device + ")\n";
   }
-  text += format("tokens      %s per step (%lld x %lld x %lld), %s\n", with_commas(tokens_per_step).c_str(),
-                 static_cast<long long>(config.train.micro_batch), static_cast<long long>(config.train.accumulation),
-                 static_cast<long long>(config.data.sequence_length),
-                 replay ? "padding included; the number of rows decides how many steps" : in_steps.c_str());
-  const double bytes = memory.weights + memory.copy + memory.activations;
-  text += format("memory      about %s: %s weights, gradients and moments, %s activations of one micro-batch (%s)",
-                 short_bytes(bytes).c_str(), short_bytes(memory.weights).c_str(),
-                 short_bytes(memory.activations).c_str(), sixteen_bit ? "16 bit" : "fp32; less in 16 bit");
-  if (memory.copy > 0) text += format(", %s copy to save from", short_bytes(memory.copy).c_str());
-  text += "\n" + memory_warning(config, bytes);
-  text += format("disk        %s per checkpoint, at most %lld kept: %s", short_bytes(checkpoint_bytes).c_str(),
-                 static_cast<long long>(config.checkpoint.keep + 1),
-                 short_bytes(checkpoint_bytes * static_cast<double>(config.checkpoint.keep + 1)).c_str());
-  return text;
+  return text + disk_line(config);
 }
 
 }  // namespace mm

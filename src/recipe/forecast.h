@@ -1,4 +1,5 @@
-// What a run will cost, before it costs anything: arithmetic on the config. No torch.
+// What a run will cost, before it costs anything: arithmetic on the config, and on what is known of its text and of its
+// device. No torch.
 #pragma once
 
 #include <optional>
@@ -22,7 +23,18 @@ MemoryForecast forecast_memory(const RunConfig& config, bool sixteen_bit);
 ///   available  bytes that there are; none: not known, and half of the micro-batch is what is offered
 std::string explain_memory(const RunConfig& config, bool sixteen_bit, std::optional<double> available);
 
-/// Parameters, FLOPs, memory, tokens, steps and disk of a run, a line each: what `--check` prints.
-std::string forecast(const RunConfig& config);
+/// What no config tells.
+struct RunFacts {
+  std::optional<int64_t> sequences;  ///< of the training text, about as many
+  std::optional<double> seconds;     ///< of the whole run on this device
+  std::string device;                ///< in words
+};
+
+/// Parameters, exports, FLOPs, tokens, experts, memory, time and disk of a run, a line each: what `--check` prints.
+std::string forecast(const RunConfig& config, const RunFacts& facts = {});
+
+/// The steps of a run: exact where the config tells, else about as many; nothing where that takes a text that is not
+/// known.
+std::optional<int64_t> forecast_steps(const RunConfig& config, const std::optional<int64_t>& sequences);
 
 }  // namespace mm

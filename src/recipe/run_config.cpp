@@ -7,6 +7,9 @@
 
 #include "core/json/json_text.h"
 #include "core/text.h"
+#include "recipe/foreign_words.h"
+#include "recipe/run_length.h"
+#include "recipe/without_effect.h"
 
 namespace mm {
 namespace {
@@ -53,13 +56,6 @@ void check_coverage(const RunConfig& config, const std::string& where, Problems&
                "nothing with a tokenizer.json", "byte-level BPE spells every character; the setting is for a .model");
 }
 
-void check_schedule(const RunConfig& config, const std::string& where, Problems& problems) {
-  if (!config.compat.enabled() && config.schedule.warmup_steps > config.train.steps) {
-    problems.add(where + ":schedule.warmup_steps", std::to_string(config.schedule.warmup_steps),
-                 "at most train.steps " + std::to_string(config.train.steps));
-  }
-}
-
 void check_pth(const RunConfig& config, const std::string& where, Problems& problems) {
   const std::string& choice = config.checkpoint.pth;
   if (choice == "auto" || choice == "off") return;
@@ -90,15 +86,6 @@ void check_optimizer_state(const RunConfig& config, const std::string& where, Pr
                "a _resume.pth holds AdamW's moments; without them weights are taken alone");
 }
 
-void note_unused_momentum(const RunConfig& config, std::vector<std::string>& notes) {
-  const OptimConfig defaults;
-  if (config.optim.type != "adamw") return;
-  if (config.optim.momentum != defaults.momentum) notes.push_back("optim.momentum has no effect: optim.type is adamw");
-  if (config.optim.orthogonalize != defaults.orthogonalize) {
-    notes.push_back("optim.orthogonalize has no effect: optim.type is adamw");
-  }
-}
-
 /// MiniMind-3's router as shipped: worth a word wherever it is used.
 void note_dead_router(const RunConfig& config, std::vector<std::string>& notes) {
   const MoeConfig& moe = config.model.moe;
@@ -121,16 +108,28 @@ void note_other_top1(const RunConfig& config, std::vector<std::string>& notes) {
                   trainer + " model has " + (trainer == "g4" ? "true" : "false"));
 }
 
+/// What the sources say; a file that says everything is a config that a run resolved, and tells of nobody's wishes.
+void add_said(const std::vector<ConfigSource>& sources, const VisitFields& visit, std::set<std::string>& said) {
+  RunConfig defaults;
+  const size_t all = diff_config("{}", run_config_text(defaults)).size();
+  for (const ConfigSource& source : sources) {
+    const std::vector<std::string> keys = said_keys(source, visit);
+    constexpr size_t kNewerSettings = 20;  // that a config of an older program does not have
+    if (source.is_override || keys.size() + kNewerSettings < all) said.insert(keys.begin(), keys.end());
+  }
+}
+
+/// Those of the model section.
+std::vector<std::string> model_settings(std::vector<std::string> overrides) {
+  std::erase_if(overrides, [](const std::string& setting) { return !setting.starts_with("model."); });
+  return overrides;
+}
+
 /// The model that a config file alone, without the command line, makes of the weights.
 ModelConfig model_of_config(const std::string& path, const FileModel& weights) {
-  RunConfig config;
   Problems problems;
   std::vector<std::string> ignored_notes;
-  config.model = weights.model;
-  if (!path.empty()) {
-    read_config(
-        path, {}, [&](Fields& fields) { config.visit(fields); }, problems, ignored_notes);
-  }
+  RunConfig config = read_run_config(path, {}, weights.model, Tensors::kTell, problems, ignored_notes).config;
   complete_from_file(weights, config.model);
   resolve_model(config.model, path, problems);
   return config.model;
@@ -161,13 +160,41 @@ std::string default_run_name(const std::string& config_path) {
   return config_path.empty() ? "run" : std::filesystem::path(config_path).stem().string();
 }
 
-RunConfig load_run_config(const std::string& path, const std::vector<std::string>& overrides,
-                          std::vector<std::string>& notes, const ModelConfig& base, const FileModel* weights) {
+ReadConfig read_run_config(const std::string& path, const std::vector<std::string>& overrides, const ModelConfig& base,
+                           Tensors tensors, Problems& problems, std::vector<std::string>& notes) {
+  ReadConfig read;
+  read.config.model = base;
+  const VisitFields visit = [&](Fields& fields) { read.config.visit(fields); };
+  read_config(path, overrides, visit, problems, [&](std::vector<ConfigSource>& sources) {
+    const std::vector<ConfigSource> implied = put_in_our_terms(sources, tensors, problems, notes);
+    put_words_in_our_terms(sources, setting_names(visit), problems);
+    choose_length(sources, problems);
+    add_said(sources, visit, read.said);
+    sources.insert(sources.begin(), implied.begin(), implied.end());
+  });
+  return read;
+}
+
+RunConfig run_config_of_text(const std::string& text, const std::string& where) {
   RunConfig config;
   Problems problems;
-  config.model = base;
-  read_config(
-      path, overrides, [&](Fields& fields) { config.visit(fields); }, problems, notes);
+  read_config_text(
+      text, where, [&](Fields& fields) { config.visit(fields); }, problems);
+  problems.throw_if_any();
+  return config;
+}
+
+std::string describe_run_config() {
+  RunConfig defaults;
+  return describe_config([&](Fields& fields) { defaults.visit(fields); }) + "\n" + describe_foreign_words();
+}
+
+RunConfig load_run_config(const std::string& path, const std::vector<std::string>& overrides,
+                          std::vector<std::string>& notes, const ModelConfig* base, const FileModel* weights) {
+  Problems problems;
+  const Tensors tensors = base != nullptr ? Tensors::kTell : Tensors::kNone;
+  ReadConfig read = read_run_config(path, overrides, base != nullptr ? *base : ModelConfig(), tensors, problems, notes);
+  RunConfig& config = read.config;
   const std::string where = path.empty() ? "--set" : path;
   if (config.run.name.empty()) config.run.name = default_run_name(path);
   if (weights != nullptr) complete_from_file(*weights, config.model);
@@ -176,13 +203,14 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
   check_device(config, where, problems);
   check_vocabulary(config, where, problems);
   check_coverage(config, where, problems);
-  check_schedule(config, where, problems);
   check_pth(config, where, problems);
   check_revival(config, where, problems);
   check_spikes(config, where, problems);
   check_optimizer_state(config, where, problems);
+  resolve_length(config, where, problems);
   resolve_compat(config.compat, config.optim, config.data, where, problems, notes);
-  note_unused_momentum(config, notes);
+  for (std::string& line : without_effect(config, read.said)) notes.push_back(std::move(line));
+  if (std::string line = explain_long_warmup(config); !line.empty()) notes.push_back(std::move(line));
   note_other_top1(config, notes);
   note_dead_router(config, notes);
   problems.throw_if_any();
@@ -190,11 +218,14 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
     const std::string line = top1_assumption(*weights, config.model, overrides, "init.generation");
     if (!line.empty()) notes.push_back(line);
   }
-  if (weights != nullptr) check_against_file(*weights, path, model_of_config(path, *weights), overrides, config.model);
+  if (weights != nullptr) {
+    check_against_file(*weights, path, model_of_config(path, *weights), model_settings(overrides), config.model);
+  }
   return config;
 }
 
 std::string run_config_text(RunConfig config) {
+  if (config.train.epochs || config.train.tokens) config.train.steps.reset();
   return write_config([&](Fields& fields) { config.visit(fields); });
 }
 

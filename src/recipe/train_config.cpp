@@ -27,7 +27,13 @@ void RunSection::visit(Fields& fields) {
 }
 
 void TrainConfig::visit(Fields& fields) {
-  fields("steps", steps, "optimizer steps of the whole run", {.min = 1, .max = 1e12, .unit = "steps"});
+  fields("steps", steps,
+         "length of the run in optimizer steps; null: train.epochs or train.tokens say it, and without them it is 1000",
+         {.min = 1, .max = 1e12, .unit = "steps", .short_counts = true});
+  fields("epochs", epochs, "length of the run in passes over the training text, in place of train.steps",
+         {.min = 1e-6, .max = 1e6, .unit = "epochs"});
+  fields("tokens", tokens, "length of the run in trained tokens, in place of train.steps",
+         {.min = 1, .max = 1e17, .unit = "tokens", .short_counts = true});
   fields("micro_batch", micro_batch, "sequences in one forward and backward pass",
          {.min = 1, .max = 1 << 20, .unit = "sequences"});
   fields("accumulation", accumulation, "micro-batches whose gradients make one optimizer step",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,9 @@ struct RunSection {
 };
 
 struct TrainConfig {
-  int64_t steps = 1000;
+  std::optional<int64_t> steps;  ///< known in a resolved config, but for a length in epochs that no text was opened for
+  std::optional<double> epochs;
+  std::optional<int64_t> tokens;
   int64_t micro_batch = 8;
   int64_t accumulation = 1;
   std::string precision = "auto";

@@ -10,7 +10,9 @@
 #include "data/open_tokenizer.h"
 #include "interchange/state_dict.h"
 #include "model/init.h"
+#include "recipe/rate_change.h"
 #include "recipe/resume_policy.h"
+#include "recipe/run_length.h"
 
 namespace mm {
 namespace {
@@ -62,9 +64,12 @@ void require_same_run(const RunConfig& config, const LoadedCheckpoint& loaded) {
   }
 }
 
-void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded) {
+std::string reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded) {
+  const std::string path = config.folder() + "/config.json", text = run_config_text(config);
+  const std::string before = loaded ? settings_of(*loaded, path) : text;
   if (loaded) require_same_run(config, *loaded);
-  write_file_atomic(config.folder() + "/config.json", run_config_text(config));
+  write_file_atomic(path, text);
+  return before;
 }
 
 std::optional<PthExport> pth_export(const RunConfig& config) {
@@ -98,6 +103,26 @@ void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCh
     state.start_from(*weights, config);
     log_info("weights   from " + weights->file.path + " (" + weights->description + ")");
   }
+}
+
+void settle_steps(RunConfig& config, const WindowSource& train, const TrainState& state) {
+  if (!config.train.epochs) return;
+  // Text that is passed over belongs to the epochs that the run was planned for.
+  const bool passes_over = config.spikes.policy == "roll_back";
+  const int64_t position = passes_over ? state.step * config.sequences_per_step() : state.loader.position();
+  resolve_epochs(config, train.windows(), state.step, position);
+  if (const std::string line = explain_long_warmup(config); !line.empty()) log_warning(line);
+}
+
+void warn_of_rate_change(const std::string& before, const RunConfig& now, const WindowSource& train, int64_t step) {
+  if (step == 0) return;
+  const std::string where = now.folder() + "/config.json";
+  RunConfig old = run_config_of_text(before, where);
+  Problems problems;
+  resolve_length(old, where, problems);
+  problems.throw_if_any();
+  resolve_epochs(old, train.windows(), 0, 0);
+  if (const std::string line = explain_rate_change(old, now, step); !line.empty()) log_warning(line);
 }
 
 void warn_of_diverged(const CheckpointStore& store, const LoadedCheckpoint& loaded) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "checkpoint/checkpoint_store.h"
+#include "data/window_source.h"
 #include "interchange/weights.h"
 #include "recipe/run_config.h"
 #include "tokenizer/tokenizer.h"
@@ -24,8 +25,9 @@ void keep_tokenizer(RunConfig& config, const LoadedCheckpoint& loaded);
 /// Throws Error(kConfig) when the settings would make it another run; says what else has changed.
 void require_same_run(const RunConfig& config, const LoadedCheckpoint& loaded);
 
-/// The same for a run that has begun; keeps config.json at what the run is now.
-void reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded);
+/// The same for a run that has begun; keeps config.json at what the run is now. Returns the settings that its steps so
+/// far were trained with, those of today for a run that begins.
+std::string reconcile_config(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded);
 
 /// Where the weights for MiniMind's own programs go, if the config wants them and MiniMind has such a model.
 std::optional<PthExport> pth_export(const RunConfig& config);
@@ -37,6 +39,14 @@ void restore_derived_files(const RunConfig& config, const CheckpointStore& store
 /// The state of a checkpoint, or a fresh one: from `weights` where `init.from` names some. Says which.
 void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded,
                            const std::optional<Weights>& weights, TrainState& state);
+
+/// Makes steps of a length in epochs, once it is known how long the text is.
+void settle_steps(RunConfig& config, const WindowSource& train, const TrainState& state);
+
+/// Warns where a run goes on at another learning rate than it was at.
+///   before  what reconcile_config() returned
+///   now     its steps settled
+void warn_of_rate_change(const std::string& before, const RunConfig& now, const WindowSource& train, int64_t step);
 
 void warn_of_diverged(const CheckpointStore& store, const LoadedCheckpoint& loaded);
 

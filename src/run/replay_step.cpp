@@ -142,6 +142,13 @@ std::string describe(Findings findings, int64_t step, const std::string& from) {
   return text;
 }
 
+/// As soon as it is known how many there are.
+void check_step(const RunConfig& config, int64_t step) {
+  if (!config.train.steps || step <= *config.train.steps) return;
+  throw Error(ExitCode::kConfig, got_want("--replay-step", std::to_string(step),
+                                          "at most the " + std::to_string(*config.train.steps) + " of the run"));
+}
+
 }  // namespace
 
 std::string replay_step(const RunConfig& run_config, int64_t step) {
@@ -150,10 +157,7 @@ std::string replay_step(const RunConfig& run_config, int64_t step) {
     throw Error(ExitCode::kConfig, got_want("--replay-step", "a run with compat.trainer", "one without",
                                             "metrics.jsonl and micro_steps.jsonl tell of its steps"));
   }
-  if (step > config.train.steps) {
-    throw Error(ExitCode::kConfig, got_want("--replay-step", std::to_string(step),
-                                            "at most train.steps " + std::to_string(config.train.steps)));
-  }
+  check_step(config, step);
   if (path_kind(config.folder(), ExitCode::kConfig) == PathKind::kMissing) {
     throw Error(ExitCode::kConfig, got_want(config.folder(), "no such folder", "a run that has begun"));
   }
@@ -173,6 +177,8 @@ std::string replay_step(const RunConfig& run_config, int64_t step) {
   const RunData data = open_run_data(config, *tokenizer);
   TrainState state(config, setup, *data.train);
   restore_or_initialize(config, loaded, weights, state);
+  settle_steps(config, *data.train, state);
+  check_step(config, step);
   if (state.step < step - 1) {
     log_info(
         format("replaying steps %lld to %lld", static_cast<long long>(state.step + 1), static_cast<long long>(step)));

@@ -75,11 +75,12 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   CheckpointStore store(checkpoints, config.checkpoint.keep);
   std::optional<LoadedCheckpoint> loaded = store.load_newest();
   if (loaded) keep_tokenizer(config, *loaded);
-  reconcile_config(config, loaded);
+  const std::string before = reconcile_config(config, loaded);
   if (loaded) {
     restore_derived_files(config, store, *loaded);
     warn_of_diverged(store, *loaded);
-    const bool done = loaded->step >= config.train.steps && !has_duties_left(loaded->checkpoint.state_json);
+    const bool done =
+        config.train.steps && loaded->step >= *config.train.steps && !has_duties_left(loaded->checkpoint.state_json);
     if (!config.compat.enabled() && done) {
       if (config.metrics.report_every > 0) refresh_report(config.folder());
       return finished_already(config, loaded->step, "train.steps", caller);
@@ -108,7 +109,12 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   if (replay) {
     log_replay(config, *data.train, replay->plan());
   } else {
-    log_packed_data(config, *data.train);
+    settle_steps(config, *data.train, state);
+    log_packed_data(config, *data.train, state);
+    if (resumed && state.step >= *config.train.steps && state.duties_done < 0) {
+      return finished_already(config, state.step, "train.epochs", caller);
+    }
+    if (resumed) warn_of_rate_change(before, config, *data.train, state.step);
   }
 
   std::vector<std::unique_ptr<MetricSink>> sinks;

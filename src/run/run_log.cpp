@@ -10,6 +10,7 @@
 #include "core/machine.h"
 #include "core/text.h"
 #include "model/count.h"
+#include "recipe/run_length.h"
 
 namespace mm {
 
@@ -37,13 +38,11 @@ void log_model(const RunConfig& config, const DeviceSetup& setup, const std::str
                                         busy)));
 }
 
-void log_packed_data(const RunConfig& config, const WindowSource& train) {
-  const double epochs =
-      static_cast<double>(config.train.steps * config.sequences_per_step()) / static_cast<double>(train.windows());
-  log_info(format("data      %s tokens in %s documents, %s sequences of %lld; %lld steps are %.2f epochs",
-                  with_commas(train.tokens()).c_str(), with_commas(train.documents()).c_str(),
-                  with_commas(train.windows()).c_str(), static_cast<long long>(config.data.sequence_length),
-                  static_cast<long long>(config.train.steps), epochs));
+void log_packed_data(const RunConfig& config, const WindowSource& train, const TrainState& state) {
+  log_info(format("data      %s tokens in %s documents, %s sequences of %lld; %s", with_commas(train.tokens()).c_str(),
+                  with_commas(train.documents()).c_str(), with_commas(train.windows()).c_str(),
+                  static_cast<long long>(config.data.sequence_length),
+                  describe_length(config, train.windows(), state.step, state.loader.position()).c_str()));
 }
 
 void log_replay(const RunConfig& config, const WindowSource& train, const ReplayPlan& plan) {

@@ -14,7 +14,8 @@ namespace mm {
 /// The program, the model and the device.
 ///   version  of the program; empty: not known
 void log_model(const RunConfig& config, const DeviceSetup& setup, const std::string& version);
-void log_packed_data(const RunConfig& config, const WindowSource& train);
+/// Of a run whose steps are known.
+void log_packed_data(const RunConfig& config, const WindowSource& train, const TrainState& state);
 void log_replay(const RunConfig& config, const WindowSource& train, const ReplayPlan& plan);
 
 /// `2 alarms stood: loss exploded, layer 1 expert 2 dead`; empty where none does.

@@ -13,7 +13,7 @@ void seed_dropout(const RunConfig& config, at::Device device, int64_t step, int6
 }
 
 StepPlan ScheduledSteps::plan(int64_t step) const {
-  const double factor = learning_rate_factor(step, config_.train.steps, config_.schedule);
+  const double factor = learning_rate_factor(step, *config_.train.steps, config_.schedule);
   return {.micro_batches = config_.train.accumulation, .learning_rate = config_.optim.learning_rate * factor};
 }
 

@@ -42,7 +42,7 @@ class ScheduledSteps final : public StepSource {
  public:
   ScheduledSteps(const RunConfig& config, BatchLoader& loader) : config_(config), loader_(loader) {}
 
-  int64_t total_steps() const override { return config_.train.steps; }
+  int64_t total_steps() const override { return *config_.train.steps; }
   StepPlan plan(int64_t step) const override;
   Batch batch(int64_t, int64_t) override { return loader_.next(); }
 

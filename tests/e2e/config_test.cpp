@@ -87,6 +87,26 @@ TEST(Config, MissingDataIsToldTogetherWithEverythingElseMissing) {
                      "tokenizer.train to true to train one from data.train)");
 }
 
+TEST(Config, ALengthInEpochsOrTokensTrainsWhatItSays) {
+  const Workplace workplace;
+  const auto last_lines = [&](const std::string& name, const std::string& length) {
+    const Finished program = workplace.pretrain({"--config", "dense.json", "--set", "run.name=" + name, "--set", length,
+                                                 "--set", "evaluation.every=0", "--set", "sample.every=0"});
+    EXPECT_EQ(program.exit_code, 0) << program.err;
+    return program.out;
+  };
+  EXPECT_NE(last_lines("tokens", "train.tokens=1.5k").find("finished  at step 6,"), std::string::npos);
+  const std::string epochs = last_lines("epochs", "train.epochs=0.5");
+  EXPECT_NE(epochs.find(" steps are 0.5"), std::string::npos) << epochs;
+  // The same command goes on to the same step, and has nothing left to do.
+  EXPECT_NE(last_lines("epochs", "train.epochs=0.5").find(" already; raise train.epochs to go on"), std::string::npos);
+  // A longer one goes on, at another learning rate.
+  const Finished longer =
+      workplace.pretrain({"--config", "dense.json", "--set", "run.name=tokens", "--set", "train.tokens=4k"});
+  EXPECT_EQ(longer.exit_code, 0) << longer.err;
+  EXPECT_NE(longer.err.find("the learning rate goes from "), std::string::npos) << longer.err;
+}
+
 TEST(Config, AFileThatCannotBeReadIsRefused) {
   const Workplace workplace;
   const Finished missing = workplace.pretrain({"--config", "missing.json"});

@@ -9,6 +9,8 @@ from checks import GOLDEN, run
 BASE = {"vocab_size": 600, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
         "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 96, "rope_theta": 1e4}
 MOE = {"model_type": "moe", "num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 64}
+# MiniMind's inference_rope_scaling, for a shorter original length.
+YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 32, "attention_factor": 1.0}
 SIGMOID = {**MOE, "scoring_func": "sigmoid", "balance": "bias", "qk_norm": True}
 
 # name -> settings of the section `model`
@@ -31,6 +33,8 @@ KINDS = {
     "sigmoid, no bias, none shared": {**SIGMOID, "balance": "none"},
     "sigmoid, no q/k-norm, interleaved": {**SIGMOID, "qk_norm": False, "rope_layout": "interleaved",
                                           "n_shared_experts": 2, "shared_expert_intermediate_size": 48},
+    "softmax, q/k-norm, one shared, YaRN": {**MOE, "qk_norm": True, "n_shared_experts": 1, "rope_scaling": YARN},
+    "dense, interleaved, YaRN": {"rope_layout": "interleaved", "rope_scaling": {**YARN, "attention_factor": 1.2}},
     "dense, untied, interleaved": {"rope_layout": "interleaved", "tie_word_embeddings": False},
     "dense, q/k-norm, wide heads": {"qk_norm": True, "head_dim": 32},
 }

@@ -116,7 +116,7 @@ void LayerOps::add_attention(std::vector<OpCase>& cases) {
   const HeadOptions options{h, k, c, model.rms_norm_eps,
                             model.rope_layout == "interleaved" ? RopeLayout::kInterleaved : RopeLayout::kHalfSplit};
   const at::Tensor qkv = input({b, t, (h + 2 * k) * c}, type_);
-  const RopeTable table = make_rope_table(t, c, model.rope_theta, device_);
+  const RopeTable table = make_rope_table(t, c, model.rope_theta, device_, rope_scaling_of(model.rope_scaling));
   cases.push_back({.name = "rotary_heads",
                    .run =
                        [=, attention = block.attention] {

@@ -26,9 +26,9 @@ class NameIndex final : public Fields {
     std::string section;
     std::string key;       ///< as a user may write it
     std::string real_key;  ///< what `key` is an alias of, else the same
+    bool is_section = false;
   };
 
-  void ignored(const std::vector<std::string_view>&) override {}
   const std::vector<Name>& names() const { return names_; }
 
   /// The only section besides `section` that knows `key`; null when there is none or several.
@@ -51,7 +51,7 @@ class NameIndex final : public Fields {
     if (rules.switch_alias) names_.push_back({section_, std::string(rules.switch_alias->key), std::string(key)});
   }
   void begin_section(std::string_view key, std::string_view) override {
-    names_.push_back({section_, std::string(key), std::string(key)});
+    names_.push_back({section_, std::string(key), std::string(key), true});
     parents_.push_back(section_);
     section_ = dotted(section_, key);
   }
@@ -69,21 +69,16 @@ class NameIndex final : public Fields {
 // Reads one source.
 class Reader final : public Fields {
  public:
-  // `bare_words`: see Setting.
-  Reader(const JsonTree& root, std::string source, bool bare_words, const NameIndex& names, Problems& problems,
-         std::vector<std::string>& notes)
-      : source_(std::move(source)), bare_words_(bare_words), names_(names), problems_(problems), notes_(notes) {
-    levels_.push_back({&root, "", {}, {}});
-    if (root.is(Kind::kObject)) return;
-    problems_.add(source_, show_json(root), "an object", "a config is a JSON object with one object for each section");
+  Reader(const ConfigSource& source, const NameIndex& names, Problems& problems)
+      : source_(source.name), bare_words_(source.is_override), names_(names), problems_(problems) {
+    levels_.push_back({&source.tree, "", {}});
+    if (source.tree.is(Kind::kObject)) return;
+    problems_.add(source_, show_json(source.tree), "an object",
+                  "a config is a JSON object with one object for each section");
     levels_.back().object = nullptr;
   }
 
   void finish() { report_unknown_keys(); }
-
-  void ignored(const std::vector<std::string_view>& keys) override {
-    for (const std::string_view key : keys) levels_.back().foreign.emplace_back(key);
-  }
 
  protected:
   void field(std::string_view key, FieldValue value, std::string_view help, const FieldRules& rules) override {
@@ -118,7 +113,7 @@ class Reader final : public Fields {
       problems_.add(where(key), show_json(*tree), "an object", backticked(key) + " is a section of settings");
       tree = nullptr;
     }
-    levels_.push_back({tree, dotted(levels_.back().section, key), {}, {}});
+    levels_.push_back({tree, dotted(levels_.back().section, key), {}});
   }
 
   void end_section() override {
@@ -131,7 +126,6 @@ class Reader final : public Fields {
     const JsonTree* object;  // null when this source says nothing of the section
     std::string section;
     std::vector<std::string> known;
-    std::vector<std::string> foreign;
   };
 
   const JsonTree* find(std::string_view key) {
@@ -153,14 +147,9 @@ class Reader final : public Fields {
     constexpr int64_t kMostExplained = 20;
     const Level& level = levels_.back();
     if (level.object == nullptr) return;
-    std::vector<std::string> foreign;
     int64_t unknown = 0;
     for (const auto& [key, tree] : level.object->members) {
       if (std::find(level.known.begin(), level.known.end(), key) != level.known.end()) continue;
-      if (std::find(level.foreign.begin(), level.foreign.end(), key) != level.foreign.end()) {
-        foreign.push_back(backticked(key));
-        continue;
-      }
       if (++unknown > kMostExplained) continue;
       const std::string want = level.section.empty() ? "a section" : "a key of " + backticked(level.section);
       problems_.add(where(key), "an unknown key", want, remedy_for_unknown(level, key));
@@ -170,8 +159,6 @@ class Reader final : public Fields {
       problems_.add(place, format("%lld more unknown keys", static_cast<long long>(unknown - kMostExplained)),
                     "settings of this program", "check that it is the file you meant");
     }
-    if (foreign.empty()) return;
-    notes_.push_back(place + ": ignored " + join(foreign, ", ") + ": other tools' keys with no meaning here");
   }
 
   std::string remedy_for_unknown(const Level& level, const std::string& key) const {
@@ -186,9 +173,19 @@ class Reader final : public Fields {
   bool bare_words_;
   const NameIndex& names_;
   Problems& problems_;
-  std::vector<std::string>& notes_;
   std::vector<Level> levels_;
 };
+
+/// The object at a dotted path; null when there is none.
+const JsonTree* find_section(const JsonTree& root, std::string_view path) {
+  const JsonTree* found = &root;
+  while (found != nullptr && !path.empty()) {
+    const size_t dot = path.find('.');
+    found = find_member(*found, path.substr(0, dot));
+    path.remove_prefix(dot == std::string_view::npos ? path.size() : dot + 1);
+  }
+  return found;
+}
 
 std::optional<JsonTree> read_tree(const std::string& path, Problems& problems) {
   try {
@@ -235,20 +232,55 @@ std::optional<JsonTree> parse_override(const std::string& text, Problems& proble
   }
 }
 
+void read_sources(const std::vector<ConfigSource>& sources, const VisitFields& visit, Problems& problems) {
+  NameIndex names;
+  visit(names);
+  for (const ConfigSource& source : sources) {
+    Reader reader(source, names, problems);
+    visit(reader);
+    reader.finish();
+  }
+}
+
 }  // namespace
 
 void read_config(const std::string& path, const std::vector<std::string>& overrides, const VisitFields& visit,
-                 Problems& problems, std::vector<std::string>& notes) {
-  NameIndex names;
-  visit(names);
-  const auto read_source = [&](const std::optional<JsonTree>& tree, const std::string& source, bool bare_words) {
-    if (!tree) return;
-    Reader reader(*tree, source, bare_words, names, problems, notes);
-    visit(reader);
-    reader.finish();
+                 Problems& problems, const PrepareSources& prepare) {
+  std::vector<ConfigSource> sources;
+  const auto add_source = [&](std::optional<JsonTree> tree, const std::string& name, bool is_override) {
+    if (tree) sources.push_back({name, is_override, std::move(*tree)});
   };
-  if (!path.empty()) read_source(read_tree(path, problems), path, false);
-  for (const std::string& text : overrides) read_source(parse_override(text, problems), kOverrides, true);
+  if (!path.empty()) add_source(read_tree(path, problems), path, false);
+  for (const std::string& text : overrides) add_source(parse_override(text, problems), kOverrides, true);
+  if (prepare) prepare(sources);
+
+  read_sources(sources, visit, problems);
+}
+
+void read_config_text(const std::string& text, const std::string& where, const VisitFields& visit, Problems& problems) {
+  std::optional<JsonTree> tree = parse_json(text, where, problems);
+  if (tree) read_sources({{where, false, std::move(*tree)}}, visit, problems);
+}
+
+std::vector<std::string> said_keys(const ConfigSource& source, const VisitFields& visit) {
+  NameIndex index;
+  visit(index);
+  std::vector<std::string> keys;
+  for (const NameIndex::Name& name : index.names()) {
+    const JsonTree* section = find_section(source.tree, name.section);
+    const JsonTree* value = section == nullptr ? nullptr : find_member(*section, name.key);
+    const bool said = value != nullptr && !value->is(Kind::kNull) && !name.is_section;
+    if (said) keys.push_back(dotted(name.section, name.real_key));
+  }
+  return keys;
+}
+
+std::vector<std::string> setting_names(const VisitFields& visit) {
+  NameIndex index;
+  visit(index);
+  std::vector<std::string> names;
+  for (const NameIndex::Name& name : index.names()) names.push_back(dotted(name.section, name.key));
+  return names;
 }
 
 }  // namespace mm

@@ -22,7 +22,10 @@ struct ToJson {
   Json operator()(const T* value) const {
     return *value;
   }
-  Json operator()(const std::optional<int64_t>* value) const { return *value ? Json(**value) : Json(nullptr); }
+  template <class T>
+  Json operator()(const std::optional<T>* value) const {
+    return *value ? Json(**value) : Json(nullptr);
+  }
   Json operator()(const std::vector<LabelledPath>* value) const {
     Json list = Json::array();
     for (const LabelledPath& file : *value) {
@@ -39,7 +42,6 @@ Json json_of(const FieldValue& value) {
 class Writer final : public Fields {
  public:
   std::string text() const { return dump(root_, 2) + "\n"; }
-  void ignored(const std::vector<std::string_view>&) override {}
 
  protected:
   void field(std::string_view key, FieldValue value, std::string_view, const FieldRules&) override {
@@ -58,8 +60,6 @@ class Writer final : public Fields {
 
 class Describer final : public Fields {
  public:
-  void ignored(const std::vector<std::string_view>&) override {}
-
   std::string text() const {
     size_t widths[3] = {};
     for (const Row& row : rows_) {

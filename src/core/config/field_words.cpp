@@ -20,6 +20,7 @@ std::string number_words(std::string words, const FieldRules& rules) {
     words += " of at most " + bound(*rules.max);
   }
   if (!rules.unit.empty()) words.append(" ").append(rules.unit);
+  if (rules.short_counts) words += " (500M, 2k)";
   return words;
 }
 
@@ -39,6 +40,7 @@ std::string accepted_values(const FieldValue& value, const FieldRules& rules) {
     std::string operator()(int64_t*) const { return number_words("an integer", rules); }
     std::string operator()(double*) const { return number_words("a number", rules); }
     std::string operator()(std::optional<int64_t>*) const { return number_words("an integer", rules) + ", or null"; }
+    std::string operator()(std::optional<double>*) const { return number_words("a number", rules) + ", or null"; }
     std::string operator()(std::string*) const { return string_words("a string", rules); }
     std::string operator()(std::vector<std::string>*) const {
       return rules.choices.empty() ? "a list of strings" : "a list, each " + string_words("", rules);

@@ -20,7 +20,7 @@ struct LabelledPath {
 };
 
 /// The value a setting is read into and written from. An empty optional is `null` in JSON: "derive it".
-using FieldValue = std::variant<bool*, int64_t*, double*, std::string*, std::optional<int64_t>*,
+using FieldValue = std::variant<bool*, int64_t*, double*, std::string*, std::optional<int64_t>*, std::optional<double>*,
                                 std::vector<std::string>*, std::vector<LabelledPath>*>;
 
 /// A true/false key of another tool that means one of two words here: `"use_moe": true` is `"model_type": "moe"`.
@@ -38,6 +38,7 @@ struct FieldRules {
   std::vector<std::string_view> choices = {};  ///< the accepted words of a string
   std::vector<std::string_view> aliases = {};  ///< names other tools use for the same key
   std::optional<SwitchAlias> switch_alias = {};
+  bool short_counts = false;  ///< "500M" stands for its number
 };
 
 /// A visitor of settings. A config struct lists its settings in one function:
@@ -65,9 +66,6 @@ class Fields {
     value.visit(*this);
     end_section();
   }
-
-  /// Keys that other tools write into the same object and that mean nothing here: read without complaint, one note.
-  virtual void ignored(const std::vector<std::string_view>& keys) = 0;
 
  protected:
   virtual void field(std::string_view key, FieldValue value, std::string_view help, const FieldRules& rules) = 0;

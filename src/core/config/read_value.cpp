@@ -5,6 +5,7 @@
 
 #include "core/config/field_words.h"
 #include "core/json/json_text.h"
+#include "core/rough_text.h"
 #include "core/text.h"
 #include "core/utf8.h"
 
@@ -24,14 +25,17 @@ class ValueReader {
   }
 
   void read(const JsonTree& tree, int64_t& target) {
-    const bool fits = tree.integer && in_range(static_cast<double>(*tree.integer), setting_.rules);
+    const bool is_short = setting_.rules.short_counts && tree.is(Kind::kString);
+    const std::optional<int64_t> number = is_short ? parse_count(tree.text) : tree.integer;
+    const bool fits = number && in_range(static_cast<double>(*number), setting_.rules);
     if (!fits) return refuse(tree, Kind::kNumber);
-    target = *tree.integer;
+    target = *number;
   }
 
-  void read(const JsonTree& tree, std::optional<int64_t>& target) {
+  template <class Number>
+  void read(const JsonTree& tree, std::optional<Number>& target) {
     if (tree.is(Kind::kNull)) return target.reset();
-    int64_t value = 0;
+    Number value = 0;
     if (reads_well([&] { read(tree, value); })) target = value;
   }
 

@@ -1,8 +1,10 @@
 // nlohmann's parser as a stream of events: its own tree keeps the last of two equal keys and narrows numbers silently.
 #include "core/json/json_tree.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
+#include <utility>
 
 #include "core/json/json_syntax_error.h"
 #include "core/json/json_text.h"
@@ -160,6 +162,16 @@ std::optional<JsonTree> parse_json(std::string_view text, std::string_view where
   const bool parsed = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   if (!parsed || problems.messages().size() > problems_before) return std::nullopt;
   return builder.take_root();
+}
+
+const JsonTree* find_member(const JsonTree& tree, std::string_view key) {
+  const auto found = std::find_if(tree.members.begin(), tree.members.end(),
+                                  [&](const JsonTree::Member& member) { return member.key == key; });
+  return found == tree.members.end() ? nullptr : &found->value;
+}
+
+JsonTree* find_member(JsonTree& tree, std::string_view key) {
+  return const_cast<JsonTree*>(find_member(std::as_const(tree), key));
 }
 
 std::string to_json(const JsonTree& tree) {

@@ -37,6 +37,10 @@ struct JsonTree::Member {
 /// Returns nothing when it added to `problems`.
 std::optional<JsonTree> parse_json(std::string_view text, std::string_view where, Problems& problems);
 
+/// The value of a key of an object; null when it has none, or when `tree` is no object.
+const JsonTree* find_member(const JsonTree& tree, std::string_view key);
+JsonTree* find_member(JsonTree& tree, std::string_view key);
+
 /// Compact JSON of a tree; numbers as they were written.
 std::string to_json(const JsonTree& tree);
 

@@ -29,7 +29,8 @@ std::string torch_dtype(const NamedTensors& tensors) {
 
 }  // namespace
 
-int64_t positions_of(const Origin& origin) {
+int64_t positions_of(const Origin& origin, const ModelConfig& model) {
+  if (model.rope_scaling.is_yarn()) return model.rope_scaling.positions();
   constexpr int64_t kMiniMindPositions = 32768;
   return origin.sequence_length > 0 ? origin.sequence_length : kMiniMindPositions;
 }
@@ -70,7 +71,7 @@ void write_huggingface_folder(const std::string& folder, const NamedTensors& ten
     throw Error(ExitCode::kCheckpoint, got_want(folder, found.obstacle, "a model that a class of transformers computes",
                                                 describe_exports(model)));
   }
-  const int64_t positions = positions_of(origin);
+  const int64_t positions = positions_of(origin, model);
   const SpecialTokens tokens =
       origin.tokenizer.empty() ? SpecialTokens{} : special_tokens(origin.tokenizer, model.vocab_size);
   const NamedTensors written = in_dtype(huggingface_tensors(tensors, model, found.form, folder), dtype, folder);

@@ -17,7 +17,7 @@ struct Origin {
 
 /// The longest sequence that such a model can be told to take: what it was trained with, or what MiniMind's own configs
 /// say where nobody knows.
-int64_t positions_of(const Origin& origin);
+int64_t positions_of(const Origin& origin, const ModelConfig& model);
 
 /// "fp32", "fp16", "bf16"; nothing for "keep". Throws Error(kConfig) for other words.
 std::optional<at::ScalarType> parse_dtype(const std::string& word);

@@ -1,6 +1,7 @@
 // The settings of the architecture, those of the tokenizer, the tensors.
 #include "interchange/gguf/gguf_export.h"
 
+#include <cmath>
 #include <filesystem>
 
 #include "core/error.h"
@@ -37,6 +38,18 @@ uint32_t number(int64_t value) {
   return static_cast<uint32_t>(value);
 }
 
+/// llama.cpp multiplies YaRN's attention factor by that of the paper on its own.
+template <class Set>
+void add_rope_scaling(const RopeScalingConfig& scaling, const Set& set) {
+  if (!scaling.is_yarn()) return;
+  set("rope.scaling.type", std::string("yarn"));
+  set("rope.scaling.factor", static_cast<float>(scaling.factor));
+  set("rope.scaling.original_context_length", number(scaling.original_max_position_embeddings));
+  set("rope.scaling.attn_factor", static_cast<float>(*scaling.attention_factor / (1 + 0.1 * std::log(scaling.factor))));
+  set("rope.scaling.yarn_beta_fast", static_cast<float>(scaling.beta_fast));
+  set("rope.scaling.yarn_beta_slow", static_cast<float>(scaling.beta_slow));
+}
+
 GgufSettings settings_of(const ModelConfig& model, GgufArchitecture architecture, int64_t positions) {
   const std::string prefix = name_of(architecture) + ".";
   GgufSettings settings;
@@ -52,6 +65,7 @@ GgufSettings settings_of(const ModelConfig& model, GgufArchitecture architecture
   set("attention.layer_norm_rms_epsilon", static_cast<float>(model.rms_norm_eps));
   set("rope.dimension_count", number(*model.head_dim));
   set("rope.freq_base", static_cast<float>(model.rope_theta));
+  add_rope_scaling(model.rope_scaling, set);
   set("vocab_size", number(model.vocab_size));
   if (!model.is_moe()) return settings;
 
@@ -91,8 +105,8 @@ void write_gguf_model(const std::string& path, const NamedTensors& tensors, cons
       {"general.file_type", file_type_of(type)},
       {"general.quantization_version", uint32_t{2}},
   };
-  for (GgufSettings part :
-       {settings_of(model, found.form, positions_of(origin)), gguf_vocabulary(origin.tokenizer, model.vocab_size)}) {
+  for (GgufSettings part : {settings_of(model, found.form, positions_of(origin, model)),
+                            gguf_vocabulary(origin.tokenizer, model.vocab_size)}) {
     for (auto& setting : part) settings.push_back(std::move(setting));
   }
   write_gguf(path, settings, gguf_tensors(tensors, model, found.form, type));

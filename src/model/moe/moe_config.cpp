@@ -134,7 +134,8 @@ void MoeConfig::visit(Fields& fields) {
       "aux_loss", aux_loss,
       "load-balancing loss: over the micro-batch (token), over each sequence (sequence), as token but summed over the "
       "top-k slots (token_sum, MiniMind-3), over the whole optimizer step (step), or none",
-      {.choices = {"token", "sequence", "token_sum", "step", "none"}});
+      {.choices = {"token", "sequence", "token_sum", "step", "none"},
+       .switch_alias = SwitchAlias{"seq_aux", "sequence", "token"}});
   fields("router_aux_loss_coef", router_aux_loss_coef, "factor on the load-balancing loss of each layer",
          {.min = 0, .max = 10, .aliases = {"aux_loss_alpha"}});
   fields("router_z_loss_coef", router_z_loss_coef,

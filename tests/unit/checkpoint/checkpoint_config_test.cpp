@@ -11,9 +11,8 @@ namespace {
 TEST(CheckpointConfig, KeepsAtLeastOneAndMayWriteOnlyAtTheEnd) {
   CheckpointConfig config;
   Problems problems;
-  std::vector<std::string> notes;
   read_config(
-      "", {"every=0", "keep=0"}, [&](Fields& fields) { config.visit(fields); }, problems, notes);
+      "", {"every=0", "keep=0"}, [&](Fields& fields) { config.visit(fields); }, problems);
   EXPECT_EQ(config.every, 0);
   ASSERT_EQ(problems.messages().size(), 1u);
   EXPECT_NE(problems.messages()[0].find("keep"), std::string::npos);

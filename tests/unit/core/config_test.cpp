@@ -17,7 +17,6 @@ using Messages = std::vector<std::string>;
 struct Result {
   SampleConfig config;
   Messages messages;
-  Messages notes;
 };
 
 // Reads `json` as the file a.json in the working folder of the messages, then the overrides.
@@ -27,7 +26,7 @@ Result read(const std::string& json, const std::vector<std::string>& overrides =
   mm::write_file_atomic(path, json);
   Result result;
   mm::Problems problems;
-  mm::read_config(path, overrides, visitor_of(result.config), problems, result.notes);
+  mm::read_config(path, overrides, visitor_of(result.config), problems);
   // Messages without the folder, which is another one in every run.
   const auto shorten = [&](const Messages& long_ones) {
     Messages short_ones;
@@ -40,7 +39,6 @@ Result read(const std::string& json, const std::vector<std::string>& overrides =
     return short_ones;
   };
   result.messages = shorten(problems.messages());
-  result.notes = shorten(result.notes);
   return result;
 }
 
@@ -207,11 +205,19 @@ TEST(Config, AFileOfSomethingElseIsToldOfAFewOfItsKeys) {
             "meant)");
 }
 
-TEST(Config, ForeignKeysGiveOneNote) {
-  const Result result = read(R"({"model": {"torch_dtype": "bf16", "architectures": ["X"]}})");
-  EXPECT_EQ(result.messages, Messages{});
-  EXPECT_EQ(result.notes, Messages{"a.json:model: ignored `torch_dtype`, `architectures`: "
-                                   "other tools' keys with no meaning here"});
+TEST(Config, SourcesCanBeRewrittenBeforeTheyAreRead) {
+  SampleConfig config;
+  mm::Problems problems;
+  std::vector<std::string> names;
+  mm::read_config("", {"model.dim=128", "run.seed=2"}, visitor_of(config), problems,
+                  [&](std::vector<mm::ConfigSource>& sources) {
+                    for (const mm::ConfigSource& source : sources)
+                      names.push_back(source.name + " " + mm::to_json(source.tree));
+                    sources.pop_back();
+                  });
+  EXPECT_EQ(names, (Messages{R"(--set {"model": {"dim": 128}})", R"(--set {"run": {"seed": 2}})"}));
+  EXPECT_EQ(config.model.hidden_size, 128);
+  EXPECT_EQ(config.run.seed, SampleConfig().run.seed);
 }
 
 TEST(Config, AllProblemsOfAFileComeAtOnce) {
@@ -229,9 +235,8 @@ TEST(Config, MissingFileIsOneProblemWithTheWayOut) {
   mm::write_file_atomic(folder / "debug.json", "{}");
   SampleConfig config;
   mm::Problems problems;
-  Messages notes;
-  mm::read_config(folder / "debug.jsn", {}, visitor_of(config), problems, notes);
-  mm::read_config(folder.path(), {}, visitor_of(config), problems, notes);
+  mm::read_config(folder / "debug.jsn", {}, visitor_of(config), problems);
+  mm::read_config(folder.path(), {}, visitor_of(config), problems);
   EXPECT_EQ(problems.messages(), (Messages{folder / "debug.jsn" + ": got no such file, want a file (did you mean " +
                                                folder / "debug.json" + "?)",
                                            folder.path() + ": got a folder, want a file (name a file in it)"}));
@@ -256,8 +261,7 @@ TEST(Overrides, LaterOnesWinOverTheFileAndEachOther) {
 TEST(Overrides, WorkWithoutAFile) {
   SampleConfig config;
   mm::Problems problems;
-  Messages notes;
-  mm::read_config("", {"run.seed=5"}, visitor_of(config), problems, notes);
+  mm::read_config("", {"run.seed=5"}, visitor_of(config), problems);
   EXPECT_TRUE(problems.empty());
   EXPECT_EQ(config.run.seed, 5);
 }

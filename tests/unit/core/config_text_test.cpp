@@ -54,8 +54,7 @@ TEST(WrittenConfig, ReadsBackToTheSameValuesAndBytes) {
   mm::write_file_atomic(folder / "config.json", written);
   SampleConfig again;
   mm::Problems problems;
-  std::vector<std::string> notes;
-  mm::read_config(folder / "config.json", {}, visitor_of(again), problems, notes);
+  mm::read_config(folder / "config.json", {}, visitor_of(again), problems);
   EXPECT_EQ(problems.messages(), std::vector<std::string>{});
   EXPECT_EQ(again, config);
   EXPECT_EQ(mm::write_config(visitor_of(again)), written);

@@ -39,7 +39,6 @@ struct SampleConfig {
       fields("dropout", dropout, "share of zeroed features", {.min = 0, .max = 0.9});
       fields("tie", tie, "one matrix for embedding and head");
       fields("width", width, "of the feed-forward; null derives it", {.min = 1, .unit = "features"});
-      fields.ignored({"architectures", "torch_dtype"});
     }
   } model;
 

@@ -11,9 +11,8 @@ namespace {
 TEST(MetricsConfig, RefusesANegativePeriod) {
   MetricsConfig config;
   Problems problems;
-  std::vector<std::string> notes;
   read_config(
-      "", {"log_every=0", "experts_every=-1"}, [&](Fields& fields) { config.visit(fields); }, problems, notes);
+      "", {"log_every=0", "experts_every=-1"}, [&](Fields& fields) { config.visit(fields); }, problems);
   EXPECT_EQ(config.log_every, 0);
   ASSERT_EQ(problems.messages().size(), 1u);
   EXPECT_NE(problems.messages()[0].find("experts_every"), std::string::npos);

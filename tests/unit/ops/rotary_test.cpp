@@ -1,8 +1,13 @@
 // Splitting, normalising and turning heads on the CPU against the definition.
 #include "ops/rotary.h"
 
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/atan2.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/ones.h>
+
+#include <algorithm>
 
 #include "compare.h"
 
@@ -47,6 +52,33 @@ TEST(RotaryHeads, EqualTheDefinitionInBothLayoutsWithAndWithoutNormAndWithGroupe
       expect_heads_equal_definition(c, layout, true);
     }
   }
+}
+
+/// Angles of the second position: the frequencies.
+at::Tensor frequencies(int64_t head_dim, const RopeScaling& scaling) {
+  const RopeTable table = make_rope_table(2, head_dim, 1e6, at::kCPU, scaling);
+  return at::atan2(table.sine_tf[1], table.cosine_tf[1]);
+}
+
+TEST(RopeTable, YarnDividesSlowFrequenciesAndKeepsFastOnes) {
+  // MiniMind's: of 32 pairs, those up to 5 turn 32 times in 2,048 positions, those from 14 on less than once.
+  const RopeScaling minimind{.factor = 16, .original_length = 2048};
+  const at::Tensor ratio_f = frequencies(64, minimind) / frequencies(64, {});
+  for (int64_t pair = 0; pair < 32; ++pair) {
+    const double slow = std::clamp((static_cast<double>(pair) - 5) / 9, 0.0, 1.0);
+    EXPECT_NEAR(ratio_f[pair].item<double>(), 1 - slow + slow / 16, 1e-5) << pair;
+  }
+  const at::Tensor wide_f = frequencies(96, minimind) / frequencies(96, {});
+  EXPECT_NEAR(wide_f[8].item<double>(), 1, 1e-5);
+  EXPECT_NEAR(wide_f[9].item<double>(), 1 - 15.0 / 16 / 13, 1e-5);
+  EXPECT_NEAR(wide_f[21].item<double>(), 1.0 / 16, 1e-5);
+}
+
+TEST(RopeTable, TheAttentionFactorIsOnCosineAndSine) {
+  const RopeScaling scaling{.factor = 4, .original_length = 64, .attention_factor = 1.5};
+  const RopeTable table = make_rope_table(8, 16, 1e4, at::kCPU, scaling);
+  const at::Tensor length_tf = (table.cosine_tf.square() + table.sine_tf.square()).sqrt();
+  EXPECT_TRUE(at::allclose(length_tf, at::full_like(length_tf, 1.5)));
 }
 
 TEST(RotaryHeads, LeaveTheFirstPositionAndAllValuesUnturned) {

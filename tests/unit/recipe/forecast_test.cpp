@@ -18,9 +18,42 @@ TEST(Forecast, SaysWhatARunWillCost) {
             "exports     Hugging Face as LlamaForCausalLM, GGUF as llama, MiniMind .pth as g3c\n"
             "compute     173 kFLOP per trained token, 44.2 MFLOP per step, 44.2 GFLOP in all\n"
             "tokens      256 per step (4 x 2 x 32), 256,000 in 1,000 steps\n"
+            "            9.52 per parameter; compute is spent best at about 20 (Hoffmann et al. 2022)\n"
             "memory      about 1.5 MiB: 420.0 KiB weights, gradients and moments, 819.0 KiB activations of one "
             "micro-batch (fp32; less in 16 bit), 315.0 KiB copy to save from\n"
             "disk        315.0 KiB per checkpoint, at most 4 kept: 1.2 MiB");
+}
+
+TEST(Forecast, SaysWhatIsKnownOfTextAndTime) {
+  const RunFacts facts{.sequences = 1000, .seconds = 11'400, .device = "2 CPU threads"};
+  const std::string text = forecast(tiny_config({"train.steps=1000", "train.accumulation=2"}), facts);
+  EXPECT_NE(text.find("256,000 in 1,000 steps, about 8.00 epochs\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\ntime        about 3 h 10 min on this device (2 CPU threads)\n"), std::string::npos) << text;
+}
+
+TEST(Forecast, ALengthInEpochsIsToldAsSoonAsTheTextIsKnown) {
+  RunConfig config = tiny_config();
+  config.train.steps.reset();
+  config.train.epochs = 2;
+  EXPECT_EQ(forecast_steps(config, {}), std::nullopt);
+  EXPECT_EQ(forecast_steps(config, 1000), 500);
+  EXPECT_NE(forecast(config, {.sequences = 1000}).find("about 64,000 in 500 steps, about 2.00 epochs"),
+            std::string::npos);
+}
+
+TEST(Forecast, SaysHowFewTokensAnExpertSees) {
+  // 128 tokens a step, two of four experts each.
+  const std::string text = forecast(tiny_config(moe_settings()));
+  EXPECT_NE(
+      text.find("experts     about 64 tokens for each of 4 in a step, which is little: what it learns and what is "
+                "told of its load are noisy\n"
+                "            train.accumulation=64 gives 4,096; with so much larger a step, try "
+                "optim.learning_rate=0.08 (its square root)\n"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(forecast(tiny_config(moe_settings({"train.accumulation=64"})))
+                .find("experts     about 4,096 tokens for each of 4 in a step\n"),
+            std::string::npos);
 }
 
 TEST(Forecast, TellsWhatMuonsProductsCost) {
@@ -55,8 +88,8 @@ TEST(Forecast, OffersTheSameBatchInPartsThatFit) {
 TEST(Forecast, AReplayIsAsLongAsItsData) {
   const std::string text = forecast(tiny_config({"compat.trainer=g4", "data.train=a.jsonl", "train.accumulation=2"}));
   EXPECT_NE(text.find("173 kFLOP per trained token, 44.2 MFLOP per step\n"
-                      "tokens      256 per step (4 x 2 x 32), padding included; the number of rows decides how many "
-                      "steps\n"),
+                      "tokens      256 per step (4 x 2 x 32), padding included; how many steps that are, the length of "
+                      "the text decides\n"),
             std::string::npos)
       << text;
 }

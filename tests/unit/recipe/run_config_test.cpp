@@ -87,8 +87,7 @@ TEST(RunConfig, GenerationPresetsHaveTheParametersOfThePublishedModels) {
 
 TEST(RunConfig, ProblemsBetweenSectionsAreToldTogether) {
   const Thrown error = thrown_by([] {
-    load("", {"run.name=../away", "run.device=gpu", "tokenizer.vocab_size=7000", "train.steps=10",
-              "schedule.warmup_steps=20", "model.num_attention_heads=7"});
+    load("", {"run.name=../away", "run.device=gpu", "tokenizer.vocab_size=7000", "model.num_attention_heads=7"});
   });
   EXPECT_EQ(error.code, ExitCode::kConfig);
   EXPECT_EQ(
@@ -100,8 +99,7 @@ TEST(RunConfig, ProblemsBetweenSectionsAreToldTogether) {
       "folder below output/)\n"
       "--set:run.device: got \"gpu\", want auto, cpu, cuda or cuda:N\n"
       "--set:tokenizer.vocab_size: got 7000, want at most model.vocab_size 6400 (every token needs a row of the "
-      "embedding)\n"
-      "--set:schedule.warmup_steps: got 20, want at most train.steps 10");
+      "embedding)");
 }
 
 TEST(RunConfig, ARunMayLieInFoldersButNotOutsideOfOutput) {
@@ -130,19 +128,9 @@ TEST(RunConfig, AnotherOptimizerThanAdamWTakesNoMomentsFromElsewhere) {
             "moments; without them weights are taken alone)");
 }
 
-TEST(RunConfig, SettingsOfMuonBesideAdamWAreWorthANote) {
-  std::vector<std::string> notes;
-  load_run_config("", {"optim.momentum=0.9", "optim.orthogonalize=joined"}, notes);
-  EXPECT_EQ(notes, (std::vector<std::string>{"optim.momentum has no effect: optim.type is adamw",
-                                             "optim.orthogonalize has no effect: optim.type is adamw"}));
-  notes.clear();
-  load_run_config("", {"optim.type=muon", "optim.momentum=0.9", "optim.orthogonalize=joined"}, notes);
-  EXPECT_TRUE(notes.empty());
-}
-
 TEST(RunConfig, DescribeListsEveryKeyOfTheWrittenConfig) {
   RunConfig config;
-  const std::string description = describe_config([&](Fields& fields) { config.visit(fields); });
+  const std::string description = describe_run_config();
   const std::vector<std::string> keys = diff_config("{}", run_config_text(config));
   EXPECT_GT(keys.size(), 60u);
   for (const std::string& line : keys) {

@@ -1,8 +1,9 @@
-// config.json of Hugging Face: read into our settings, written so that both sides compute the same.
-#include "interchange/huggingface_config.h"
+// config.json of other programs: read into our settings, written so that both sides compute the same.
+#include "interchange/foreign_config.h"
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -18,15 +19,20 @@ std::string golden_config(const std::string& name) {
   return read_file(MM_GOLDEN_DATA "/hf/" + name + "/config.json", ExitCode::kCheckpoint);
 }
 
+std::vector<std::string> read(const std::string& text) {
+  std::vector<std::string> notes;
+  return read_foreign_config(text, "config.json", notes);
+}
+
 ModelConfig model_of(const std::string& text) {
-  ModelConfig model = with_settings({}, read_huggingface_config(text, "config.json"));
+  ModelConfig model = with_settings({}, read(text));
   Problems problems;
   resolve_model(model, "test", problems);
   problems.throw_if_any();
   return model;
 }
 
-TEST(HuggingFaceConfig, WhatWeWriteSaysWhatTheReferenceConfigSays) {
+TEST(ForeignConfig, WhatWeWriteSaysWhatTheReferenceConfigSays) {
   for (const char* name : {"g3a_dense_dict_fp16", "g4b_dense_dict_fp16", "g4b_moe_dict_fp16"}) {
     const ModelConfig model = [&] {
       ModelConfig read = model_of(golden_config(name));
@@ -43,7 +49,7 @@ TEST(HuggingFaceConfig, WhatWeWriteSaysWhatTheReferenceConfigSays) {
   }
 }
 
-TEST(HuggingFaceConfig, WhatWeWriteOfEveryClassIsReadBackAsTheSameModel) {
+TEST(ForeignConfig, WhatWeWriteOfEveryClassIsReadBackAsTheSameModel) {
   const auto settings = [](const std::vector<std::string>& changes) {
     std::vector<std::string> all = {"model.model_type=moe", "model.hidden_size=64", "model.num_attention_heads=4",
                                     "model.moe_intermediate_size=32"};
@@ -72,11 +78,11 @@ TEST(HuggingFaceConfig, WhatWeWriteOfEveryClassIsReadBackAsTheSameModel) {
   }
 }
 
-TEST(HuggingFaceConfig, PartsOfAClassThatOursLackAreRefusedByName) {
+TEST(ForeignConfig, PartsOfAClassThatOursLackAreRefusedByName) {
   const auto refusal = [](const char* type, const char* key, const nlohmann::json& value) {
     nlohmann::json json = {{"model_type", type}, {"partial_rotary_factor", 1.0}};
     json[key] = value;
-    const Thrown error = thrown_by([&] { read_huggingface_config(json.dump(), "config.json"); });
+    const Thrown error = thrown_by([&] { read(json.dump()); });
     EXPECT_EQ(error.code, ExitCode::kCheckpoint);
     return error.message.substr(0, error.message.find(": "));
   };
@@ -85,7 +91,7 @@ TEST(HuggingFaceConfig, PartsOfAClassThatOursLackAreRefusedByName) {
   EXPECT_EQ(refusal("qwen3_next", "layer_types", {"linear_attention", "full_attention"}), "config.json:layer_types");
 }
 
-TEST(HuggingFaceConfig, RopeThetaIsFoundWhereTransformers4And5WriteIt) {
+TEST(ForeignConfig, RopeThetaIsFoundWhereTransformers4And5WriteIt) {
   auto json = nlohmann::json::parse(golden_config("g4b_dense_dict_fp16"));
   json["rope_theta"] = 5e5;
   EXPECT_EQ(model_of(json.dump()).rope_theta, 5e5);
@@ -94,18 +100,48 @@ TEST(HuggingFaceConfig, RopeThetaIsFoundWhereTransformers4And5WriteIt) {
   EXPECT_EQ(model_of(json.dump()).rope_theta, 3e5);
 }
 
-TEST(HuggingFaceConfig, WhatWouldChangeTheMathematicsIsRefusedByName) {
+TEST(ForeignConfig, YarnIsReadAsTransformersAndMiniMindWriteIt) {
+  const auto scaling = [](const nlohmann::json& changes) {
+    auto json = nlohmann::json::parse(golden_config("g4b_dense_dict_fp16"));
+    json.update(changes);
+    return model_of(json.dump()).rope_scaling;
+  };
+  EXPECT_FALSE(scaling({{"rope_scaling", nullptr}}).is_yarn());
+  const RopeScalingConfig four = scaling({{"rope_scaling", {{"type", "yarn"}, {"factor", 4.0}}}});
+  EXPECT_TRUE(four.is_yarn());
+  EXPECT_EQ(four.factor, 4);
+  EXPECT_NEAR(*four.attention_factor, 0.1 * std::log(4.0) + 1, 1e-12);
+  const RopeScalingConfig five = scaling({{"rope_theta", nullptr},
+                                          {"rope_parameters",
+                                           {{"rope_type", "yarn"},
+                                            {"rope_theta", 1e6},
+                                            {"factor", 2.0},
+                                            {"beta_slow", nullptr},
+                                            {"original_max_position_embeddings", 512}}}});
+  EXPECT_EQ(five.original_max_position_embeddings, 512);
+  const RopeScalingConfig minimind =
+      scaling({{"model_type", "minimind"}, {"inference_rope_scaling", true}, {"rope_scaling", nullptr}});
+  EXPECT_TRUE(minimind.is_yarn());
+  EXPECT_EQ(minimind.factor, 16);
+  EXPECT_EQ(minimind.attention_factor, 1.0);
+  EXPECT_FALSE(scaling({{"inference_rope_scaling", true}, {"max_position_embeddings", 2048}}).is_yarn())
+      << "MiniMind scales nothing up to the length that was trained";
+}
+
+TEST(ForeignConfig, WhatWouldChangeTheMathematicsIsRefusedByName) {
   const auto refusal = [](const std::string& key, const nlohmann::json& value) {
     auto json = nlohmann::json::parse(golden_config("g4b_moe_dict_fp16"));
     json[key] = value;
-    const Thrown error = thrown_by([&] { read_huggingface_config(json.dump(), "config.json"); });
+    const Thrown error = thrown_by([&] { read(json.dump()); });
     EXPECT_EQ(error.code, ExitCode::kCheckpoint);
     return error.message.substr(0, error.message.find(": "));
   };
   EXPECT_EQ(refusal("model_type", "gpt2"), "config.json:model_type");
   EXPECT_EQ(refusal("hidden_act", "gelu"), "config.json:hidden_act");
   EXPECT_EQ(refusal("attention_bias", true), "config.json:attention_bias");
-  EXPECT_EQ(refusal("rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}}), "config.json:rope_scaling.rope_type");
+  EXPECT_EQ(refusal("rope_scaling", {{"rope_type", "linear"}, {"factor", 4}}), "config.json:rope_scaling.rope_type");
+  EXPECT_EQ(refusal("rope_scaling", {{"type", "yarn"}, {"truncate", false}}), "config.json:rope_scaling.truncate");
+  EXPECT_EQ(refusal("rope_parameters", {{"rope_type", "yarn"}, {"mscale", 1.0}}), "config.json:rope_parameters.mscale");
   EXPECT_EQ(refusal("mlp_only_layers", {0}), "config.json:mlp_only_layers");
   EXPECT_EQ(refusal("decoder_sparse_step", 2), "config.json:decoder_sparse_step");
   EXPECT_EQ(refusal("use_sliding_window", true), "config.json:use_sliding_window");

@@ -1,0 +1,121 @@
+// The table: which keys wait for which other setting.
+#include "recipe/without_effect.h"
+
+#include "core/text.h"
+#include "recipe/run_config.h"
+
+namespace mm {
+namespace {
+
+bool holds_nothing_out(const RunConfig& config) {
+  return config.data.validation.empty() && (config.data.validation_fraction == 0 || config.compat.enabled());
+}
+
+struct IdleSettings {
+  std::vector<std::string> keys;  ///< one that ends with a dot is a section
+  bool (*idle)(const RunConfig& config);
+  const char* reason;
+};
+
+std::vector<std::string> moe_keys() {
+  MoeConfig moe;
+  std::vector<std::string> keys;
+  for (const std::string& name : setting_names([&](Fields& fields) { moe.visit(fields); }))
+    keys.push_back("model." + name);
+  return keys;
+}
+
+const std::vector<IdleSettings>& table() {
+  static const std::vector<IdleSettings> rows = {
+      {{"train.steps"}, [](const RunConfig& c) { return c.compat.enabled(); }, "a replay is compat.epochs long"},
+      {{"schedule."},
+       [](const RunConfig& c) { return c.compat.enabled(); },
+       "a replay has the learning rates of its trainer"},
+      {{"data.validation_fraction"},
+       [](const RunConfig& c) { return c.compat.enabled(); },
+       "a replay trains on all of the data"},
+      {{"data.validation_fraction"},
+       [](const RunConfig& c) { return !c.compat.enabled() && !c.data.validation.empty(); },
+       "data.validation names what is validated on"},
+      {{"schedule.min_ratio"},
+       [](const RunConfig& c) { return !c.compat.enabled() && c.schedule.type == "constant"; },
+       "schedule.type is constant"},
+      {{"schedule.decay_fraction"},
+       [](const RunConfig& c) { return !c.compat.enabled() && c.schedule.type != "wsd"; },
+       "schedule.type is not wsd"},
+      {{"optim.momentum", "optim.orthogonalize"},
+       [](const RunConfig& c) { return c.optim.type == "adamw"; },
+       "optim.type is adamw"},
+      {{"optim.decay"}, [](const RunConfig& c) { return c.optim.weight_decay == 0; }, "optim.weight_decay is 0"},
+      {{"evaluation.every", "evaluation.tokens"},
+       [](const RunConfig& c) { return holds_nothing_out(c) && c.evaluation.every > 0; },
+       "nothing is held out to validate on (data.validation, data.validation_fraction)"},
+      {{"evaluation.tokens"}, [](const RunConfig& c) { return c.evaluation.every == 0; }, "evaluation.every is 0"},
+      {{"sample.max_new_tokens", "sample.temperature", "sample.top_p"},
+       [](const RunConfig& c) { return c.sample.every == 0; },
+       "sample.every is 0"},
+      {{"checkpoint.every_minutes", "checkpoint.best"},
+       [](const RunConfig& c) { return c.checkpoint.every == 0; },
+       "checkpoint.every is 0"},
+      {{"tokenizer.vocab_size", "tokenizer.training_megabytes", "tokenizer.character_coverage"},
+       [](const RunConfig& c) { return !c.tokenizer.train; },
+       "tokenizer.train is false"},
+      {{"init.generation", "init.optimizer"},
+       [](const RunConfig& c) { return c.init.from.empty(); },
+       "there is no init.from"},
+      {{"model.initializer_range"},
+       [](const RunConfig& c) { return c.model.initialization == "uniform"; },
+       "model.initialization is uniform"},
+      {{"model.rope_scaling.factor", "model.rope_scaling.original_max_position_embeddings",
+        "model.rope_scaling.beta_fast", "model.rope_scaling.beta_slow", "model.rope_scaling.attention_factor"},
+       [](const RunConfig& c) { return !c.model.rope_scaling.is_yarn(); },
+       "model.rope_scaling.rope_type is default"},
+      {moe_keys(), [](const RunConfig& c) { return !c.model.is_moe(); }, "model.model_type is dense"},
+      {{"metrics.experts_every", "metrics.router_every", "revival."},
+       [](const RunConfig& c) { return !c.model.is_moe(); },
+       "model.model_type is dense"},
+      {{"model.router_aux_loss_coef"},
+       [](const RunConfig& c) { return c.model.is_moe() && c.model.moe.aux_loss == "none"; },
+       "model.aux_loss is none"},
+      {{"model.router_bias_update_rate"},
+       [](const RunConfig& c) { return c.model.is_moe() && c.model.moe.balance != "bias"; },
+       "model.balance is not bias"},
+      {{"model.router_bias_smoothing"},
+       [](const RunConfig& c) { return c.model.is_moe() && c.model.moe.balance != "quantile"; },
+       "model.balance is not quantile"},
+      {{"revival.boost", "revival.noise", "revival.cooldown"},
+       [](const RunConfig& c) { return c.model.is_moe() && c.revival.method == "none"; },
+       "revival.method is none"},
+      {{"spikes.deviations", "spikes.window", "spikes.divergence", "spikes.back", "spikes.rate_factor",
+        "spikes.budget"},
+       [](const RunConfig& c) { return c.spikes.policy == "none"; },
+       "spikes.policy is none"},
+      {{"spikes.back", "spikes.rate_factor"},
+       [](const RunConfig& c) { return c.spikes.policy == "skip" || c.spikes.policy == "stop"; },
+       "spikes.policy is not roll_back"},
+  };
+  return rows;
+}
+
+bool names(const std::string& key, const std::string& said) {
+  return key.ends_with('.') ? said.starts_with(key) : said == key;
+}
+
+}  // namespace
+
+std::vector<std::string> without_effect(const RunConfig& config, const std::set<std::string>& said) {
+  std::vector<std::string> lines;
+  for (const IdleSettings& row : table()) {
+    if (!row.idle(config)) continue;
+    std::vector<std::string> idle;
+    for (const std::string& key : said) {
+      for (const std::string& each : row.keys) {
+        if (names(each, key)) idle.push_back(key);
+      }
+    }
+    if (!idle.empty()) lines.push_back(join(idle, ", ") + ": no effect: " + row.reason);
+  }
+  return lines;
+}
+
+}  // namespace mm
