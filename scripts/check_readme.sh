@@ -19,6 +19,13 @@ mapfile -t commands < <(
     sed -e ':join' -e '/\\$/ {N; s/ *\\\n */ /; b join}' | grep '^build/')
 ((${#commands[@]})) || { echo "README.md: got no command of a program, want some" >&2; exit 1; }
 
+# Text that the reader brings.
+missing=()
+for file in $(printf '%s\n' "${commands[@]}" | grep -o 'data/[a-z0-9_]*\.jsonl' | sort -u); do
+  [[ -e $file ]] || { missing+=("$file"); head -n 200 data/corpus/python.jsonl > "$file"; }
+done
+trap 'rm -f "${missing[@]}"' EXIT
+
 for command in "${commands[@]}"; do
   if [[ $command == */pretrain* && $command != *--check* && $command != *--bench* ]]; then command+=' --check'; fi
   echo "+ $command"

@@ -11,8 +11,8 @@
 #include "core/log.h"
 #include "core/terminal.h"
 #include "core/text.h"
-#include "recipe/forecast.h"
 #include "run/bench.h"
+#include "run/check.h"
 #include "run/replay_step.h"
 #include "run/run.h"
 
@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
   line.option("--init PATH", init,
               "Short for --set init.from=...: a MiniMind .pth, a .safetensors file, a Hugging Face folder or a run");
   line.flag("--from-scratch", from_scratch, "Short for --set init.from=\"\": random first weights").excludes("--init");
-  line.flag("--check", check, "Check the config and print sizes, FLOPs, memory and disk; touch no data");
+  line.flag("--check", check,
+            "Find what is missing and print what the run takes: sizes, text, memory, time, disk; write nothing");
   line.flag("--describe", describe, "Print every setting with its type, range, default and meaning");
   line.option("--bench [STEPS]", bench_steps,
               "Time that many steps on made-up tokens (default 5) against the GEMM rate")
@@ -73,8 +74,7 @@ int main(int argc, char** argv) {
     mm::ConfiguredRun run = mm::configure_run(mm::shipped_file(config_path), overrides, notes);
     for (const std::string& note : notes) mm::log_warning(note);
     if (check) {
-      if (run.weights) mm::log_info("weights     " + run.weights->file.path + " (" + run.weights->description + ")");
-      mm::log_info(mm::forecast(run.config));
+      mm::check_run(run.config, run.weights);
       return mm::ExitCode::kFinished;
     }
     if (bench_steps > 0) {

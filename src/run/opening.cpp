@@ -10,6 +10,7 @@
 #include "data/open_tokenizer.h"
 #include "interchange/state_dict.h"
 #include "model/init.h"
+#include "recipe/configured_run.h"
 #include "recipe/rate_change.h"
 #include "recipe/resume_policy.h"
 #include "recipe/run_length.h"
@@ -27,24 +28,45 @@ std::string settings_of(const LoadedCheckpoint& loaded, const std::string& path)
 
 }  // namespace
 
-void check_files(const RunConfig& config) {
-  std::vector<std::string> problems;
+bool is_file(const std::string& path) {
+  return !path.empty() && path_kind(path, ExitCode::kData) == PathKind::kFile;
+}
+
+std::vector<Error> missing_inputs(const RunConfig& config, bool weights_open) {
+  std::vector<Error> missing;
+  const auto add = [&](const std::string& message) { missing.emplace_back(ExitCode::kData, message); };
   const auto check = [&](const std::string& key, const std::vector<LabelledPath>& files) {
     for (const LabelledPath& file : files) {
-      if (path_kind(file.path, ExitCode::kData) == PathKind::kFile) continue;
-      problems.push_back(got_want(key, file.path + ", which is not there", "a JSONL file with a \"text\" in each line",
-                                  "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name a file of your own"));
+      if (is_file(file.path)) continue;
+      add(got_want(key, file.path + ", which is not there", "a JSONL file with a \"text\" in each line",
+                   "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name a file of your own"));
     }
   };
-  if (config.data.train.empty()) problems.push_back(got_want("data.train", "nothing", "at least one JSONL file"));
+  if (config.data.train.empty()) add(got_want("data.train", "nothing", "at least one JSONL file"));
   check("data.train", config.data.train);
   check("data.validation", config.data.validation);
-  if (!config.tokenizer.train && path_kind(config.tokenizer.path, ExitCode::kData) == PathKind::kMissing) {
-    problems.push_back(got_want(
-        "tokenizer.path", config.tokenizer.path.empty() ? "nothing" : config.tokenizer.path + ", which is not there",
-        "a tokenizer", "put it there, or set tokenizer.train to true to train one from data.train"));
+  const std::string& tokenizer = config.tokenizer.path;
+  if (!config.tokenizer.train && path_kind(tokenizer, ExitCode::kData) == PathKind::kMissing) {
+    add(got_want("tokenizer.path", tokenizer.empty() ? "nothing" : tokenizer + ", which is not there", "a tokenizer",
+                 "put it there, or set tokenizer.train to true to train one from data.train"));
   }
-  if (!problems.empty()) throw Error(ExitCode::kData, join(problems, "\n"));
+  // A run that has begun no longer needs the weights that it started from.
+  const bool begun = !checkpoint_steps(config.folder() + "/checkpoints").empty();
+  if (!weights_open && !config.init.from.empty() && !begun) {
+    try {
+      open_initial_weights(config.init);
+    } catch (const Error& error) {
+      missing.push_back(error);
+    }
+  }
+  return missing;
+}
+
+void throw_missing(const std::vector<Error>& missing) {
+  if (missing.empty()) return;
+  std::vector<std::string> messages;
+  for (const Error& error : missing) messages.emplace_back(error.what());
+  throw Error(missing.front().code(), join(messages, "\n"));
 }
 
 void keep_tokenizer(RunConfig& config, const LoadedCheckpoint& loaded) {

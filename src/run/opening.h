@@ -4,8 +4,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "checkpoint/checkpoint_store.h"
+#include "core/error.h"
 #include "data/window_source.h"
 #include "interchange/weights.h"
 #include "recipe/run_config.h"
@@ -15,8 +17,14 @@
 
 namespace mm {
 
-/// Every file that the config names and that is not there, in one Error(kData).
-void check_files(const RunConfig& config);
+/// What a run needs and what is not there: text, tokenizer, weights, each with the ways out.
+///   weights_open  init.from is open already, or not needed
+std::vector<Error> missing_inputs(const RunConfig& config, bool weights_open);
+
+/// Throws all of them as one Error with the exit code of the first; does nothing when there is none.
+void throw_missing(const std::vector<Error>& missing);
+
+bool is_file(const std::string& path);
 
 /// A run that has begun has its tokenizer. Where the config names another one that would have to be trained first, as
 /// presets do that once named a .model, the run goes on with its own.

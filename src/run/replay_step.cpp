@@ -161,7 +161,7 @@ std::string replay_step(const RunConfig& run_config, int64_t step) {
   if (path_kind(config.folder(), ExitCode::kConfig) == PathKind::kMissing) {
     throw Error(ExitCode::kConfig, got_want(config.folder(), "no such folder", "a run that has begun"));
   }
-  check_files(config);
+  throw_missing(missing_inputs(config, /*weights_open=*/true));
   CheckpointStore store(config.folder() + "/checkpoints", config.checkpoint.keep);
   std::optional<LoadedCheckpoint> loaded = store.load_up_to(step - 1, /*only_healthy=*/false);
   std::optional<Weights> weights;

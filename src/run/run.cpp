@@ -56,7 +56,7 @@ ExitCode run_to_its_end(Trainer& trainer, const TrainState& state) {
 
 ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const Caller& caller) {
   install_signal_handlers();
-  check_files(config);
+  throw_missing(missing_inputs(config, weights.has_value()));
   const std::string checkpoints = config.folder() + "/checkpoints";
   // A run that has begun no longer needs them.
   if (!config.init.from.empty() && !weights && checkpoint_steps(checkpoints).empty()) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 
 #include "workplace.h"
 
@@ -85,6 +86,38 @@ TEST(Config, MissingDataIsToldTogetherWithEverythingElseMissing) {
                      "data.validation: got c.jsonl, " + rest +
                      "tokenizer.path: got none.model, which is not there, want a tokenizer (put it there, or set "
                      "tokenizer.train to true to train one from data.train)");
+}
+
+TEST(Config, CheckTellsMissingTextTokenizerAndWeightsInOneAnswer) {
+  const Workplace workplace;
+  const Finished program = workplace.pretrain(
+      {"--check", "--set", "data.train=a.jsonl", "--set", "tokenizer.path=none.model", "--init", "none.pth"});
+  EXPECT_EQ(program.exit_code, kData);
+  EXPECT_NE(program.err.find("data.train: got a.jsonl, which is not there"), std::string::npos) << program.err;
+  EXPECT_NE(program.err.find("\ntokenizer.path: got none.model, which is not there"), std::string::npos);
+  EXPECT_NE(program.err.find("\ninit.from: got none.pth, and there is nothing at "), std::string::npos);
+  EXPECT_NE(program.err.find("train from scratch with --from-scratch, or put the file there"), std::string::npos);
+}
+
+TEST(Config, CheckTellsTextAndTimeAndWritesNothing) {
+  const Workplace workplace;
+  ASSERT_EQ(workplace.pretrain({"--config", "moe.json", "--set", "train.steps=2"}).exit_code, 0);
+  const auto files = [&] {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(workplace.folder())) {
+      names.insert(entry.path().string());
+    }
+    return names;
+  };
+  const auto before = files();
+  const Finished program =
+      workplace.pretrain({"--config", "moe.json", "--set", "run.name=other", "--set", "train.epochs=2", "--check"});
+  EXPECT_EQ(program.exit_code, 0) << program.err;
+  for (const char* line :
+       {"\nexports     ", "about 2.0", "\nexperts     about ", "\nmemory      about ", "\ntime        about "}) {
+    EXPECT_NE(program.out.find(line), std::string::npos) << line << " in " << program.out;
+  }
+  EXPECT_EQ(files(), before);
 }
 
 TEST(Config, ALengthInEpochsOrTokensTrainsWhatItSays) {
@@ -183,7 +216,7 @@ TEST(Config, CheckPrintsTheSizesOfEveryGenerationAndTouchesNoData) {
       {"minimind3_moe_768", "198,416,640 total, 63,936,768 active"}};
   for (const auto& [preset, size] : sizes) {
     const Finished program = ask({"--config", MM_CONFIGS "/" + preset + ".json", "--check"});
-    EXPECT_EQ(program.exit_code, 0) << program.err;
+    EXPECT_EQ(program.exit_code, kData) << "neither text nor tokenizer are there: " << program.err;
     EXPECT_NE(program.out.find("parameters  " + size + " per token\n"), std::string::npos) << program.out;
   }
 }

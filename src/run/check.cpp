@@ -1,0 +1,86 @@
+// First what is missing, then what can be told without it.
+#include "run/check.h"
+
+#include <algorithm>
+
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/text.h"
+#include "data/jsonl.h"
+#include "engine/device.h"
+#include "ops/cpu/caching_allocator.h"
+#include "recipe/forecast.h"
+#include "run/opening.h"
+#include "run/step_time.h"
+
+namespace mm {
+namespace {
+
+/// Sequences of the training text, from the tokens of parts of each file.
+int64_t estimate_sequences(const RunConfig& config, const Tokenizer& tokenizer) {
+  constexpr size_t kPartBytes = 64 << 10, kParts = 8;
+  double tokens = 0, rows = 0;
+  for (const LabelledPath& each : config.data.train) {
+    const JsonlFile file(each.path);
+    const std::vector<size_t> ends = file.cut(kPartBytes);
+    double sampled_tokens = 0, sampled_rows = 0, sampled_bytes = 0;
+    const size_t stride = std::max<size_t>(1, ends.size() / kParts);
+    for (size_t part = 0; part < ends.size(); part += stride) {
+      const size_t begin = part == 0 ? 0 : ends[part - 1];
+      const JsonlCounts counts = file.visit(begin, ends[part], [&](std::string_view text) {
+        sampled_tokens += static_cast<double>(tokenizer.encode(text).size()) + 2;  // BOS and EOS
+      });
+      sampled_rows += static_cast<double>(counts.documents + counts.empty_texts);
+      sampled_bytes += static_cast<double>(ends[part] - begin);
+    }
+    const double whole = static_cast<double>(file.bytes().size()) / std::max(sampled_bytes, 1.0);
+    tokens += sampled_tokens * whole;
+    rows += sampled_rows * whole;
+  }
+  if (config.compat.enabled()) return static_cast<int64_t>(rows);
+  const double kept = config.data.validation.empty() ? 1 - config.data.validation_fraction : 1;
+  return static_cast<int64_t>(tokens * kept / static_cast<double>(config.data.sequence_length));
+}
+
+/// Whether the run is forecast to fit into what there is; unknown is taken for yes.
+bool fits(const RunConfig& config, const DeviceSetup& setup) {
+  const std::optional<double> available = setup.device.is_cpu() ? available_memory() : std::nullopt;
+  const MemoryForecast memory = forecast_memory(config, setup.compute_type != at::kFloat);
+  return !available || memory.weights + memory.copy + memory.activations <= *available;
+}
+
+}  // namespace
+
+void check_run(const RunConfig& config, const std::optional<Weights>& weights) {
+  std::vector<Error> missing = missing_inputs(config, weights.has_value());
+  const auto attempt = [&](auto call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      missing.push_back(error);
+    }
+  };
+  const bool has_text =
+      std::none_of(missing.begin(), missing.end(), [](const Error& error) { return error.code() == ExitCode::kData; });
+  const bool knows_model = std::none_of(missing.begin(), missing.end(),
+                                        [](const Error& error) { return error.code() == ExitCode::kCheckpoint; });
+  if (weights) log_info("weights     " + weights->file.path + " (" + weights->description + ")");
+  RunFacts facts;
+  if (has_text && is_file(config.tokenizer.path)) {
+    attempt([&] { facts.sequences = estimate_sequences(config, *load_tokenizer(config.tokenizer.path)); });
+  }
+  if (knows_model) {
+    attempt([&] {
+      cpu::use_caching_allocator();
+      const DeviceSetup setup = set_up_device(config.run, config.train.precision);
+      facts.device = setup.description;
+      if (!fits(config, setup)) return;
+      const StepTime time = time_step(config, setup);
+      if (const auto steps = forecast_steps(config, facts.sequences)) facts.seconds = run_seconds(config, time, *steps);
+    });
+    log_info(forecast(config, facts));
+  }
+  throw_missing(missing);
+}
+
+}  // namespace mm

@@ -1,0 +1,41 @@
+// A model that trains on made-up tokens, part by part and with a clock.
+#pragma once
+
+#include <vector>
+
+#include "engine/device.h"
+#include "engine/training_step.h"
+#include "recipe/run_config.h"
+
+namespace mm {
+
+/// The middle one of some times, the later of two.
+double median(std::vector<double> seconds);
+
+class TimedModel {
+ public:
+  /// Takes the memory of a run, but for activations of `micro_batch` sequences in place of train.micro_batch. Both
+  /// arguments outlive it.
+  TimedModel(const RunConfig& config, const DeviceSetup& setup, int64_t micro_batch);
+
+  /// Of one micro-batch, all work of the device done.
+  struct Passes {
+    double forward_seconds = 0;
+    double backward_seconds = 0;
+  };
+
+  /// Begins a step of so many micro-batches.
+  void begin(int64_t micro_batches) { training_.begin(micro_batches); }
+  Passes train_micro_batch();
+  /// Seconds of norm, clip and optimizer.
+  double update();
+
+ private:
+  const RunConfig& config_;
+  const DeviceSetup& setup_;
+  TrainedModel trained_;
+  TrainingStep training_;
+  Batch made_up_;
+};
+
+}  // namespace mm
