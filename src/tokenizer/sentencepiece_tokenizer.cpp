@@ -47,6 +47,15 @@ bool continues_after_line_break(const std::string& text) {
   return line_break != std::string::npos && text.find_first_not_of('\n', line_break) != std::string::npos;
 }
 
+bool continues_after_space(const std::string& text) {
+  return text.find(' ', std::min(text.find_first_not_of(' '), text.size())) != std::string::npos;
+}
+
+/// The library takes 175 times the memory of what it encodes at once. Longer texts without a line break are cut,
+/// between two words where no token reaches from one into the next; where there are none, at a character, and the
+/// tokens on both sides of that one place may be others.
+constexpr size_t kLongestPart = size_t{1} << 20;
+
 class SentencepieceTokenizer : public Tokenizer {
  public:
   explicit SentencepieceTokenizer(const std::string& path) {
@@ -65,6 +74,7 @@ class SentencepieceTokenizer : public Tokenizer {
     const bool keeps_whitespace = round_trip("a\n  b") == "a\n  b";
     spells_space_mark_ = keeps_whitespace && find_space_mark_ids();
     splits_at_lines_ = keeps_whitespace && std::ranges::none_of(texts_, continues_after_line_break);
+    splits_at_words_ = std::ranges::none_of(texts_, continues_after_space);
   }
 
   std::vector<int32_t> encode(std::string_view text) const override {
@@ -73,6 +83,8 @@ class SentencepieceTokenizer : public Tokenizer {
       const size_t length = part_length(text);
       append_part(text.substr(0, length), ids);
       text.remove_prefix(length);
+      // The library puts the space between two words in front of the second one by itself.
+      if (adds_space_ && text.starts_with(' ')) text.remove_prefix(1);
       if (spells_space_mark_ && text.starts_with(kSpaceMark)) {
         ids.insert(ids.end(), space_mark_ids_.begin(), space_mark_ids_.end());
         text.remove_prefix(kSpaceMark.size());
@@ -135,7 +147,21 @@ class SentencepieceTokenizer : public Tokenizer {
       const size_t line_break = std::min(text.find('\n'), length);
       length = std::min(text.find_first_not_of('\n', line_break), length);
     }
-    return spells_space_mark_ ? std::min(text.substr(0, length).find(kSpaceMark), length) : length;
+    if (spells_space_mark_) length = std::min(text.substr(0, length).find(kSpaceMark), length);
+    return length <= kLongestPart ? length : end_of_long_part(text);
+  }
+
+  static size_t end_of_character(std::string_view text, size_t at) {
+    const auto goes_on = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; };
+    while (at > 1 && goes_on(text[at])) --at;
+    return at;
+  }
+
+  size_t end_of_long_part(std::string_view text) const {
+    for (size_t at = kLongestPart; splits_at_words_ && at > kLongestPart / 2; --at) {
+      if (text[at] == ' ' && text[at - 1] != ' ' && text.substr(at + 1, 1) != " ") return at;
+    }
+    return end_of_character(text, kLongestPart);
   }
 
   void append_part(std::string_view text, std::vector<int32_t>& ids) const {
@@ -168,6 +194,7 @@ class SentencepieceTokenizer : public Tokenizer {
   bool adds_space_ = false;         ///< models such as Llama's put a space before every text
   bool spells_space_mark_ = false;  ///< the text's own space marks become byte tokens
   bool splits_at_lines_ = false;    ///< no token reaches from a line break into the next line
+  bool splits_at_words_ = false;    ///< nor from a word into the next one
   uint64_t fingerprint_ = 0;
 };
 
