@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/leftovers.h"
+#include "core/mapped_names.h"
 #include "core/text.h"
 
 namespace mm {
@@ -219,10 +220,14 @@ MappedFile::MappedFile(const std::string& path, ExitCode code) : path_(path) {
   data_ = mapped;
   size_ = size;
   descriptor_ = file.release();
+  name_mapping(data_, size_, path_);
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(data_, size_);
+  if (data_ != nullptr) {
+    forget_mapping(data_);
+    ::munmap(data_, size_);
+  }
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 

@@ -32,7 +32,8 @@ std::string holder_of(int descriptor) {
 
 }  // namespace
 
-RunLock::RunLock(const std::string& folder) : path_(folder + "/.lock") {
+RunLock::RunLock(const std::string& folder, const std::function<void(const std::string& holder)>& wait)
+    : path_(folder + "/.lock") {
   const std::string& path = path_;
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
@@ -40,12 +41,16 @@ RunLock::RunLock(const std::string& folder) : path_(folder + "/.lock") {
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail(path, errno);
 
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     const int reason = errno;
     const std::string holder = holder_of(descriptor_);
+    const std::string user = holder.empty() ? "another process" : "process " + holder;
+    if (reason == EWOULDBLOCK && wait) {
+      wait(user);
+      continue;
+    }
     ::close(descriptor_);
     if (reason != EWOULDBLOCK) fail(path, reason);
-    const std::string user = holder.empty() ? "another process" : "process " + holder;
     throw Error(ExitCode::kConfig,
                 got_want(folder, "a folder in use by " + user, "a free one", "wait for it, stop it, or set run.name"));
   }

@@ -9,6 +9,7 @@
 #include "core/alive.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/mapped_names.h"
 
 namespace mm {
 namespace {
@@ -35,10 +36,14 @@ void on_save(int) {
   saves = 1;
 }
 
-void on_bus_error(int) {
+void on_bus_error(int, siginfo_t* info, void*) {
   leave_status();
-  say("error: a file that was being read has become shorter, or its disk fails: got nothing where data was, want files "
-      "that stay as they are (put it back; the same command resumes)\n");
+  const char* name = mapped_name(info->si_addr);
+  say("error: ");
+  say(name != nullptr ? name : "a file that was being read");
+  say(": got nothing where data was, as it has become shorter or its disk fails, want a file that stays as it is (put "
+      "it "
+      "back; the same command resumes)\n");
   _exit(static_cast<int>(ExitCode::kData));
 }
 
@@ -49,13 +54,20 @@ void handle(int signal, void (*handler)(int)) {
   sigaction(signal, &action, nullptr);
 }
 
+void handle_bus_errors() {
+  struct sigaction action = {};
+  action.sa_sigaction = on_bus_error;
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
+  sigaction(SIGBUS, &action, nullptr);
+}
+
 }  // namespace
 
 void install_signal_handlers() {
   handle(SIGINT, on_stop);
   handle(SIGTERM, on_stop);
   handle(SIGUSR1, on_save);
-  handle(SIGBUS, on_bus_error);
+  handle_bus_errors();
   for (const int signal : {SIGPIPE, SIGHUP, SIGXFSZ}) handle(signal, SIG_IGN);
 }
 

@@ -9,7 +9,7 @@ struct StopRequested {};
 
 /// From now on: SIGINT and SIGTERM end the process at once with kStopped, as nothing is worth saving yet; a second one
 /// is kSecondInterrupt. A broken pipe, a closed terminal and a file size limit are errors of the write that meets them.
-/// SIGUSR1 asks for a checkpoint. A mapped file that shrinks ends the process with kData and a line that says so.
+/// SIGUSR1 asks for a checkpoint. A mapped file that shrinks ends the process with kData and a line that names it.
 void install_signal_handlers();
 
 /// From now on the first SIGINT or SIGTERM asks the run to stop instead.
