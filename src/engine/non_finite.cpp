@@ -8,13 +8,15 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/batch_layout.h"
 #include "engine/host_values.h"
 
 namespace mm {
 
 std::optional<NonFinite> find_non_finite(CausalLm& model, const Batch& batch) {
   const at::NoGradGuard no_gradients;
-  const LayerReports reports = model.forward(batch.tokens_bt, /*training=*/true, {}, /*inspect=*/true).reports;
+  const LayerReports reports =
+      model.forward(batch.tokens_bt, /*training=*/true, layout_of(batch), /*inspect=*/true).reports;
   // [layers, what]: 1 where it is finite. In the order of the pass.
   const at::Tensor branches_lb = at::isfinite(reports.branch_sizes_lb);
   const int64_t experts = model.config().is_moe() ? reports.output_squares_le.size(1) : 0;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/batch_layout.h"
 #include "ops/add_to.h"
 #include "ops/cross_entropy.h"
 #include "ops/flat_norm.h"
@@ -26,7 +27,7 @@ at::Tensor detached(const at::Tensor& loss) {
 }  // namespace
 
 MicroBatchLosses micro_batch_losses(CausalLm& model, const Batch& batch, bool inspect) {
-  const HiddenStates states = model.forward(batch.tokens_bt, /*training=*/true, {}, inspect);
+  const HiddenStates states = model.forward(batch.tokens_bt, /*training=*/true, layout_of(batch), inspect);
   const at::Tensor losses_n = cross_entropy(model.logits(states.hidden_nd), batch.targets_bt.flatten());
   return {losses_n.sum(), batch.targets, states.reports};
 }

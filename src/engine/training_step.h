@@ -16,7 +16,7 @@ struct MicroBatchLosses {
   LayerReports reports;  ///< balancing losses among them
 };
 
-/// Every position is routed and counted: packed windows have no padding, and MiniMind counts its own.
+/// Every position is routed. Padding is not counted, but for that of MiniMind's trainers, which count their own.
 ///   inspect  whether the reports are to say how large the output of each expert is
 MicroBatchLosses micro_batch_losses(CausalLm& model, const Batch& batch, bool inspect = false);
 

@@ -128,7 +128,7 @@ DomainLoss DomainReader::read(const DomainData& domain, uint32_t index) {
     const Batch batch = loader.batch_of(here);
     const at::Tensor counted_n = (batch.targets_bt >= 0).flatten();
     const at::Tensor documents_n = places_of(domain, documents, here).to(model_.device());
-    const HiddenStates states = model_.forward(batch.tokens_bt, /*training=*/false, batch.targets_bt >= 0);
+    const HiddenStates states = model_.forward(batch.tokens_bt, /*training=*/false, {.counted_bt = batch.targets_bt >= 0});
     sums.add(model_.logits(states.hidden_nd), batch.targets_bt);
     by_document.add(states.reports, documents_n, counted_n);
     by_token_.add(states.reports, batch.tokens_bt.flatten(), counted_n);

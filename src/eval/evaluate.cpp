@@ -70,7 +70,7 @@ EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t ma
   int64_t read = 0;
   while (const std::optional<Batch> batch = loader.next()) {
     leave_if_stopping();
-    const HiddenStates states = model.forward(batch->tokens_bt, /*training=*/false, batch->targets_bt >= 0);
+    const HiddenStates states = model.forward(batch->tokens_bt, /*training=*/false, {.counted_bt = batch->targets_bt >= 0});
     const at::Tensor loss_n = sums.add(model.logits(states.hidden_nd), batch->targets_bt);
     if (domains != nullptr)
       domains->add(loader.last_windows(), states.reports, batch->tokens_bt, batch->targets_bt, loss_n);

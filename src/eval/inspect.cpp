@@ -90,7 +90,7 @@ json aux_of(const ModelConfig& config, const Parameters& parameters, const at::T
   at::Tensor counted_bt = at::ones(tokens_bt.sizes(), at::TensorOptions(at::kBool).device(tokens_bt.device()));
   if (!shift_inside_model) counted_bt.select(1, -1).fill_(false);
   CausalLm model(exact, parameters);
-  const at::Tensor aux = model.forward(tokens_bt, /*training=*/true, counted_bt).reports.balance_loss;
+  const at::Tensor aux = model.forward(tokens_bt, /*training=*/true, {.counted_bt = counted_bt}).reports.balance_loss;
   return aux.defined() ? json(aux.item<double>()) : json(nullptr);
 }
 

@@ -47,7 +47,7 @@ struct CausalLm::Pass {
   bool training = false;
   bool inspect = false;
   double dropout = 0;
-  at::Tensor counted_bt = {};      ///< undefined: all tokens count
+  BatchLayout layout = {};
   KeyValueCache* cache = nullptr;  ///< what the tokens follow; null: nothing
 };
 
@@ -57,12 +57,12 @@ CausalLm::CausalLm(const ModelConfig& config, const Parameters& parameters)
       device_(parameters.device()),
       weights_(bind_weights(config, parameters)) {}
 
-HiddenStates CausalLm::forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt, bool inspect) {
+HiddenStates CausalLm::forward(const at::Tensor& tokens_bt, bool training, const BatchLayout& layout, bool inspect) {
   return run(tokens_bt, {.batch = tokens_bt.size(0),
                          .training = training,
                          .inspect = inspect,
                          .dropout = training ? config_.dropout : 0.0,
-                         .counted_bt = counted_bt});
+                         .layout = layout});
 }
 
 HiddenStates CausalLm::forward_more(const at::Tensor& tokens_bt, KeyValueCache& cache) {
@@ -75,8 +75,8 @@ HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
   const double ffn_dropout = config_.ffn_dropout ? pass.dropout : 0.0;
   const at::TensorOptions fp32 = at::TensorOptions().dtype(at::kFloat).device(device_);
   const at::Tensor counted =
-      pass.counted_bt.defined() ? pass.counted_bt.to(at::kFloat) : at::ones(tokens_bt.sizes(), fp32);
-  const RopeTable positions = rope_rows(pass.cache ? pass.cache->length() : 0, tokens_bt.size(1));
+      pass.layout.counted_bt.defined() ? pass.layout.counted_bt.to(at::kFloat) : at::ones(tokens_bt.sizes(), fp32);
+  const RopeTable positions = positions_of(tokens_bt, pass);
 
   HiddenStates states;
   std::vector<at::Tensor> expert_tokens, dropped_tokens, margins, router_sums, output_squares, branch_sizes;
@@ -102,7 +102,10 @@ HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
       inspect_branch();
       continue;
     }
-    const MoeMode mode{.training = pass.training, .dropout = ffn_dropout, .inspect = pass.inspect};
+    const MoeMode mode{.training = pass.training,
+                       .dropout = ffn_dropout,
+                       .inspect = pass.inspect,
+                       .documents = pass.layout.documents.any() ? &pass.layout.documents : nullptr};
     MoeReport report;
     branch_nd = moe_layer(normed_nd, counted, block.moe, config_, mode, report);
     inspect_branch();
@@ -136,11 +139,25 @@ at::Tensor CausalLm::attention(const at::Tensor& x_nd, size_t layer, const Pass&
                                const RopeTable& positions) const {
   const AttentionWeights& weights = weights_.blocks[layer].attention;
   const at::Tensor qkv_nw = mm::linear(x_nd, weights.qkv);
-  const at::Tensor qkv_btw = qkv_nw.view({pass.batch, -1, qkv_nw.size(1)});
+  const Documents& documents = pass.layout.documents;
+  // Documents lie end to end in all rows of the batch, as if these were one.
+  const at::Tensor qkv_btw = qkv_nw.view({documents.any() ? 1 : pass.batch, -1, qkv_nw.size(1)});
   const Heads heads = rotary_heads(qkv_btw, weights.q_norm, weights.k_norm, positions, head_options(config_));
-  const at::Tensor mixed_btq = pass.cache ? pass.cache->attend(layer, heads) : causal_attention(heads, pass.dropout);
+  const auto mix = [&] {
+    if (pass.cache) return pass.cache->attend(layer, heads);
+    return documents.any() ? document_attention(heads, documents, pass.dropout) : causal_attention(heads, pass.dropout);
+  };
+  const at::Tensor mixed_btq = mix();
   const at::Tensor out_nd = mm::linear(mixed_btq.flatten(0, 1), weights.output);
   return pass.dropout > 0 ? at::dropout(out_nd, pass.dropout, true) : out_nd;
+}
+
+/// A row for each position of a sequence; of documents, for each token.
+RopeTable CausalLm::positions_of(const at::Tensor& tokens_bt, const Pass& pass) {
+  const Documents& documents = pass.layout.documents;
+  if (!documents.any()) return rope_rows(pass.cache ? pass.cache->length() : 0, tokens_bt.size(1));
+  const RopeTable rows = rope_rows(0, documents.longest);
+  return {rows.cosine_tf.index_select(0, documents.position_n), rows.sine_tf.index_select(0, documents.position_n)};
 }
 
 RopeTable CausalLm::rope_rows(int64_t first, int64_t count) {

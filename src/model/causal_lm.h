@@ -7,6 +7,7 @@
 #include "model/model_config.h"
 #include "model/parameters.h"
 #include "model/weights.h"
+#include "ops/documents.h"
 #include "ops/rotary.h"
 
 namespace mm {
@@ -30,6 +31,12 @@ struct LayerReports {
 /// What rotary tables need of the settings.
 RopeScaling rope_scaling_of(const RopeScalingConfig& config);
 
+/// What the positions of a batch are.
+struct BatchLayout {
+  at::Tensor counted_bt = {};  ///< [batch, time] bool: what counts in balancing losses and loads; undefined: all does
+  Documents documents = {};    ///< none: each row is one
+};
+
 struct HiddenStates {
   at::Tensor hidden_nd;  ///< [batch * time, hidden_size] after the last norm, in the compute type
   LayerReports reports;
@@ -44,12 +51,13 @@ class CausalLm {
   at::Device device() const { return device_; }
 
   /// Runs the blocks.
-  ///   tokens_bt   [batch, time] int64 on the model's device
-  ///   training    dropout, jitter, capacity and balancing losses
-  ///   counted_bt  [batch, time] bool: tokens that count in balancing losses and expert loads; undefined: all do
-  ///   inspect     whether the reports are to say how large the outputs of branches and experts are
+  ///   tokens_bt  [batch, time] int64 on the model's device
+  ///   training   dropout, jitter, capacity and balancing losses
+  ///   layout     padding, and documents that see nothing of each other: what a document gives is what it gives alone,
+  ///              but for capacity and the balancing losses of whole batches
+  ///   inspect    whether the reports are to say how large the outputs of branches and experts are
   /// The residual stream is fp32; norms, products and attention give the compute type.
-  HiddenStates forward(const at::Tensor& tokens_bt, bool training, const at::Tensor& counted_bt = {},
+  HiddenStates forward(const at::Tensor& tokens_bt, bool training, const BatchLayout& layout = {},
                        bool inspect = false);
 
   /// The same for tokens that follow those in `cache`, which holds them as well from then on. As forward() without
@@ -64,6 +72,7 @@ class CausalLm {
   struct Pass;
   HiddenStates run(const at::Tensor& tokens_bt, const Pass& pass);
   at::Tensor attention(const at::Tensor& x_nd, size_t layer, const Pass& pass, const RopeTable& positions) const;
+  RopeTable positions_of(const at::Tensor& tokens_bt, const Pass& pass);
   RopeTable rope_rows(int64_t first, int64_t count);
 
   ModelConfig config_;

@@ -54,7 +54,7 @@ void run_on_zeros(const c10::OperatorHandle& op, std::vector<c10::IValue>* stack
 TORCH_LIBRARY_IMPL(aten, Meta, library) {
   for (const char* op :
        {"_fused_adamw_", "_grouped_mm", "abs.out", "dot", "embedding_dense_backward", "floor_divide", "index_select",
-        "logical_not.out", "nan_to_num.out", "where.self", "where.self_out", "logical_or.out"}) {
+        "logical_not.out", "nan_to_num.out", "where.self", "where.self_out", "logical_or.out", "searchsorted.Tensor"}) {
     library.impl(op, torch::CppFunction::makeFromBoxedFunction<&mm::run_on_zeros>());
   }
 }

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "model/moe/router.h"
+#include "ops/documents.h"
 
 namespace mm {
 
@@ -14,6 +15,7 @@ struct BalanceInput {
   at::Tensor counted_bt;  ///< [batch, time] fp32, 1 where a token counts, 0 on padding
   at::Tensor load_be;  ///< [batch, experts] fp32: (token, slot) pairs of each sequence, padding excluded; no gradient
   at::Tensor step_load_e = {};  ///< [experts] fp32: shares of the pairs of the last optimizer step; for "step" alone
+  const Documents* documents = nullptr;  ///< the sequences of "sequence"; null: each row is one
 };
 
 /// P_e: the mean probability of each expert over the counted tokens of the micro-batch, [experts].
@@ -25,6 +27,9 @@ at::Tensor mean_probabilities(const BalanceInput& input);
 at::Tensor token_balance_loss(const BalanceInput& input);
 
 /// The same within each sequence, averaged over the sequences that have a counted token. 1 at perfect balance.
+/// Where documents stand side by side in a row, each of them is a sequence, for it is what the model reads as one; its
+/// weight is then the number of its tokens. So a batch has the loss of its documents alone, however they are packed,
+/// and a document of three tokens, which cannot be balanced, weighs little.
 /// Source: DeepSeek-V2, arXiv 2405.04434; MiniMind G0-G3 with seq_aux on.
 at::Tensor sequence_balance_loss(const BalanceInput& input);
 

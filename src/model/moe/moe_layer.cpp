@@ -46,7 +46,7 @@ at::Tensor moe_layer(const at::Tensor& x_nd, const at::Tensor& counted_bt, const
   report.expert_tokens_e = load_be.sum(0).to(at::kLong);
   if (mode.training) {
     report.router_sums_qe = router_sums(routing, counted_bt.flatten());
-    const BalanceInput input{routing, counted_bt, load_be, weights.router.step_load_e};
+    const BalanceInput input{routing, counted_bt, load_be, weights.router.step_load_e, mode.documents};
     report.balance_loss = scaled_balance_loss(input, moe);
     report.z_loss = scaled_z_loss(input, moe);
     if (moe.balance == "quantile") {

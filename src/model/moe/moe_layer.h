@@ -5,14 +5,16 @@
 
 #include "model/model_config.h"
 #include "model/weights.h"
+#include "ops/documents.h"
 
 namespace mm {
 
 /// How an MoE layer is run.
 struct MoeMode {
-  bool training = false;  ///< balancing losses, router sums, jitter and capacity
-  double dropout = 0.0;   ///< on the output of each expert
-  bool inspect = false;   ///< report how large the output of each expert is
+  bool training = false;                 ///< balancing losses, router sums, jitter and capacity
+  double dropout = 0.0;                  ///< on the output of each expert
+  bool inspect = false;                  ///< report how large the output of each expert is
+  const Documents* documents = nullptr;  ///< what aux_loss "sequence" takes for sequences; null: rows
 };
 
 /// What an MoE layer gives besides its output. Losses are scaled by their coefficients and undefined when switched off.

@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/randint.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
@@ -20,6 +21,7 @@ namespace {
 struct Options {
   const char* name;
   std::function<void(ModelConfig&)> set;
+  bool documents = false;  ///< side by side in the rows
 };
 
 const std::vector<Options> kOptions = {
@@ -55,6 +57,8 @@ const std::vector<Options> kOptions = {
        config.moe.aux_loss = "sequence";
        config.rope_layout = "interleaved";
      }},
+    {"sequence, of documents", [](ModelConfig& config) { config.moe.aux_loss = "sequence"; }, true},
+    {"dense, of documents", [](ModelConfig& config) { config.model_type = "dense"; }, true},
 };
 
 ModelConfig config_with(const Options& options) {
@@ -76,7 +80,7 @@ ModelConfig config_with(const Options& options) {
 
 /// Two steps of two micro-batches.
 struct TwoSteps {
-  TwoSteps(const ModelConfig& model, at::Device device, at::ScalarType type)
+  TwoSteps(const ModelConfig& model, at::Device device, at::ScalarType type, bool documents = false)
       : config(model), trained(config, {}, device, type) {
     if (!device.is_meta()) initialize(trained.parameters, config, 7);
     trained.parameters.refresh_shadow();
@@ -85,7 +89,12 @@ struct TwoSteps {
       training.begin(2);
       for (const uint64_t seed : {1, 2}) {
         const at::Tensor ids = at::randint(0, 50, {3, 12}, at::detail::createCPUGenerator(seed), at::kLong);
-        const Batch batch{ids.to(device), ids.roll(-1, 1).to(device), ids.numel()};
+        Batch batch{ids.to(device), ids.roll(-1, 1).to(device), ids.numel()};
+        if (documents) {
+          batch.document_lengths = {5, 1, 12, 2, 10, 6};
+          batch.document_ends_s = at::tensor({0, 5, 6, 18, 20, 30, 36, 36, 36}, at::kInt).to(device);
+          batch.counted_bt = batch.targets_bt.ge(3);
+        }
         training.backward(training.forward(batch), batch);
       }
       training.finish_gradients();
@@ -106,10 +115,10 @@ TEST(CudaPath, GivesTheStepsThatTheCpuGives) {
   for (const Options& options : kOptions) {
     SCOPED_TRACE(options.name);
     const ModelConfig config = config_with(options);
-    const TwoSteps expected(config, at::kCPU, at::kFloat);
+    const TwoSteps expected(config, at::kCPU, at::kFloat, options.documents);
     const cuda::Emulation emulation;
     const int64_t before = cuda::Emulation::launches();
-    const TwoSteps actual(config, at::kCPU, at::kFloat);
+    const TwoSteps actual(config, at::kCPU, at::kFloat, options.documents);
     EXPECT_GT(cuda::Emulation::launches(), before);
     for (size_t step = 0; step < 2; ++step) {
       const StepResult &a = actual.results[step], &e = expected.results[step];
@@ -138,7 +147,7 @@ TEST(CudaPath, ReadsNothingOfTheDeviceInAStep) {
   for (const Options& options : kOptions) {
     const cuda::Emulation emulation;
     for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
-      EXPECT_NO_THROW(TwoSteps(config_with(options), at::kMeta, type)) << options.name;
+      EXPECT_NO_THROW(TwoSteps(config_with(options), at::kMeta, type, options.documents)) << options.name;
     }
   }
 }

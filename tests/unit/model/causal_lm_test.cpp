@@ -84,7 +84,7 @@ TEST(CausalLm, CountsAPaddedBatchAsTheUnpaddedOne) {
     const at::Tensor padded = at::cat({tokens, at::zeros({2, 7}, at::kLong)}, 1);
     const at::Tensor counted = at::arange(16).lt(9).expand({2, 16});
     const LayerReports a = small.model.forward(tokens, true).reports;
-    const LayerReports b = small.model.forward(padded, true, counted).reports;
+    const LayerReports b = small.model.forward(padded, true, {.counted_bt = counted}).reports;
     EXPECT_TRUE(at::equal(a.expert_tokens_le, b.expert_tokens_le)) << aux_loss;
     EXPECT_NEAR(a.balance_loss.item<double>(), b.balance_loss.item<double>(), 1e-7) << aux_loss;
     EXPECT_NEAR(a.z_loss.item<double>(), b.z_loss.item<double>(), 1e-6) << aux_loss;
@@ -98,7 +98,7 @@ TEST(CausalLm, AveragesTheSequenceLossOverSequencesOfUnequalLength) {
   const at::Tensor tokens = some_tokens(2, 12);
   const at::Tensor counted = at::arange(12).lt(at::tensor({12, 5}).unsqueeze(1));
   const auto balance = [&](const at::Tensor& ids, const at::Tensor& mask) {
-    return small.model.forward(ids.contiguous(), true, mask).reports.balance_loss.item<double>();
+    return small.model.forward(ids.contiguous(), true, {.counted_bt = mask}).reports.balance_loss.item<double>();
   };
   const double apart = (balance(tokens.narrow(0, 0, 1), {}) + balance(tokens.narrow(0, 1, 1).narrow(1, 0, 5), {})) / 2;
   EXPECT_NEAR(balance(tokens, counted), apart, 1e-6);

@@ -2,6 +2,7 @@
 #include "ops/attention.h"
 
 #include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
 
 #include "compare.h"
 
@@ -29,6 +30,38 @@ TEST(CausalAttention, EqualsItsFormulaWithGroupedQueryHeads) {
         },
         [](const Tensors& x) {
           return Tensors{by_formula({x[0], x[1], x[2]})};
+        },
+        inputs, 3e-6);
+  }
+}
+
+/// Lengths as a batch has them: of all documents, with slots to spare.
+Documents documents_of_lengths(const std::vector<int64_t>& lengths, int64_t spare) {
+  std::vector<int32_t> ends = {0};
+  for (const int64_t length : lengths) ends.push_back(ends.back() + static_cast<int32_t>(length));
+  ends.insert(ends.end(), static_cast<size_t>(spare), ends.back());
+  return lay_out_documents(lengths, at::tensor(ends, at::kInt), 19, ends.back());
+}
+
+TEST(Documents, EveryTokenKnowsItsDocumentAndItsPlaceThere) {
+  const Documents documents = documents_of_lengths({2, 1, 3}, 2);
+  EXPECT_TRUE(at::equal(documents.document_n, at::tensor({0, 0, 1, 2, 2, 2}, at::kLong)));
+  EXPECT_TRUE(at::equal(documents.position_n, at::tensor({0, 1, 0, 0, 1, 2}, at::kLong)));
+  EXPECT_FALSE(Documents().any());
+}
+
+TEST(DocumentAttention, SeesTheOwnDocumentAlone) {
+  for (const auto& [heads, kv] : std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {4, 4}, {6, 2}}) {
+    SCOPED_TRACE(testing::Message() << heads << " query heads, " << kv << " key/value heads");
+    const Documents documents = documents_of_lengths({5, 1, 19, 2, 1, 11}, 3);
+    const Tensors inputs = {random_tensor({1, 39, heads, 8}, 1), random_tensor({1, 39, kv, 8}, 2),
+                            random_tensor({1, 39, kv, 8}, 3)};
+    expect_equals_definition(
+        [&](const Tensors& x) {
+          return Tensors{document_attention({x[0], x[1], x[2]}, documents, 0.0)};
+        },
+        [&](const Tensors& x) {
+          return Tensors{reference::document_attention({x[0], x[1], x[2]}, documents, 0.0)};
         },
         inputs, 3e-6);
   }

@@ -274,6 +274,24 @@ TEST_P(Cuda, AttentionEqualsTheCpu) {
             {false, false, false});
 }
 
+TEST_P(Cuda, AttentionWithinDocumentsEqualsThatByAMask) {
+  const std::vector<int64_t> lengths = {40, 1, 3, 129, 83};
+  const auto documents_on = [&](at::Device where) {
+    const at::Tensor ends_s = at::tensor({0, 40, 41, 44, 173, 256, 256, 256}, at::kInt).to(where);
+    return lay_out_documents(lengths, ends_s, /*longest=*/130, /*tokens=*/256);
+  };
+  const Documents here = documents_on(device()), on_host = documents_on(at::kCPU);
+  expect_op(
+      [&](const Tensors& x) {
+        return Tensors{document_attention({x[0], x[1], x[2]}, here, 0.0)};
+      },
+      [&](const Tensors& x) {
+        return Tensors{reference::document_attention({x[0], x[1], x[2]}, on_host, 0.0)};
+      },
+      {random_tensor({1, 256, 8, 64}, 9), random_tensor({1, 256, 2, 64}, 10), random_tensor({1, 256, 2, 64}, 11)},
+      {false, false, false});
+}
+
 TEST_P(Cuda, DispatchAndCombineEqualTheirDefinitions) {
   struct Case {
     at::Tensor experts_ns;
