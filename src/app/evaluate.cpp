@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "eval/domain_evaluation.h"
 #include "eval/inspect.h"
+#include "recipe/resume_policy.h"
 #include "view/domain_table.h"
 #include "view/report/report_page.h"
 
@@ -109,7 +110,9 @@ fs::path run_folder_for(const std::string& option, const mm::Weights& weights) {
 mm::RunConfig read_run_config(const fs::path& folder, mm::Problems& problems) {
   mm::RunConfig config;
   const auto visit = [&](mm::Fields& fields) { config.visit(fields); };
-  mm::read_config((folder / "config.json").string(), {}, visit, problems);
+  const std::string path = (folder / "config.json").string();
+  mm::read_config(path, {}, visit, problems);
+  mm::keep_older_ways(mm::read_file(path, mm::ExitCode::kConfig), config.data);
   return config;
 }
 
@@ -140,6 +143,13 @@ struct EvaluatedText {
   std::string words;
 };
 
+/// A model is asked what it was trained for: documents by themselves, or a stream of them; and what it did not see.
+void read_as_trained(const mm::DataConfig& trained, mm::DataConfig& settings) {
+  settings.packing = trained.packing;
+  settings.validation_packing = trained.validation_packing;
+  settings.hold_out_by = trained.hold_out_by;
+}
+
 EvaluatedText text_of(const mm::OpenedModel& opened, const EvaluateOptions& options) {
   EvaluatedText text;
   if (options.held_out) {
@@ -149,12 +159,17 @@ EvaluatedText text_of(const mm::OpenedModel& opened, const EvaluateOptions& opti
     problems.throw_if_any();
     text.files = mm::validation_files(config, (folder / "config.json").string());
     text.settings.cache = config.data.cache;
+    read_as_trained(config.data, text.settings);
     text.words = "the text that the run validates on";
   } else {
     for (const std::string& word : options.data) text.files.files.push_back(labelled_path(word));
     mm::Problems ignored;  // a label that cannot be read is not worth a failure
     const auto folder = run_folder(opened.weights);
-    if (folder) add_labels(read_run_config(*folder, ignored).data, text.files.files);
+    if (folder) {
+      const mm::RunConfig config = read_run_config(*folder, ignored);
+      add_labels(config.data, text.files.files);
+      read_as_trained(config.data, text.settings);
+    }
     text.words = "the files named";
   }
   if (!options.cache.empty()) text.settings.cache = options.cache;

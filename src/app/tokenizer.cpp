@@ -15,8 +15,8 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "core/visible_text.h"
-#include "data/jsonl.h"
 #include "data/open_tokenizer.h"
+#include "data/text_file.h"
 
 namespace {
 
@@ -101,7 +101,7 @@ void decode(const TokenizerOptions& options, bool has_ids) {
 
 /// What an encoder makes of the texts of a file.
 struct TextCounts {
-  mm::JsonlCounts text;
+  mm::TextCounts text;
   int64_t tokens = 0, longest = 0;
   std::map<int, int64_t> documents_by_length;  ///< by the logarithm of their tokens, rounded up
   std::map<int32_t, int64_t> control;          ///< control tokens that stand in texts, by id
@@ -111,7 +111,7 @@ TextCounts count(const mm::Tokenizer& tokenizer, const std::string& file) {
   TextCounts counts;
   const auto encoder = tokenizer.encoder();
   mm::TokenBuffer<int32_t> ids;
-  counts.text = mm::JsonlFile(file).visit([&](std::string_view text) {
+  counts.text = mm::TextFile(file).visit([&](std::string_view text) {
     ids.clear();
     encoder->encode_into(text, ids);
     const auto tokens = static_cast<int64_t>(ids.size());

@@ -10,6 +10,18 @@
 namespace mm {
 namespace {
 
+/// Documents of all rows, one behind the other; as many ends as there may be.
+at::Tensor document_ends(const std::vector<int64_t>& lengths, int64_t slots, const at::TensorOptions& options) {
+  require(std::ssize(lengths) <= slots, "no more documents than a batch has room for");
+  at::Tensor ends_s = at::empty({slots + 1}, options.dtype(at::kInt));
+  auto* ends = ends_s.mutable_data_ptr<int32_t>();
+  ends[0] = 0;
+  for (size_t i = 0; i < static_cast<size_t>(slots); ++i) {
+    ends[i + 1] = ends[i] + (i < lengths.size() ? static_cast<int32_t>(lengths[i]) : 0);
+  }
+  return ends_s;
+}
+
 /// `window_of(row)` is the window that a row of the batch holds.
 template <class WindowOf>
 Batch fill_batch(const WindowSource& dataset, int64_t rows, at::Device device, const WindowOf& window_of) {
@@ -19,13 +31,21 @@ Batch fill_batch(const WindowSource& dataset, int64_t rows, at::Device device, c
   auto* tokens = batch.tokens_bt.mutable_data_ptr<int64_t>();
   auto* targets = batch.targets_bt.mutable_data_ptr<int64_t>();
   for (int64_t row = 0; row < rows; ++row) {
-    batch.targets += dataset.fill(window_of(row), tokens + row * length, targets + row * length);
+    const int64_t window = window_of(row);
+    batch.targets += dataset.fill(window, tokens + row * length, targets + row * length);
+    dataset.append_lengths(window, batch.document_lengths);
+  }
+  if (const int64_t slots = rows * dataset.documents_in_window(); slots > 0) {
+    batch.document_ends_s = document_ends(batch.document_lengths, slots, options);
   }
   if (device.is_cuda()) {
-    // The allocator of pinned memory keeps both buffers until the copies are done.
-    batch.tokens_bt = batch.tokens_bt.to(device, /*non_blocking=*/true);
-    batch.targets_bt = batch.targets_bt.to(device, /*non_blocking=*/true);
+    // The allocator of pinned memory keeps the buffers until the copies are done.
+    const auto send = [&](at::Tensor& x) { x = x.to(device, /*non_blocking=*/true); };
+    send(batch.tokens_bt);
+    send(batch.targets_bt);
+    if (batch.document_ends_s.defined()) send(batch.document_ends_s);
   }
+  if (!dataset.counts_padding()) batch.counted_bt = batch.targets_bt.ge(0);
   return batch;
 }
 
@@ -48,8 +68,7 @@ Batch BatchLoader::batch_of(std::span<const int64_t> windows) const {
                     [&](int64_t row) { return windows[static_cast<size_t>(row)]; });
 }
 
-SequentialLoader::SequentialLoader(const PackedDataset& dataset, int64_t micro_batch, int64_t windows,
-                                   at::Device device)
+SequentialLoader::SequentialLoader(const WindowSource& dataset, int64_t micro_batch, int64_t windows, at::Device device)
     : dataset_(dataset), micro_batch_(micro_batch), windows_(windows), device_(device) {
   require(micro_batch > 0, "a micro-batch above zero");
   require(windows > 0 && windows <= dataset.windows(), "windows that are there");

@@ -8,8 +8,8 @@
 #include <span>
 
 #include "data/batch.h"
-#include "data/packed_dataset.h"
 #include "data/sample_order.h"
+#include "data/window_source.h"
 
 namespace mm {
 
@@ -42,7 +42,7 @@ class BatchLoader {
 class SequentialLoader {
  public:
   /// `windows` is at most dataset.windows().
-  SequentialLoader(const PackedDataset& dataset, int64_t micro_batch, int64_t windows, at::Device device = at::kCPU);
+  SequentialLoader(const WindowSource& dataset, int64_t micro_batch, int64_t windows, at::Device device = at::kCPU);
 
   /// The next windows, `micro_batch` of them or what is left; nothing after the last.
   std::optional<Batch> next();
@@ -51,7 +51,7 @@ class SequentialLoader {
   const std::vector<int64_t>& last_windows() const { return last_windows_; }
 
  private:
-  const PackedDataset& dataset_;
+  const WindowSource& dataset_;
   int64_t micro_batch_;
   int64_t windows_;
   at::Device device_;

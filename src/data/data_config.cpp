@@ -4,13 +4,35 @@
 namespace mm {
 
 void DataConfig::visit(Fields& fields) {
-  fields("train", train,
-         "JSONL files with a \"text\" in each line: \"a.jsonl\" or {\"path\": \"a.jsonl\", \"domain\": \"poems\"}");
+  fields(
+      "train", train,
+      "text: JSON Lines with a \"text\" in each line, a JSON array of such objects, CSV with a header, plain text; a "
+      "folder stands for its *.jsonl, *?[] for files that match: \"a.jsonl\" or {\"path\": \"a.jsonl\", \"domain\": "
+      "\"poems\"}");
   fields("validation", validation, "files to validate on; none: a part of data.train is held out");
-  fields("validation_fraction", validation_fraction, "part of the documents held out when data.validation is empty",
-         {.min = 0, .max = 0.5, .unit = "of the documents"});
+  fields("validation_fraction", validation_fraction, "part of the text held out when data.validation is empty",
+         {.min = 0, .max = 0.5, .unit = "of the tokens"});
+  fields("hold_out_by", hold_out_by,
+         "what says which documents are held out: their text, so that copies of one never lie on both sides (content), "
+         "or file name and line, as in runs that began before there was a choice (position)",
+         {.choices = {"content", "position"}});
+  fields("duplicates", duplicates, "documents of data.train that say exactly what an earlier one says: keep or drop",
+         {.choices = {"keep", "drop"}});
   fields("sequence_length", sequence_length, "length of a training sequence",
          {.min = 1, .max = 1 << 20, .unit = "tokens"});
+  fields(
+      "packing", packing,
+      "how documents become sequences: end to end, cut wherever a sequence is full (stream); whole and side by side, "
+      "none of them seeing another one (documents); one in each, cut or padded, as MiniMind does (padded)",
+      {.choices = {"stream", "documents", "padded"}});
+  fields("validation_packing", validation_packing,
+         "the same for the validation loss; auto: stream where data.packing is, else documents",
+         {.choices = {"auto", "stream", "documents"}});
+  fields("text_key", text_key, "what the text is called: a key of JSON objects, a column of CSV files");
+  fields("bad_lines", bad_lines,
+         "what becomes of lines without a text, of invalid UTF-8 or JSON: stop, or skip them, counted, as long as they "
+         "are no more than one in a hundred",
+         {.choices = {"stop", "skip"}});
   fields("cache", cache, "folder for the token files; empty: beside the text files");
 }
 

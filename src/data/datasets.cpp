@@ -1,68 +1,161 @@
 // Opens token stores and splits their documents into training and validation.
 #include "data/datasets.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/error.h"
-#include "core/random.h"
+#include "core/log.h"
+#include "core/problems.h"
+#include "core/text.h"
+#include "data/document_dataset.h"
+#include "data/text_paths.h"
 
 namespace mm {
 namespace {
 
-std::vector<PackedSource> open_sources(const std::vector<LabelledPath>& files, const DataConfig& config,
-                                       const Tokenizer& tokenizer) {
-  std::vector<PackedSource> sources;
-  for (const LabelledPath& file : files) {
-    sources.push_back(
-        {.store = std::make_shared<const TokenStore>(TokenStore::open(file.path, config.cache, tokenizer)),
-         .domain = file.domain.empty() ? std::filesystem::path(file.path).stem().string() : file.domain});
-  }
-  return sources;
+std::string domain_of(const LabelledPath& file) {
+  return file.domain.empty() ? std::filesystem::path(file.path).stem().string() : file.domain;
 }
 
 bool keep_all(size_t, int64_t) {
   return true;
 }
 
-}  // namespace
-
-HeldOut::HeldOut(const std::string& path, double fraction)
-    : seed_(derive_seed(0, "validation " + std::filesystem::path(path).filename().string())), fraction_(fraction) {}
-
-bool HeldOut::operator()(int64_t document) const {
-  return RandomStream(seed_, "document", static_cast<uint64_t>(document)).uniform() < fraction_;
+std::unique_ptr<const WindowSource> training_windows(std::vector<PackedSource> sources, const KeepDocument& keep,
+                                                     const DataConfig& config) {
+  const std::string name = "data.train";
+  if (config.packing == "stream") {
+    return std::make_unique<PackedDataset>(name, std::move(sources), keep, config.sequence_length,
+                                           PackedDataset::LastWindow::kDrop);
+  }
+  const auto rows = config.packing == "padded" ? DocumentDataset::Rows::kOneDocument : DocumentDataset::Rows::kPacked;
+  return std::make_unique<DocumentDataset>(name, std::move(sources), keep, config.sequence_length, rows);
 }
 
-Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer) {
+/// Each text once, if that is wanted; how much of it is there more than once is said in any case.
+std::unique_ptr<const WindowSource> distinct_training_windows(const std::vector<PackedSource>& sources,
+                                                              const KeepDocument& keep, const DataConfig& config) {
+  const FirstCopies first(sources, keep);
+  const bool drop = config.duplicates == "drop";
+  if (const Copies& copies = first.copies(); copies.documents > 0) {
+    log_info(format("copies    %s documents (%s tokens) say exactly what an earlier one says; %s",
+                    with_commas(copies.documents).c_str(), with_commas(copies.tokens).c_str(),
+                    drop ? "they are dropped" : "data.duplicates=drop trains on each text once"));
+  }
+  if (!drop) return training_windows(sources, keep, config);
+  const auto keep_first = [&](size_t source, int64_t document) {
+    return first.is_first(source, document) ? keep(source, document) : DocumentPart(false);
+  };
+  return training_windows(sources, keep_first, config);
+}
+
+void log_left_out(const std::vector<PackedSource>& sources, const KeepDocument& keep) {
+  int64_t left_out = 0;
+  for (size_t source = 0; source < sources.size(); ++source) {
+    const int64_t documents = sources[source].store->documents();
+    for (int64_t document = 0; document < documents; ++document) left_out += keep(source, document).empty();
+  }
+  if (left_out == 0) return;
+  log_info("copies    " + with_commas(left_out) +
+           " documents of data.train are in data.validation, too, and are not trained on");
+}
+
+bool by_content(const DataConfig& config) {
+  return config.hold_out_by == "content";
+}
+
+/// No file may be trained on twice, validated on twice, or both. Runs that began before that was refused go on.
+void check_files_once(const DataConfig& config) {
+  if (!by_content(config)) return;
+  struct Named {
+    std::string key, path;
+  };
+  std::vector<Named> named;
+  Problems problems;
+  const auto add = [&](const std::string& list, const std::vector<LabelledPath>& files) {
+    for (size_t i = 0; i < files.size(); ++i) {
+      const Named file{list + format("[%zu]", i), files[i].path};
+      for (const Named& other : named) {
+        std::error_code ignored;
+        if (!std::filesystem::equivalent(other.path, file.path, ignored)) continue;
+        problems.add(file.key, file.path + ", which is the file of " + other.key, "every file once",
+                     "remove one of them");
+      }
+      named.push_back(file);
+    }
+  };
+  add("data.train", text_files(config.train));
+  add("data.validation", text_files(config.validation));
+  problems.throw_if_any();
+}
+
+}  // namespace
+
+std::vector<PackedSource> open_sources(const std::vector<LabelledPath>& files, const DataConfig& config,
+                                       const Tokenizer& tokenizer, int threads) {
+  std::vector<PackedSource> sources;
+  for (const LabelledPath& file : text_files(files)) {
+    sources.push_back({.store = std::make_shared<const TokenStore>(
+                           TokenStore::open(file.path, config.cache, tokenizer, threads, config.reading())),
+                       .domain = domain_of(file)});
+  }
+  return sources;
+}
+
+HoldOut hold_out_of(const std::vector<PackedSource>& sources, const DataConfig& config) {
+  const auto by = config.hold_out_by == "position" ? HoldOut::By::kPosition : HoldOut::By::kContent;
+  return {sources, config.validation_fraction, by};
+}
+
+Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer, int threads) {
   if (config.train.empty()) {
     throw Error(ExitCode::kData, got_want("data.train", "no files", "at least one JSONL file",
                                           "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name your own file"));
   }
-  using LastWindow = PackedDataset::LastWindow;
-  const std::vector<PackedSource> train = open_sources(config.train, config, tokenizer);
+  check_files_once(config);
+  const std::vector<PackedSource> train = open_sources(config.train, config, tokenizer, threads);
   if (!config.validation.empty()) {
-    return {.train = PackedDataset("data.train", train, keep_all, config.sequence_length, LastWindow::kDrop),
-            .validation = open_validation(config, tokenizer)};
+    const std::vector<PackedSource> validation = open_sources(config.validation, config, tokenizer, threads);
+    const std::vector<uint64_t> known = by_content(config) ? sorted_hashes(validation) : std::vector<uint64_t>();
+    const auto trained_on = [&](size_t source, int64_t document) {
+      return !std::binary_search(known.begin(), known.end(), train[source].store->document_hash(document));
+    };
+    if (by_content(config)) log_left_out(train, trained_on);
+    return {.train = distinct_training_windows(train, trained_on, config),
+            .validation = validation_windows("data.validation", validation, keep_all, config)};
   }
 
-  std::vector<HeldOut> held_out_of;
-  for (const LabelledPath& file : config.train) held_out_of.emplace_back(file.path, config.validation_fraction);
-  const auto held_out = [&](size_t source, int64_t document) { return held_out_of[source](document); };
-  const auto trained_on = [&](size_t source, int64_t document) { return !held_out(source, document); };
-  Datasets datasets = {
-      .train = PackedDataset("data.train", train, trained_on, config.sequence_length, LastWindow::kDrop),
-      .validation = {}};
+  const HoldOut hold_out = hold_out_of(train, config);
+  const auto held_out = [&](size_t source, int64_t document) {
+    return hold_out.validation(*train[source].store, document);
+  };
+  const auto trained_on = [&](size_t source, int64_t document) {
+    return hold_out.training(*train[source].store, document);
+  };
+  Datasets datasets = {.train = distinct_training_windows(train, trained_on, config), .validation = {}};
   if (config.validation_fraction > 0) {
-    datasets.validation.emplace("the held-out part of data.train", train, held_out, config.sequence_length,
-                                LastWindow::kPad);
+    datasets.validation = validation_windows("the held-out part of data.train", train, held_out, config);
   }
   return datasets;
 }
 
-std::optional<PackedDataset> open_validation(const DataConfig& config, const Tokenizer& tokenizer) {
-  if (config.validation.empty()) return {};
-  return PackedDataset("data.validation", open_sources(config.validation, config, tokenizer), keep_all,
-                       config.sequence_length, PackedDataset::LastWindow::kPad);
+std::unique_ptr<const WindowSource> open_validation(const DataConfig& config, const Tokenizer& tokenizer, int threads) {
+  if (config.validation.empty()) return nullptr;
+  check_files_once(config);
+  return validation_windows("data.validation", open_sources(config.validation, config, tokenizer, threads), keep_all,
+                            config);
+}
+
+std::unique_ptr<const WindowSource> validation_windows(const std::string& name, std::vector<PackedSource> sources,
+                                                       const KeepDocument& keep, const DataConfig& config) {
+  const bool as_trained = config.validation_packing == "auto";
+  if ((as_trained ? config.packing : config.validation_packing) == "stream") {
+    return std::make_unique<PackedDataset>(name, std::move(sources), keep, config.sequence_length,
+                                           PackedDataset::LastWindow::kPad);
+  }
+  return std::make_unique<DocumentDataset>(name, std::move(sources), keep, config.sequence_length,
+                                           DocumentDataset::Rows::kPacked);
 }
 
 }  // namespace mm

@@ -11,15 +11,16 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/text.h"
-#include "data/jsonl.h"
+#include "data/text_file.h"
+#include "data/text_paths.h"
 #include "tokenizer/training/tokenizer_trainer.h"
 
 namespace mm {
 namespace {
 
-double bytes_of(const std::vector<JsonlFile>& files) {
+double bytes_of(const std::vector<TextFile>& files) {
   double bytes = 0;
-  for (const JsonlFile& file : files) bytes += static_cast<double>(file.bytes().size());
+  for (const TextFile& file : files) bytes += static_cast<double>(file.bytes().size());
   return bytes;
 }
 
@@ -30,10 +31,10 @@ double share_of(double bytes, int64_t megabytes) {
 }
 
 /// Shows them all to the trainer.
-void read_texts(const std::vector<JsonlFile>& files, TokenizerTrainer& trainer) {
+void read_texts(const std::vector<TextFile>& files, TokenizerTrainer& trainer) {
   Progress progress("reading text for a tokenizer", bytes_of(files));
   double seen = 0;
-  for (const JsonlFile& file : files) {
+  for (const TextFile& file : files) {
     file.visit([&](std::string_view text) {
       trainer.add(text);
       progress.done(seen += static_cast<double>(text.size()));
@@ -43,8 +44,8 @@ void read_texts(const std::vector<JsonlFile>& files, TokenizerTrainer& trainer) 
 
 void train(const TokenizerConfig& config, const DataConfig& data, int64_t vocab_size) {
   const auto start = std::chrono::steady_clock::now();
-  std::vector<JsonlFile> files;
-  for (const LabelledPath& file : data.train) files.emplace_back(file.path);
+  std::vector<TextFile> files;
+  for (const LabelledPath& file : text_files(data.train)) files.emplace_back(file.path, data.reading());
   const auto trainer =
       make_tokenizer_trainer(config.path, {.vocab_size = vocab_size,
                                            .keep = share_of(bytes_of(files), config.training_megabytes),

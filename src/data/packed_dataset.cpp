@@ -11,9 +11,23 @@
 
 namespace mm {
 
+int64_t documents_before(const std::vector<PackedSource>& sources, size_t source) {
+  int64_t documents = 0;
+  for (size_t i = 0; i < source; ++i) documents += sources[i].store->documents();
+  return documents;
+}
+
+SourceDomains::SourceDomains(const std::vector<PackedSource>& sources) {
+  for (const PackedSource& source : sources) {
+    const auto known = std::find(names.begin(), names.end(), source.domain);
+    of_source.push_back(known - names.begin());
+    if (known == names.end()) names.push_back(source.domain);
+  }
+}
+
 PackedDataset::PackedDataset(const std::string& name, std::vector<PackedSource> sources, const KeepDocument& keep,
                              int64_t sequence_length, LastWindow last_window)
-    : sources_(std::move(sources)), sequence_length_(sequence_length) {
+    : sources_(std::move(sources)), domains_(sources_), sequence_length_(sequence_length) {
   require(sequence_length > 0, "a sequence length above zero");
   for (size_t source = 0; source < sources_.size(); ++source) append(source, keep);
 
@@ -38,22 +52,17 @@ PackedDataset::PackedDataset(const std::string& name, std::vector<PackedSource> 
 }
 
 void PackedDataset::append(size_t source, const KeepDocument& keep) {
-  const PackedSource& added = sources_[source];
-  const auto known = std::find(domains_.begin(), domains_.end(), added.domain);
-  domain_of_source_.push_back(static_cast<int32_t>(known - domains_.begin()));
-  if (known == domains_.end()) domains_.push_back(added.domain);
-
-  const TokenStore& store = *added.store;
-  bool previous_kept = false;
+  const TokenStore& store = *sources_[source].store;
+  int64_t kept_up_to = -1;
   for (int64_t document = 0; document < store.documents(); ++document) {
-    const bool kept = keep(source, document);
-    if (kept) {
-      const int64_t begin = store.document_begin(document);
-      if (!previous_kept) segments_.push_back({.row_begin = tokens_, .store_begin = begin, .source = source});
-      tokens_ += store.document_end(document) - begin;
-      ++documents_;
-    }
-    previous_kept = kept;
+    const DocumentPart part = keep(source, document);
+    if (part.empty()) continue;
+    const int64_t first = store.document_begin(document), length = store.document_end(document) - first;
+    const int64_t begin = first + part.begin, end = first + std::min(part.end, length);
+    if (begin != kept_up_to) segments_.push_back({.row_begin = tokens_, .store_begin = begin, .source = source});
+    tokens_ += end - begin;
+    ++documents_;
+    kept_up_to = end;
   }
 }
 
@@ -68,9 +77,27 @@ int64_t PackedDataset::fill(int64_t window, int64_t* tokens, int64_t* targets) c
   return filled;
 }
 
-int32_t PackedDataset::domain(int64_t window) const {
+void PackedDataset::number_documents(int64_t window, int64_t* numbers) const {
   require(window >= 0 && window < windows_, "a window of the dataset");
-  return domain_of_source_[segments_[segment_at(window * sequence_length_)].source];
+  const int64_t begin = window * sequence_length_;
+  const int64_t filled = std::min(sequence_length_, tokens_ - 1 - begin);
+  for (int64_t at = 0; at < filled;) {
+    const size_t i = segment_at(begin + at);
+    const Segment& segment = segments_[i];
+    const TokenStore& store = *sources_[segment.source].store;
+    const int64_t position = segment.store_begin + begin + at - segment.row_begin;
+    const int64_t document = store.document_at(position);
+    const int64_t end = std::min(filled, at + store.document_end(document) - position);
+    std::fill(numbers + at, numbers + end, documents_before(sources_, segment.source) + document);
+    at = end;
+  }
+  std::fill(numbers + filled, numbers + sequence_length_, numbers[filled - 1]);
+}
+
+void PackedDataset::label_domains(int64_t window, int64_t* labels) const {
+  require(window >= 0 && window < windows_, "a window of the dataset");
+  const size_t source = segments_[segment_at(window * sequence_length_)].source;
+  std::fill_n(labels, sequence_length_, domains_.of_source[source]);
 }
 
 size_t PackedDataset::segment_at(int64_t position) const {

@@ -7,8 +7,8 @@
 
 #include "core/error.h"
 #include "core/hash.h"
-#include "data/jsonl.h"
 #include "data/targets.h"
+#include "data/text_file.h"
 
 namespace mm {
 namespace {
@@ -18,12 +18,12 @@ constexpr int64_t kPadding = 0;
 std::vector<int64_t> find_empty_rows(const std::string& text_path) {
   std::vector<int64_t> rows;
   int64_t row = 0;
-  JsonlFile(text_path).visit(
+  TextFile(text_path).visit(
       [&](std::string_view text) {
         if (text.empty()) rows.push_back(row);
         ++row;
       },
-      JsonlFile::EmptyTexts::kVisit);
+      TextFile::EmptyTexts::kVisit);
   return rows;
 }
 

@@ -2,8 +2,6 @@
 #include "eval/domain_data.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <optional>
 
 #include "core/error.h"
 #include "core/json/json_text.h"
@@ -16,49 +14,30 @@ namespace {
 struct Domain {
   std::string name;
   std::vector<std::string> files;
+  std::vector<PackedSource> sources;
 };
 
-std::vector<Domain> group_by_label(const std::vector<LabelledPath>& files) {
+/// One for each domain name, in the order in which they come first.
+std::vector<Domain> group_by_name(const std::vector<PackedSource>& sources) {
   std::vector<Domain> domains;
-  for (const LabelledPath& file : files) {
-    const std::string name = file.domain.empty() ? std::filesystem::path(file.path).stem().string() : file.domain;
-    auto known =
-        std::find_if(domains.begin(), domains.end(), [&](const Domain& domain) { return domain.name == name; });
-    if (known == domains.end()) known = domains.insert(known, {.name = name, .files = {}});
-    known->files.push_back(file.path);
+  for (const PackedSource& source : sources) {
+    auto known = std::find_if(domains.begin(), domains.end(),
+                              [&](const Domain& domain) { return domain.name == source.domain; });
+    if (known == domains.end()) known = domains.insert(known, {.name = source.domain, .files = {}, .sources = {}});
+    known->files.push_back(source.store->text_path());
+    known->sources.push_back(source);
   }
   return domains;
 }
 
-std::optional<DomainData> open_domain(const Domain& domain, double held_out_fraction, const DataConfig& config,
-                                      const Tokenizer& tokenizer) {
-  std::vector<PackedSource> sources;
-  std::vector<HeldOut> held_out;
-  for (const std::string& file : domain.files) {
-    sources.push_back({.store = std::make_shared<const TokenStore>(TokenStore::open(file, config.cache, tokenizer)),
-                       .domain = domain.name});
-    held_out.emplace_back(file, held_out_fraction);
-  }
-  const auto keep = [&](size_t source, int64_t document) {
-    return held_out_fraction == 0 || held_out[source](document);
-  };
-
-  std::vector<int64_t> ends;
-  int64_t tokens = 0;
+bool has_document(const std::vector<PackedSource>& sources, const KeepDocument& keep) {
   for (size_t source = 0; source < sources.size(); ++source) {
-    const TokenStore& store = *sources[source].store;
-    for (int64_t document = 0; document < store.documents(); ++document) {
-      if (!keep(source, document)) continue;
-      tokens += store.document_end(document) - store.document_begin(document);
-      ends.push_back(tokens);
+    const int64_t documents = sources[source].store->documents();
+    for (int64_t document = 0; document < documents; ++document) {
+      if (!keep(source, document).empty()) return true;
     }
   }
-  if (ends.empty()) return {};
-  return DomainData{.name = domain.name,
-                    .files = domain.files,
-                    .text = PackedDataset(domain.name, std::move(sources), keep, config.sequence_length,
-                                          PackedDataset::LastWindow::kPad),
-                    .document_ends = std::move(ends)};
+  return false;
 }
 
 }  // namespace
@@ -72,15 +51,21 @@ DomainFiles validation_files(const RunConfig& config, const std::string& where) 
   return {.files = config.data.train, .held_out_fraction = config.data.validation_fraction};
 }
 
-int64_t DomainData::document_at(int64_t position) const {
-  return std::upper_bound(document_ends.begin(), document_ends.end(), position) - document_ends.begin();
-}
-
 std::vector<DomainData> open_domains(const DomainFiles& text, const DataConfig& config, const Tokenizer& tokenizer) {
+  const std::vector<PackedSource> sources = open_sources(text.files, config, tokenizer);
+  DataConfig held_out = config;
+  held_out.validation_fraction = text.held_out_fraction;
+  const HoldOut hold_out = hold_out_of(sources, held_out);
   std::vector<DomainData> domains;
-  for (const Domain& domain : group_by_label(text.files)) {
-    if (auto opened = open_domain(domain, text.held_out_fraction, config, tokenizer)) {
-      domains.push_back(std::move(*opened));
+  for (const Domain& domain : group_by_name(sources)) {
+    const auto keep = [&](size_t source, int64_t document) {
+      return text.held_out_fraction == 0 ? DocumentPart(true)
+                                         : hold_out.validation(*domain.sources[source].store, document);
+    };
+    if (has_document(domain.sources, keep)) {
+      domains.push_back({.name = domain.name,
+                         .files = domain.files,
+                         .text = validation_windows(domain.name, domain.sources, keep, config)});
     } else {
       log_warning("domain " + show_key(domain.name) + " has no document to read and is left out");
     }

@@ -1,12 +1,12 @@
 // Text by domain: what an evaluation reads when it is to tell domains apart. No torch.
 #pragma once
 
-#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "data/data_config.h"
-#include "data/packed_dataset.h"
+#include "data/window_source.h"
 #include "recipe/run_config.h"
 #include "tokenizer/tokenizer.h"
 
@@ -27,17 +27,13 @@ DomainFiles validation_files(const RunConfig& config, const std::string& where);
 struct DomainData {
   std::string name;
   std::vector<std::string> files;
-  PackedDataset text;
-  std::vector<int64_t> document_ends;  ///< in the row of tokens that `text` is cut from, ascending
-
-  /// The number of the document that holds this position of the row.
-  int64_t document_at(int64_t position) const;
+  std::unique_ptr<const WindowSource> text;
 };
 
 /// Opens the files, those with the same label as one domain; a file without one has its stem for a label. A domain
 /// without a document is left out with a warning. Throws Error(kData) and Error(kStorage) as TokenStore::open and
 /// PackedDataset do, and Error(kData) when no domain is left.
-///   config  its sequence_length and cache are used
+///   config  its sequence_length, packing of the validation, hold_out_by and cache are used
 std::vector<DomainData> open_domains(const DomainFiles& text, const DataConfig& config, const Tokenizer& tokenizer);
 
 }  // namespace mm

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <span>
 
 #include "core/progress.h"
@@ -29,39 +30,38 @@ struct Documents {
 };
 
 /// The windows that SequentialLoader gives, by number.
-std::vector<int64_t> windows_of(const PackedDataset& text, int64_t max_tokens) {
+std::vector<int64_t> windows_of(const WindowSource& text, int64_t max_tokens) {
   const int64_t count = evaluated_windows(text, max_tokens);
   std::vector<int64_t> windows;
   for (int64_t i = 0; i < count; ++i) windows.push_back(i * text.windows() / count);
   return windows;
 }
 
-/// The documents that these windows, in ascending order, read something of.
-std::vector<int64_t> documents_in(const DomainData& domain, std::span<const int64_t> windows) {
-  const int64_t length = domain.text.sequence_length();
+/// The number of the document at each position of these windows, [windows * time].
+std::vector<int64_t> numbers_in(const WindowSource& text, std::span<const int64_t> windows) {
+  const auto length = static_cast<size_t>(text.sequence_length());
+  std::vector<int64_t> numbers(windows.size() * length);
+  for (size_t i = 0; i < windows.size(); ++i) text.number_documents(windows[i], numbers.data() + i * length);
+  return numbers;
+}
+
+/// The documents that these windows read something of, in the order of the text.
+std::vector<int64_t> documents_in(const WindowSource& text, std::span<const int64_t> windows) {
   std::vector<int64_t> documents;
   for (const int64_t window : windows) {
-    const int64_t end = std::min((window + 1) * length, domain.text.tokens() - 1);  // the last token has no target
-    const int64_t last = domain.document_at(end - 1);
-    int64_t document = domain.document_at(window * length);
-    if (!documents.empty()) document = std::max(document, documents.back() + 1);
-    for (; document <= last; ++document) documents.push_back(document);
+    const std::vector<int64_t> numbers = numbers_in(text, {&window, 1});
+    std::unique_copy(numbers.begin(), numbers.end(), std::back_inserter(documents));
   }
+  std::sort(documents.begin(), documents.end());
+  documents.erase(std::unique(documents.begin(), documents.end()), documents.end());
   return documents;
 }
 
 /// Which of `documents` each position of these windows lies in, [windows * time] int64; padding counts with the last.
-at::Tensor places_of(const DomainData& domain, std::span<const int64_t> documents, std::span<const int64_t> windows) {
-  const int64_t length = domain.text.sequence_length();
-  std::vector<int64_t> places;
-  for (const int64_t window : windows) {
-    const int64_t first = domain.document_at(window * length);
-    size_t place = static_cast<size_t>(std::lower_bound(documents.begin(), documents.end(), first) - documents.begin());
-    for (int64_t position = window * length; position < (window + 1) * length; ++position) {
-      const auto ends = [&] { return domain.document_ends[static_cast<size_t>(documents[place])]; };
-      while (place + 1 < documents.size() && position >= ends()) ++place;
-      places.push_back(static_cast<int64_t>(place));
-    }
+at::Tensor places_of(const WindowSource& text, std::span<const int64_t> documents, std::span<const int64_t> windows) {
+  std::vector<int64_t> places = numbers_in(text, windows);
+  for (int64_t& place : places) {
+    place = std::lower_bound(documents.begin(), documents.end(), place) - documents.begin();
   }
   return at::tensor(places, at::kLong);
 }
@@ -115,11 +115,12 @@ void DomainReader::keep_documents(const RouteCounts& by_document, size_t count, 
 }
 
 DomainLoss DomainReader::read(const DomainData& domain, uint32_t index) {
-  const std::vector<int64_t> windows = windows_of(domain.text, options_.max_tokens);
-  const std::vector<int64_t> documents = documents_in(domain, windows);
+  const WindowSource& text = *domain.text;
+  const std::vector<int64_t> windows = windows_of(text, options_.max_tokens);
+  const std::vector<int64_t> documents = documents_in(text, windows);
   LossSums sums(bytes_v_);
   RouteCounts by_document(model_.config(), std::ssize(documents), model_.device());
-  const BatchLoader loader(domain.text, options_.micro_batch, /*seed=*/0, model_.device());
+  const BatchLoader loader(text, options_.micro_batch, /*seed=*/0, model_.device());
   Progress progress("evaluating " + domain.name, static_cast<double>(windows.size()));
   for (std::span<const int64_t> left(windows); !left.empty();) {
     progress.done(static_cast<double>(windows.size() - left.size()));
@@ -127,8 +128,8 @@ DomainLoss DomainReader::read(const DomainData& domain, uint32_t index) {
     left = left.subspan(here.size());
     const Batch batch = loader.batch_of(here);
     const at::Tensor counted_n = (batch.targets_bt >= 0).flatten();
-    const at::Tensor documents_n = places_of(domain, documents, here).to(model_.device());
-    const HiddenStates states = model_.forward(batch.tokens_bt, /*training=*/false, {.counted_bt = batch.targets_bt >= 0});
+    const at::Tensor documents_n = places_of(text, documents, here).to(model_.device());
+    const HiddenStates states = model_.forward(batch.tokens_bt, /*training=*/false, evaluation_layout(batch));
     sums.add(model_.logits(states.hidden_nd), batch.targets_bt);
     by_document.add(states.reports, documents_n, counted_n);
     by_token_.add(states.reports, batch.tokens_bt.flatten(), counted_n);

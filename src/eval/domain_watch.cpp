@@ -1,7 +1,6 @@
 // Sums stay on the device and are read once. Axes: d domains, n tokens of a batch.
 #include "eval/domain_watch.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
@@ -15,7 +14,7 @@ constexpr size_t kToldTokens = 4;
 
 }  // namespace
 
-DomainWatch::DomainWatch(const ModelConfig& config, const PackedDataset& data, at::Device device)
+DomainWatch::DomainWatch(const ModelConfig& config, const WindowSource& data, at::Device device)
     : config_(config), data_(data), by_domain_(config, std::ssize(data.domains()), device) {
   const int64_t cells = config.num_hidden_layers * config.vocab_size * config.moe.num_experts;
   if (config.is_moe() && cells <= kMostCells) by_token_.emplace(config, config.vocab_size, device);
@@ -23,17 +22,20 @@ DomainWatch::DomainWatch(const ModelConfig& config, const PackedDataset& data, a
 
 void DomainWatch::add(const std::vector<int64_t>& windows, const LayerReports& reports, const at::Tensor& tokens_bt,
                       const at::Tensor& targets_bt, const at::Tensor& loss_n) {
-  std::vector<int64_t> domains;
-  for (const int64_t window : windows) {
-    domains.push_back(data_.domain(window));
-    domains_.push_back(static_cast<size_t>(domains.back()));
-  }
-  const at::Tensor domains_n =
-      at::tensor(domains, at::kLong).to(tokens_bt.device()).unsqueeze(1).expand_as(tokens_bt).reshape({-1});
+  const auto length = static_cast<size_t>(data_.sequence_length());
+  std::vector<int64_t> domains(windows.size() * length);
+  for (size_t row = 0; row < windows.size(); ++row) data_.label_domains(windows[row], domains.data() + row * length);
+  const at::Tensor domains_n = at::tensor(domains, at::kLong).to(tokens_bt.device());
   const at::Tensor counted_n = (targets_bt >= 0).flatten();
-  // Row by row, and those in their order on the host: sums on a GPU would come in any order.
-  const at::Tensor loss_bt = loss_n.to(at::kDouble).view_as(targets_bt), counted_bt = counted_n.view_as(targets_bt);
-  losses_2b_.push_back(at::stack({(loss_bt * counted_bt).sum(1), counted_bt.sum(1).to(at::kDouble)}));
+  // A sum for each domain, and those in their order on the host: on a GPU index_add_ would sum in any order.
+  const at::Tensor losses_n = loss_n.to(at::kDouble);
+  std::vector<at::Tensor> losses, counts;
+  for (int64_t domain = 0; domain < std::ssize(data_.domains()); ++domain) {
+    const at::Tensor chosen_n = domains_n.eq(domain).logical_and(counted_n).to(at::kDouble);
+    losses.push_back((losses_n * chosen_n).sum());
+    counts.push_back(chosen_n.sum());
+  }
+  sums_2d_.push_back(at::stack({at::stack(losses), at::stack(counts)}));
   by_domain_.add(reports, domains_n, counted_n);
   if (by_token_) by_token_->add(reports, tokens_bt.flatten(), counted_n);
 }
@@ -42,10 +44,12 @@ DomainsRecord DomainWatch::record(const Tokenizer& tokenizer) const {
   DomainsRecord record;
   record.domains = data_.domains();
   std::vector<double> losses(record.domains.size()), counts = losses;
-  const std::vector<double> rows = losses_2b_.empty() ? std::vector<double>() : host_values(at::cat(losses_2b_, 1));
-  for (size_t row = 0; row < domains_.size(); ++row) {
-    losses[domains_[row]] += rows[row];
-    counts[domains_[row]] += rows[domains_.size() + row];
+  for (const at::Tensor& sums_2d : sums_2d_.empty() ? std::vector<at::Tensor>() : at::stack(sums_2d_).cpu().unbind()) {
+    const std::vector<double> sums = host_values(sums_2d);
+    for (size_t domain = 0; domain < losses.size(); ++domain) {
+      losses[domain] += sums[domain];
+      counts[domain] += sums[losses.size() + domain];
+    }
   }
   for (size_t domain = 0; domain < losses.size(); ++domain) {
     record.losses.push_back(losses[domain] / counts[domain]);

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "data/packed_dataset.h"
+#include "data/window_source.h"
 #include "eval/route_counts.h"
 #include "metrics/record.h"
 #include "model/causal_lm.h"
@@ -18,7 +18,7 @@ namespace mm {
 class DomainWatch {
  public:
   ///   data  outlives this object
-  DomainWatch(const ModelConfig& config, const PackedDataset& data, at::Device device);
+  DomainWatch(const ModelConfig& config, const WindowSource& data, at::Device device);
 
   /// A batch that was read.
   ///   windows  of `data`, one for each row of the batch
@@ -31,9 +31,8 @@ class DomainWatch {
 
  private:
   const ModelConfig& config_;
-  const PackedDataset& data_;
-  std::vector<at::Tensor> losses_2b_;  ///< of each batch, sum of its rows' losses and number of their targets
-  std::vector<size_t> domains_;        ///< of all rows that were read
+  const WindowSource& data_;
+  std::vector<at::Tensor> sums_2d_;  ///< of each batch: of the losses of each domain, and how many those are
   RouteCounts by_domain_;
   std::optional<RouteCounts> by_token_;
 };

@@ -13,11 +13,18 @@
 #include "core/progress.h"
 #include "core/stop_signal.h"
 #include "data/batch_loader.h"
+#include "engine/batch_layout.h"
 #include "engine/host_values.h"
 #include "eval/domain_watch.h"
 #include "ops/cross_entropy.h"
 
 namespace mm {
+
+BatchLayout evaluation_layout(const Batch& batch) {
+  BatchLayout layout = layout_of(batch);
+  layout.counted_bt = batch.targets_bt >= 0;
+  return layout;
+}
 
 at::Tensor bytes_per_token(const Tokenizer& tokenizer, int64_t vocab_size, at::Device device) {
   at::Tensor bytes_v = at::zeros({vocab_size}, at::kFloat);
@@ -54,12 +61,12 @@ EvaluationRecord LossSums::record() const {
   return record;
 }
 
-int64_t evaluated_windows(const PackedDataset& data, int64_t max_tokens) {
+int64_t evaluated_windows(const WindowSource& data, int64_t max_tokens) {
   if (max_tokens == 0) return data.windows();
   return std::clamp<int64_t>(max_tokens / data.sequence_length(), 1, data.windows());
 }
 
-EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t max_tokens, int64_t micro_batch,
+EvaluationRecord evaluate(CausalLm& model, const WindowSource& data, int64_t max_tokens, int64_t micro_batch,
                           const at::Tensor& bytes_per_token_v, DomainWatch* domains) {
   const auto start = std::chrono::steady_clock::now();
   const at::NoGradGuard no_grad;
@@ -70,7 +77,7 @@ EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t ma
   int64_t read = 0;
   while (const std::optional<Batch> batch = loader.next()) {
     leave_if_stopping();
-    const HiddenStates states = model.forward(batch->tokens_bt, /*training=*/false, {.counted_bt = batch->targets_bt >= 0});
+    const HiddenStates states = model.forward(batch->tokens_bt, /*training=*/false, evaluation_layout(*batch));
     const at::Tensor loss_n = sums.add(model.logits(states.hidden_nd), batch->targets_bt);
     if (domains != nullptr)
       domains->add(loader.last_windows(), states.reports, batch->tokens_bt, batch->targets_bt, loss_n);

@@ -5,7 +5,8 @@
 
 #include <cstdint>
 
-#include "data/packed_dataset.h"
+#include "data/batch.h"
+#include "data/window_source.h"
 #include "metrics/record.h"
 #include "model/causal_lm.h"
 #include "recipe/run_config.h"
@@ -14,6 +15,9 @@
 namespace mm {
 
 class DomainWatch;
+
+/// What the model wants to know of a batch that it is not trained on: whatever has no target does not count.
+BatchLayout evaluation_layout(const Batch& batch);
 
 /// Bytes of text that each token stands for, [vocab_size] fp32: the denominator of bits per byte.
 at::Tensor bytes_per_token(const Tokenizer& tokenizer, int64_t vocab_size, at::Device device);
@@ -37,14 +41,14 @@ class LossSums {
 };
 
 /// How many windows an evaluation on `max_tokens` tokens (0: all) reads; at least one.
-int64_t evaluated_windows(const PackedDataset& data, int64_t max_tokens);
+int64_t evaluated_windows(const WindowSource& data, int64_t max_tokens);
 
 /// Mean cross entropy in nats, perplexity and bits per byte over `max_tokens` tokens (0: all) of `data`, in windows
 /// taken evenly from the whole of it: the same windows every time.
 ///   micro_batch  windows in one forward pass
 ///   domains      of `data`: takes down who does what
 /// Throws StopRequested when a signal asks a run to stop.
-EvaluationRecord evaluate(CausalLm& model, const PackedDataset& data, int64_t max_tokens, int64_t micro_batch,
+EvaluationRecord evaluate(CausalLm& model, const WindowSource& data, int64_t max_tokens, int64_t micro_batch,
                           const at::Tensor& bytes_per_token_v, DomainWatch* domains = nullptr);
 
 }  // namespace mm

@@ -54,6 +54,10 @@ void resolve_compat(const CompatConfig& compat, const OptimConfig& optim, DataCo
     problems.add(where + ":data.sequence_length", std::to_string(data.sequence_length), "at least 3",
                  "a row holds BOS, text and EOS");
   }
+  if (data.packing != "stream") {
+    problems.add(where + ":data.packing", data.packing + " in a replay", "stream",
+                 "compat.trainer replays the rows of its trainer, which are padded");
+  }
   note_other_optimizer(compat, optim, notes);
 }
 

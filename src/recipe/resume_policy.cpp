@@ -35,8 +35,10 @@ constexpr std::array kRules = {
     Rule{"run.hang_seconds", Change::kSilent},
     Rule{"data.", Change::kRefused},
     Rule{"data.cache", Change::kSilent},
+    Rule{"data.bad_lines", Change::kContent},
     Rule{"data.train", Change::kContent},
     Rule{"data.validation: ", Change::kContent},
+    Rule{"data.validation_packing", Change::kApplies},
     Rule{"tokenizer.", Change::kNoEffect},
     Rule{"tokenizer.path", Change::kContent},
     Rule{"model.", Change::kRefused},
@@ -70,6 +72,12 @@ constexpr std::array kRules = {
     Rule{"compat.trainer", Change::kRefused},
     Rule{"compat.epochs", Change::kApplies},
     // Runs that began before there were such settings.
+    Rule{"data.packing: none -> \"stream\"", Change::kSilent},
+    Rule{"data.hold_out_by: none -> \"position\"", Change::kSilent},
+    Rule{"data.duplicates: none -> \"keep\"", Change::kSilent},
+    Rule{"data.text_key: none -> \"text\"", Change::kSilent},
+    Rule{"data.bad_lines: none -> \"stop\"", Change::kSilent},
+    Rule{"data.validation_packing: none -> \"auto\"", Change::kSilent},
     Rule{"model.shared_expert_intermediate_size: none -> ", Change::kSilent},
     Rule{"model.shared_expert_gate: none -> false", Change::kSilent},
     Rule{"model.router_hidden_size: none -> 0", Change::kSilent},
@@ -173,6 +181,11 @@ std::vector<std::string> explain_changes(const std::string& folder, const std::s
   }
   problems.throw_if_any();
   return lines;
+}
+
+void keep_older_ways(const std::string& before, DataConfig& data) {
+  const auto json = nlohmann::json::parse(before, nullptr, /*allow_exceptions=*/false);
+  if (!json.contains(nlohmann::json::json_pointer("/data/hold_out_by"))) data.hold_out_by = "position";
 }
 
 std::string tokenizer_path_in(const std::string& config) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "data/data_config.h"
+
 namespace mm {
 
 /// A line for every key that changed, saying what becomes of it. Throws Error(kConfig) naming every key whose change
@@ -14,6 +16,9 @@ namespace mm {
 ///   replay         whether another trainer's run is replayed
 std::vector<std::string> explain_changes(const std::string& folder, const std::string& before, const std::string& after,
                                          int64_t step, bool replay = false);
+
+/// Sets what a run that began before there was such a setting did without one: `before` is its resolved config.
+void keep_older_ways(const std::string& before, DataConfig& data);
 
 /// The tokenizer that a resolved config names; empty when it names none.
 std::string tokenizer_path_in(const std::string& config);

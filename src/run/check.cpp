@@ -6,7 +6,8 @@
 #include "core/log.h"
 #include "core/machine.h"
 #include "core/text.h"
-#include "data/jsonl.h"
+#include "data/text_file.h"
+#include "data/text_paths.h"
 #include "engine/device.h"
 #include "ops/cpu/caching_allocator.h"
 #include "recipe/forecast.h"
@@ -20,14 +21,14 @@ namespace {
 int64_t estimate_sequences(const RunConfig& config, const Tokenizer& tokenizer) {
   constexpr size_t kPartBytes = 64 << 10, kParts = 8;
   double tokens = 0, rows = 0;
-  for (const LabelledPath& each : config.data.train) {
-    const JsonlFile file(each.path);
+  for (const LabelledPath& each : text_files(config.data.train)) {
+    const TextFile file(each.path, config.data.reading());
     const std::vector<size_t> ends = file.cut(kPartBytes);
     double sampled_tokens = 0, sampled_rows = 0, sampled_bytes = 0;
     const size_t stride = std::max<size_t>(1, ends.size() / kParts);
     for (size_t part = 0; part < ends.size(); part += stride) {
       const size_t begin = part == 0 ? 0 : ends[part - 1];
-      const JsonlCounts counts = file.visit(begin, ends[part], [&](std::string_view text) {
+      const TextCounts counts = file.visit(begin, ends[part], [&](std::string_view text) {
         sampled_tokens += static_cast<double>(tokenizer.encode(text).size()) + 2;  // BOS and EOS
       });
       sampled_rows += static_cast<double>(counts.documents + counts.empty_texts);
@@ -37,7 +38,7 @@ int64_t estimate_sequences(const RunConfig& config, const Tokenizer& tokenizer) 
     tokens += sampled_tokens * whole;
     rows += sampled_rows * whole;
   }
-  if (config.compat.enabled()) return static_cast<int64_t>(rows);
+  if (config.compat.enabled() || config.data.packing == "padded") return static_cast<int64_t>(rows);
   const double kept = config.data.validation.empty() ? 1 - config.data.validation_fraction : 1;
   return static_cast<int64_t>(tokens * kept / static_cast<double>(config.data.sequence_length));
 }

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "data/open_tokenizer.h"
+#include "data/text_paths.h"
 #include "interchange/state_dict.h"
 #include "model/init.h"
 #include "recipe/configured_run.h"
@@ -37,7 +38,12 @@ std::vector<Error> missing_inputs(const RunConfig& config, bool weights_open) {
   const auto add = [&](const std::string& message) { missing.emplace_back(ExitCode::kData, message); };
   const auto check = [&](const std::string& key, const std::vector<LabelledPath>& files) {
     for (const LabelledPath& file : files) {
-      if (is_file(file.path)) continue;
+      try {
+        if (path_kind(text_files({file}).front().path, ExitCode::kData) != PathKind::kMissing) continue;
+      } catch (const Error& error) {
+        add(key + ": " + error.what());
+        continue;
+      }
       add(got_want(key, file.path + ", which is not there", "a JSONL file with a \"text\" in each line",
                    "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name a file of your own"));
     }
@@ -76,6 +82,10 @@ void keep_tokenizer(RunConfig& config, const LoadedCheckpoint& loaded) {
   if (path.empty() || !is_there(path)) return;
   log_info("tokenizer " + path + ", which the run began with: " + config.tokenizer.path + " is not there");
   config.tokenizer.path = path;
+}
+
+void keep_older_ways(RunConfig& config, const LoadedCheckpoint& loaded) {
+  keep_older_ways(settings_of(loaded, config.folder() + "/config.json"), config.data);
 }
 
 void require_same_run(const RunConfig& config, const LoadedCheckpoint& loaded) {

@@ -30,6 +30,9 @@ bool is_file(const std::string& path);
 /// presets do that once named a .model, the run goes on with its own.
 void keep_tokenizer(RunConfig& config, const LoadedCheckpoint& loaded);
 
+/// A run that began before there was a choice goes on as it began.
+void keep_older_ways(RunConfig& config, const LoadedCheckpoint& loaded);
+
 /// Throws Error(kConfig) when the settings would make it another run; says what else has changed.
 void require_same_run(const RunConfig& config, const LoadedCheckpoint& loaded);
 

@@ -167,6 +167,7 @@ std::string replay_step(const RunConfig& run_config, int64_t step) {
   std::optional<Weights> weights;
   if (loaded) {
     keep_tokenizer(config, *loaded);
+    keep_older_ways(config, *loaded);
     require_same_run(config, *loaded);
   } else if (!config.init.from.empty()) {
     weights = open_initial_weights(config.init);
@@ -189,7 +190,7 @@ std::string replay_step(const RunConfig& run_config, int64_t step) {
 
   ScheduledSteps steps(config, state.loader);
   std::vector<std::unique_ptr<MetricSink>> no_sinks;
-  Trainer({config, setup, *tokenizer, data.validation, steps, store, no_sinks}, state).advance(step - 1);
+  Trainer({config, setup, *tokenizer, data.validation.get(), steps, store, no_sinks}, state).advance(step - 1);
   return describe(take_apart(config, state, steps, *tokenizer), step, from);
 }
 

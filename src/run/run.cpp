@@ -74,7 +74,10 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   remove_leftover_files(config.folder());
   CheckpointStore store(checkpoints, config.checkpoint.keep);
   std::optional<LoadedCheckpoint> loaded = store.load_newest();
-  if (loaded) keep_tokenizer(config, *loaded);
+  if (loaded) {
+    keep_tokenizer(config, *loaded);
+    keep_older_ways(config, *loaded);
+  }
   const std::string before = reconcile_config(config, loaded);
   if (loaded) {
     restore_derived_files(config, store, *loaded);
@@ -138,7 +141,8 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   const std::unique_ptr<StepSource> steps =
       replay ? std::unique_ptr<StepSource>(std::make_unique<ReplaySteps>(*replay, state.loader, state.model))
              : std::make_unique<ScheduledSteps>(config, state.loader);
-  Trainer trainer({config, setup, *tokenizer, data.validation, *steps, store, sinks, pth_export(config), &lock}, state);
+  Trainer trainer({config, setup, *tokenizer, data.validation.get(), *steps, store, sinks, pth_export(config), &lock},
+                  state);
   const ExitCode code = run_to_its_end(trainer, state);
   show_status("");
   log_info(format(code == ExitCode::kFinished ? "finished  at step %lld, checkpoints in %s"

@@ -9,14 +9,13 @@ namespace mm {
 
 RunData open_run_data(const RunConfig& config, const Tokenizer& tokenizer) {
   if (!config.compat.enabled()) {
-    Datasets datasets = open_datasets(config.data, tokenizer);
-    return {.train = std::make_unique<PackedDataset>(std::move(datasets.train)),
-            .validation = std::move(datasets.validation)};
+    Datasets datasets = open_datasets(config.data, tokenizer, static_cast<int>(config.run.threads));
+    return {.train = std::move(datasets.train), .validation = std::move(datasets.validation)};
   }
   return {
       .train = std::make_unique<PaddedDataset>(config.data.train.at(0).path, config.data.cache, tokenizer,
                                                config.data.sequence_length, replay_rules(config.compat.trainer).rows),
-      .validation = open_validation(config.data, tokenizer)};
+      .validation = open_validation(config.data, tokenizer, static_cast<int>(config.run.threads))};
 }
 
 }  // namespace mm

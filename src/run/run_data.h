@@ -2,9 +2,7 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
-#include "data/packed_dataset.h"
 #include "data/window_source.h"
 #include "recipe/run_config.h"
 #include "tokenizer/tokenizer.h"
@@ -13,7 +11,7 @@ namespace mm {
 
 struct RunData {
   std::unique_ptr<const WindowSource> train;
-  std::optional<PackedDataset> validation;  ///< none when nothing is held out
+  std::unique_ptr<const WindowSource> validation;  ///< null when nothing is held out
 };
 
 /// Throws Error(kData) and Error(kStorage) as open_datasets and PaddedDataset do.

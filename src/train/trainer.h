@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/run_lock.h"
-#include "data/packed_dataset.h"
+#include "data/window_source.h"
 #include "engine/training_step.h"
 #include "train/router_probe.h"
 #include "train/run_metrics.h"
@@ -23,7 +23,7 @@ struct TrainerParts {
   const RunConfig& config;
   const DeviceSetup& setup;
   const Tokenizer& tokenizer;
-  const std::optional<PackedDataset>& validation;
+  const WindowSource* validation;  ///< null: none
   StepSource& steps;
   CheckpointStore& store;
   std::vector<std::unique_ptr<MetricSink>>& sinks;

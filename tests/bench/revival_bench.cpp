@@ -109,7 +109,7 @@ Outcome train(const fs::path& folder, int64_t steps, int64_t seed, const std::st
   const DeviceSetup setup = set_up_device(config.run, config.train.precision);
   const auto tokenizer = open_tokenizer(config.tokenizer, config.data, config.model.vocab_size);
   const Datasets data = open_datasets(config.data, *tokenizer);
-  TrainState state(config, setup, data.train);
+  TrainState state(config, setup, *data.train);
   initialize(state.parameters, config.model, static_cast<uint64_t>(seed));
   const fs::path checkpoints = folder / "checkpoints";
   fs::remove_all(checkpoints);
@@ -119,7 +119,7 @@ Outcome train(const fs::path& folder, int64_t steps, int64_t seed, const std::st
   const auto& summary = static_cast<const Summary&>(*sinks.front());
 
   ScheduledSteps source(config, state.loader);
-  Trainer trainer({config, setup, *tokenizer, data.validation, source, store, sinks}, state);
+  Trainer trainer({config, setup, *tokenizer, data.validation.get(), source, store, sinks}, state);
   config.train.stop_after = steps / 4;
   trainer.run();
   if (falls) collapse(state);

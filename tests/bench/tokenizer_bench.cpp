@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "data/jsonl.h"
+#include "data/text_file.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {
@@ -83,7 +83,7 @@ void run(const Tokenizer& tokenizer, const std::vector<std::string>& paths, Make
   double bytes = 0, seconds = 0;
   for (const std::string& path : paths) {
     Texts texts;
-    JsonlFile(path).visit([&](std::string_view text) { texts.emplace_back(text); });
+    TextFile(path).visit([&](std::string_view text) { texts.emplace_back(text); });
     const auto encoder = make_encoder();
     const Speeds speeds = measure<Id>(tokenizer, *encoder, texts);
     const size_t wrong = mismatches<Id>(tokenizer, *encoder, texts);

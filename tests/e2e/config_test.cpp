@@ -156,7 +156,9 @@ TEST(Config, DataThatIsNotJsonlIsToldTheLine) {
   workplace.write("text.jsonl", "{\"text\": \"fine\"}\n{\"txt\": \"not\"}\n");
   const Finished program = workplace.pretrain(train("dense", "a"));
   EXPECT_EQ(program.exit_code, kData);
-  EXPECT_EQ(program.err, "error: text.jsonl:2: got no \"text\", want a line such as {\"text\": \"...\"}\n");
+  EXPECT_EQ(program.err,
+            "error: text.jsonl:2: got no \"text\", want a line such as {\"text\": \"...\"} (1 of 2 records is bad; "
+            "data.bad_lines=skip passes over it)\n");
 }
 
 TEST(Config, AllProblemsOfAFileAreToldAtOnce) {

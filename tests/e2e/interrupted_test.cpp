@@ -153,7 +153,7 @@ TEST(Interrupted, AStopInAnEvaluationIsTakenUpThere) {
   const Workplace workplace;
   // An evaluation of many thousand windows: the signal finds it at work.
   const Words settings = {
-      "train.steps=6",          "evaluation.every=3", "evaluation.tokens=0", "data.validation=text.jsonl",
+      "train.steps=6",          "evaluation.every=3", "evaluation.tokens=0", "data.validation=other.jsonl",
       "data.sequence_length=8", "sample.every=0",     "checkpoint.every=0"};
   finish(workplace, "whole", settings);
   {
@@ -225,12 +225,12 @@ TEST(Interrupted, AFileThatShrinksWhileItIsReadEndsTheRunWithItsCode) {
   const Workplace workplace;
   Program program = workplace.start(train("dense", "a", {"train.steps=100000"}));
   program.wait_until([&] { return workplace.exists(checkpoint("a", 5)); });
-  for (const auto& entry : fs::directory_iterator(workplace.folder())) {
-    if (entry.path().extension() == ".tokens") fs::resize_file(entry.path(), 0);
+  for (const auto& entry : fs::recursive_directory_iterator(workplace.folder())) {
+    if (entry.path().extension() == ".part") fs::resize_file(entry.path(), 0);
   }
   const Finished ended = program.wait();
   EXPECT_EQ(ended.exit_code, 3) << ended.err;
-  expect_contains(ended.err, ".tokens: got nothing where data was, as it has become shorter");
+  expect_contains(ended.err, ".tokens/000000.part: got nothing where data was, as it has become shorter");
 }
 
 TEST(Interrupted, AFolderThatIsTakenAwayEndsTheRun) {

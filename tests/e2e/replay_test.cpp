@@ -9,9 +9,9 @@
 namespace {
 
 /// 300 rows in batches of 10: 30 micro-steps an epoch, 14 updates in two, 2 micro-steps lost at the end.
-const Words kSettings = {"compat.trainer=g2",          "compat.epochs=2",
-                         "train.micro_batch=10",       "train.accumulation=4",
-                         "data.validation=text.jsonl", "checkpoint.every=3"};
+const Words kSettings = {"compat.trainer=g2",           "compat.epochs=2",
+                         "train.micro_batch=10",        "train.accumulation=4",
+                         "data.validation=other.jsonl", "checkpoint.every=3"};
 constexpr int kUpdates = 14;
 
 long micro_steps(const Workplace& workplace, const std::string& run) {

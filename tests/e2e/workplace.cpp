@@ -8,15 +8,15 @@
 
 namespace {
 
-/// 300 lines of twenty words in ever new orders.
-std::string text_lines() {
+/// 300 lines of twenty words in ever new orders, each with this mark at its end.
+std::string text_lines(char mark) {
   const Words words = {"river", "stone",   "amber", "cloud",  "seven", "light", "under",   "song",  "green", "north",
                        "above", "between", "house", "winter", "field", "quiet", "morning", "paper", "glass", "journey"};
   std::string lines;
   for (size_t i = 0; i < 300; ++i) {
     Words sentence;
     for (size_t j = 0; j < 12 + i % 9; ++j) sentence.push_back(words[(i * 7 + j * j * 3 + j) % words.size()]);
-    lines += "{\"text\": \"" + mm::join(sentence, " ") + ".\"}\n";
+    lines += "{\"text\": \"" + mm::join(sentence, " ") + mark + "\"}\n";
   }
   return lines;
 }
@@ -47,7 +47,8 @@ std::string config(const std::string& model) {
 }  // namespace
 
 Workplace::Workplace() {
-  write("text.jsonl", text_lines());
+  write("text.jsonl", text_lines('.'));
+  write("other.jsonl", text_lines('!'));
   write("dense.json", config(R"("model_type": "dense", "intermediate_size": 64)"));
   write("moe.json", config(R"("model_type": "moe", "num_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1,
     "moe_intermediate_size": 32, "dropout": 0.1)"));

@@ -112,12 +112,11 @@ ExitCode train(const RunConfig& config, const std::string& folder, TrainState& s
   const DeviceSetup setup = set_up_device(config.run, config.train.precision);
   // For samples and validation, of which there are none.
   const ByteTokenizer tokenizer;
-  const std::optional<PackedDataset> no_validation;
   CheckpointStore store(folder + "/checkpoints", 1);
   std::vector<std::unique_ptr<MetricSink>> sinks;
   sinks.push_back(std::make_unique<MicroStepSink>(folder, 0));
   ReplaySteps steps(replay, state.loader, state.model);
-  return Trainer({config, setup, tokenizer, no_validation, steps, store, sinks}, state).run();
+  return Trainer({config, setup, tokenizer, /*validation=*/nullptr, steps, store, sinks}, state).run();
 }
 
 /// A run of Python, and ours over it.

@@ -4,6 +4,7 @@
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
 
+#include "data/document_dataset.h"
 #include "data_files.h"
 
 namespace mm {
@@ -81,6 +82,28 @@ TEST(BatchLoader, TheSizeOfBatchesDoesNotChangeTheOrder) {
   const Batch expected = large.next();
   for (int64_t i = 0; i < 3; ++i) {
     EXPECT_TRUE(at::equal(small.next().tokens_bt, expected.tokens_bt.slice(0, 2 * i, 2 * i + 2)));
+  }
+}
+
+TEST(BatchLoader, TheEndsOfDocumentsTravelWithThemInTensorsOfOneShape) {
+  const auto store = std::make_shared<const TokenStore>(
+      TokenStore::open(write_texts(test_folder(), "a.jsonl", numbered_texts(60)), "", ByteTokenizer()));
+  const DocumentDataset dataset(
+      "data.train", {{store, ""}}, [](size_t, int64_t) { return true; }, 16, DocumentDataset::Rows::kPacked);
+  BatchLoader loader(dataset, 4, 1);
+  for (int i = 0; i < 5; ++i) {
+    const Batch batch = loader.next();
+    ASSERT_EQ(batch.document_ends_s.sizes(), at::IntArrayRef({4 * dataset.documents_in_window() + 1}));
+    const int32_t* ends = batch.document_ends_s.const_data_ptr<int32_t>();
+    int32_t end = 0;
+    EXPECT_EQ(ends[0], 0);
+    for (const int64_t length : batch.document_lengths) {
+      end += static_cast<int32_t>(length);
+      EXPECT_EQ(*++ends, end);
+    }
+    EXPECT_EQ(end, 4 * 16);
+    EXPECT_EQ(batch.document_ends_s[-1].item<int32_t>(), end);
+    EXPECT_TRUE(at::equal(batch.counted_bt, batch.targets_bt >= 0));
   }
 }
 

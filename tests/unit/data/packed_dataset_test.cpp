@@ -35,6 +35,13 @@ Row read_all(const PackedDataset& dataset) {
   return row;
 }
 
+int64_t domain_of(const WindowSource& dataset, int64_t window) {
+  std::vector<int64_t> labels(static_cast<size_t>(dataset.sequence_length()), -1);
+  dataset.label_domains(window, labels.data());
+  EXPECT_EQ(labels.front(), labels.back());
+  return labels.front();
+}
+
 TEST(PackedDataset, EveryTokenButTheFirstIsATargetExactlyOnce) {
   const std::string path = write_texts(test_folder(), "a.jsonl", numbered_texts(50));
   const std::vector<int64_t> tokens = all_tokens(TokenStore::open(path, "", ByteTokenizer()));
@@ -72,8 +79,8 @@ TEST(PackedDataset, KeepsTheChosenDocumentsOfAllSourcesInOrder) {
   const std::vector<int64_t> inputs = read_all(dataset).inputs;
   EXPECT_EQ(tokenizer.decode(std::vector<int32_t>(inputs.begin(), inputs.end())), "acd");
   EXPECT_EQ(dataset.domains(), (std::vector<std::string>{"one", "two"}));
-  EXPECT_EQ(dataset.domain(0), 0);
-  EXPECT_EQ(dataset.domain(2), 0);
+  EXPECT_EQ(domain_of(dataset, 0), 0);
+  EXPECT_EQ(domain_of(dataset, 2), 0);
 }
 
 TEST(PackedDataset, TheDomainIsThatOfTheDocumentAWindowStartsIn) {
@@ -86,8 +93,23 @@ TEST(PackedDataset, TheDomainIsThatOfTheDocumentAWindowStartsIn) {
       "data.train", {{open("a.jsonl"), "x"}, {open("b.jsonl"), "y"}, {open("c.jsonl"), "x"}},
       [](size_t, int64_t) { return true; }, 4, LastWindow::kPad);
   std::vector<int32_t> domains;
-  for (int64_t window = 0; window < dataset.windows(); ++window) domains.push_back(dataset.domain(window));
+  for (int64_t window = 0; window < dataset.windows(); ++window) domains.push_back(domain_of(dataset, window));
   EXPECT_EQ(domains, (std::vector<int32_t>{0, 0, 0, 1, 1, 1, 0, 0, 0}));
+}
+
+TEST(PackedDataset, EveryPositionIsNumberedByItsDocument) {
+  const PackedDataset dataset =
+      pack_file(write_texts(test_folder(), "a.jsonl", numbered_texts(40)), 16, LastWindow::kPad);
+  std::vector<int64_t> tokens(16), targets(16), numbers(16);
+  int64_t document = -1;
+  for (int64_t window = 0; window < dataset.windows(); ++window) {
+    const int64_t real = dataset.fill(window, tokens.data(), targets.data());
+    dataset.number_documents(window, numbers.data());
+    for (size_t i = 0; i < 16; ++i) {
+      if (i < static_cast<size_t>(real) && tokens[i] == ByteTokenizer().bos_id()) ++document;
+      EXPECT_EQ(numbers[i], document);
+    }
+  }
 }
 
 TEST(PackedDataset, TooLittleTextSaysHowMuchThereIsAndHowMuchIsNeeded) {

@@ -12,15 +12,15 @@ namespace {
 
 TokenFileHeader header_for(int64_t vocab_size) {
   static const std::string source = "source";
-  return token_file_header(std::as_bytes(std::span(source)), 5, vocab_size);
+  return token_file_header(std::as_bytes(std::span(source)), 3, 5, vocab_size);
 }
 
 /// The bytes of a token file with the documents {1, 10, 2}, {1, 2}, {1, 20, 30, 2}.
 std::string small_file(int64_t vocab_size) {
   const std::string path = test_folder() + "/a.tokens";
   TokenFileWriter writer(path, header_for(vocab_size));
-  writer.add(std::vector<int32_t>{1, 10, 2, 1, 2}, std::vector<uint64_t>{3, 5});
-  writer.add(std::vector<int32_t>{1, 20, 30, 2}, std::vector<uint64_t>{4});
+  writer.add(std::vector<int32_t>{1, 10, 2, 1, 2}, std::vector<uint64_t>{3, 5}, std::vector<uint64_t>{111, 222});
+  writer.add(std::vector<int32_t>{1, 20, 30, 2}, std::vector<uint64_t>{4}, std::vector<uint64_t>{333});
   writer.commit();
   return read_file(path, ExitCode::kData);
 }
@@ -46,6 +46,7 @@ TEST_P(TokenFile, GivesBackTokensAndDocumentEnds) {
                  : std::vector<uint64_t>(view->narrow_tokens.begin(), view->narrow_tokens.end()),
             expected);
   EXPECT_EQ(std::vector<uint64_t>(view->ends.begin(), view->ends.end()), (std::vector<uint64_t>{3, 5, 9}));
+  EXPECT_EQ(std::vector<uint64_t>(view->hashes.begin(), view->hashes.end()), (std::vector<uint64_t>{111, 222, 333}));
 }
 
 TEST_P(TokenFile, EveryFlippedBitIsNoticed) {
@@ -84,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(NarrowAndWide, TokenFile, ::testing::Values(6400, 65536
 TEST(TokenFileCheck, TokensOutsideTheVocabularyAreRefused) {
   const std::string path = test_folder() + "/a.tokens";
   TokenFileWriter writer(path, header_for(100));
-  writer.add(std::vector<int32_t>{1, 100, 2}, std::vector<uint64_t>{3});
+  writer.add(std::vector<int32_t>{1, 100, 2}, std::vector<uint64_t>{3}, std::vector<uint64_t>{1});
   writer.commit();
   std::string problem;
   EXPECT_FALSE(passes(read_file(path, ExitCode::kData), 100, problem));

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "core/hash.h"
 #include "data_files.h"
 
@@ -12,7 +15,19 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string store_path(const std::string& folder, uint64_t fingerprint = 7) {
-  return folder + "/a." + hex64(fingerprint) + ".tokens";
+  return folder + "/a.jsonl." + hex64(fingerprint) + ".tokens";
+}
+
+std::string first_part(const std::string& folder) {
+  return store_path(folder) + "/000000.part";
+}
+
+/// The names in a folder, sorted.
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 TEST(TokenStore, DocumentsAreTheirTokensBetweenBosAndEos) {
@@ -29,11 +44,11 @@ TEST(TokenStore, ASecondOpeningUsesTheFile) {
   const std::string folder = test_folder();
   const std::string text = write_texts(folder, "a.jsonl", {"ab"});
   TokenStore::open(text, "", ByteTokenizer());
-  const auto written = fs::last_write_time(store_path(folder));
+  const auto written = fs::last_write_time(first_part(folder));
   ::testing::internal::CaptureStdout();
   EXPECT_EQ(TokenStore::open(text, "", ByteTokenizer()).tokens(), 4);
   EXPECT_EQ(::testing::internal::GetCapturedStdout(), "");
-  EXPECT_EQ(fs::last_write_time(store_path(folder)), written);
+  EXPECT_EQ(fs::last_write_time(first_part(folder)), written);
 }
 
 TEST(TokenStore, AChangedTextIsTokenizedAgain) {
@@ -48,15 +63,15 @@ TEST(TokenStore, ADamagedFileIsReplacedAndTheLogSaysSo) {
   const std::string folder = test_folder();
   const std::string text = write_texts(folder, "a.jsonl", {"ab", "cd"});
   const std::vector<int64_t> tokens = all_tokens(TokenStore::open(text, "", ByteTokenizer()));
-  const std::string good = read_file(store_path(folder), ExitCode::kData);
+  const std::string good = read_file(first_part(folder), ExitCode::kData);
   std::string flipped = good;
-  flipped[50] = static_cast<char>(flipped[50] ^ 1);
-  for (const std::string& bad : {flipped, good.substr(0, 60), std::string("x"), std::string()}) {
-    write_file_atomic(store_path(folder), bad);
+  flipped[60] = static_cast<char>(flipped[60] ^ 1);
+  for (const std::string& bad : {flipped, good.substr(0, 70), std::string("x"), std::string()}) {
+    write_file_atomic(first_part(folder), bad);
     ::testing::internal::CaptureStdout();
     EXPECT_EQ(all_tokens(TokenStore::open(text, "", ByteTokenizer())), tokens);
     EXPECT_NE(::testing::internal::GetCapturedStdout().find("is damaged and will be built again"), std::string::npos);
-    EXPECT_TRUE(read_file(store_path(folder), ExitCode::kData) == good);
+    EXPECT_TRUE(read_file(first_part(folder), ExitCode::kData) == good);
   }
 }
 
@@ -72,7 +87,7 @@ TEST(TokenStore, EachTokenizerHasItsOwnFile) {
 TEST(TokenStore, TheCacheFolderIsMadeAndUsed) {
   const std::string folder = test_folder();
   TokenStore::open(write_texts(folder, "a.jsonl", {"ab"}), folder + "/deep/cache", ByteTokenizer());
-  EXPECT_TRUE(fs::exists(store_path(folder + "/deep/cache")));
+  EXPECT_EQ(names_in(folder + "/deep/cache").size(), 1U);
   EXPECT_FALSE(fs::exists(store_path(folder)));
 }
 
@@ -99,7 +114,152 @@ TEST(TokenStore, ABadLineLeavesNoFileBehind) {
   EXPECT_NE(error_of(ExitCode::kData, [&] { TokenStore::open(folder + "/a.jsonl", "", ByteTokenizer()); })
                 .find("a.jsonl:2: got no \"text\""),
             std::string::npos);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 1);
+  EXPECT_EQ(names_in(store_path(folder)), std::vector<std::string>{".lock"});
+}
+
+/// A text of some parts: 70 documents of a megabyte each.
+std::vector<std::string> megabytes(int count) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < count; ++i) texts.push_back(std::string(1'000'000, static_cast<char>('a' + i % 26)));
+  return texts;
+}
+
+TEST(TokenStore, OnlyWhatChangedIsTokenizedAgain) {
+  const std::string folder = test_folder();
+  const std::string text = write_texts(folder, "a.jsonl", megabytes(40));
+  const std::vector<int64_t> before = all_tokens(TokenStore::open(text, "", ByteTokenizer()));
+  ASSERT_EQ(names_in(store_path(folder)),
+            (std::vector<std::string>{".lock", "000000.part", "000001.part", "000002.part"}));
+  const auto first = fs::last_write_time(first_part(folder));
+
+  write_texts(folder, "a.jsonl", megabytes(41));
+  ::testing::internal::CaptureStdout();
+  const TokenStore longer = TokenStore::open(text, "", ByteTokenizer());
+  EXPECT_NE(::testing::internal::GetCapturedStdout().find("; 2 of 3 parts were there"), std::string::npos);
+  EXPECT_EQ(longer.documents(), 41);
+  EXPECT_EQ(fs::last_write_time(first_part(folder)), first);
+
+  write_texts(folder, "a.jsonl", megabytes(3));
+  EXPECT_EQ(TokenStore::open(text, "", ByteTokenizer()).documents(), 3);
+  EXPECT_EQ(names_in(store_path(folder)), (std::vector<std::string>{".lock", "000000.part"}));
+  EXPECT_EQ(before.size(), size_t{40} * 1'000'002);
+}
+
+TEST(TokenStore, APartThatAKilledProcessFinishedIsKeptAndWhatItWasWritingGoes) {
+  const std::string folder = test_folder();
+  const std::string text = write_texts(folder, "a.jsonl", megabytes(40));
+  const uint64_t fingerprint = TokenStore::open(text, "", ByteTokenizer()).fingerprint();
+  const std::vector<int64_t> whole = all_tokens(TokenStore::open(text, "", ByteTokenizer()));
+  fs::remove(store_path(folder) + "/000001.part");
+  fs::rename(store_path(folder) + "/000002.part", store_path(folder) + "/000002.part.tmp.1.2");
+  const auto first = fs::last_write_time(first_part(folder));
+
+  const TokenStore again = TokenStore::open(text, "", ByteTokenizer());
+  EXPECT_EQ(all_tokens(again), whole);
+  EXPECT_EQ(again.fingerprint(), fingerprint);
+  EXPECT_EQ(fs::last_write_time(first_part(folder)), first);
+  EXPECT_EQ(names_in(store_path(folder)),
+            (std::vector<std::string>{".lock", "000000.part", "000001.part", "000002.part"}));
+}
+
+TEST(TokenStore, TheNumberOfThreadsChangesNoByte) {
+  const std::string folder = test_folder();
+  const std::string text = write_texts(folder, "a.jsonl", megabytes(40));
+  std::vector<std::vector<std::string>> stores;
+  for (const int threads : {1, 3, 8}) {
+    fs::remove_all(store_path(folder));
+    TokenStore::open(text, "", ByteTokenizer(), threads);
+    std::vector<std::string>& parts = stores.emplace_back();
+    for (const char* part : {"/000000.part", "/000001.part", "/000002.part"}) {
+      parts.push_back(read_file(store_path(folder) + part, ExitCode::kData));
+    }
+  }
+  EXPECT_TRUE(stores[1] == stores[0]);
+  EXPECT_TRUE(stores[2] == stores[0]);
+}
+
+TEST(TokenStore, OfSeveralAtOnceOneBuildsAndTheOthersWait) {
+  const std::string folder = test_folder();
+  const std::string text = write_texts(folder, "a.jsonl", megabytes(20));
+  ::testing::internal::CaptureStdout();
+  std::vector<int64_t> documents(4);
+  {
+    std::vector<std::jthread> openers;
+    for (int64_t& count : documents) {
+      openers.emplace_back([&] { count = TokenStore::open(text, "", ByteTokenizer(), 1).documents(); });
+    }
+  }
+  const std::string said = ::testing::internal::GetCapturedStdout();
+  EXPECT_EQ(documents, std::vector<int64_t>(4, 20));
+  const size_t once = said.find("tokenized ");
+  EXPECT_NE(once, std::string::npos);
+  EXPECT_EQ(said.find("tokenized ", once + 1), std::string::npos) << said;
+}
+
+TEST(TokenStore, SkippedLinesAreToldAtEveryStartAndAStoreWithoutThemIsOfNoUseToWhoWantsAll) {
+  const std::string folder = test_folder();
+  write_file_atomic(folder + "/a.jsonl", "{\"text\": \"a\"}\n{}\n{\"text\": \"\"}\n{\"text\": \"\\ud800\"}\n");
+  for (int start = 0; start < 2; ++start) {
+    ::testing::internal::CaptureStdout();
+    EXPECT_EQ(TokenStore::open(folder + "/a.jsonl", "", ByteTokenizer(), 1, {.skip_bad_lines = true}).documents(), 2);
+    EXPECT_NE(::testing::internal::GetCapturedStdout().find(
+                  "a.jsonl: 1 bad records passed over, 1 empty texts passed over, 1 lone surrogates read as U+FFFD"),
+              std::string::npos);
+  }
+  EXPECT_NE(error_of(ExitCode::kData, [&] { TokenStore::open(folder + "/a.jsonl", "", ByteTokenizer()); })
+                .find("a.jsonl:2: got no \"text\""),
+            std::string::npos);
+}
+
+TEST(TokenStore, TooManyBadLinesAreAnErrorEvenWhereTheyAreSkipped) {
+  const std::string folder = test_folder();
+  std::string lines;
+  for (int i = 0; i < 100; ++i) lines += i % 9 == 0 ? "{}\n" : "{\"text\": \"a\"}\n";
+  write_file_atomic(folder + "/a.jsonl", lines);
+  EXPECT_NE(error_of(ExitCode::kData,
+                     [&] { TokenStore::open(folder + "/a.jsonl", "", ByteTokenizer(), 1, {.skip_bad_lines = true}); })
+                .find("got 12 bad records beside 88 good ones, want at most one in 100"),
+            std::string::npos);
+}
+
+TEST(TokenStore, AnotherKeyHasTokensOfItsOwn) {
+  const std::string folder = test_folder();
+  write_file_atomic(folder + "/a.jsonl", "{\"text\": \"a\", \"body\": \"bc\"}\n");
+  const TokenStore text = TokenStore::open(folder + "/a.jsonl", "", ByteTokenizer());
+  const TokenStore body = TokenStore::open(folder + "/a.jsonl", "", ByteTokenizer(), 1, {.text_key = "body"});
+  EXPECT_EQ(text.tokens(), 3);
+  EXPECT_EQ(body.tokens(), 4);
+  EXPECT_NE(text.fingerprint(), body.fingerprint());
+}
+
+TEST(TokenStore, FilesOfOneNameShareACacheWithoutATrace) {
+  const std::string folder = test_folder();
+  fs::create_directories(folder + "/x");
+  fs::create_directories(folder + "/y");
+  const std::string x = write_texts(folder + "/x", "a.jsonl", {"ab"}), y = write_texts(folder + "/y", "a.jsonl", {"c"});
+  const std::string other_ending = write_texts(folder + "/x", "a.json", {"defg"});
+  const std::string cache = folder + "/cache";
+  for (int round = 0; round < 2; ++round) {
+    ::testing::internal::CaptureStdout();
+    EXPECT_EQ(TokenStore::open(x, cache, ByteTokenizer()).tokens(), 4);
+    EXPECT_EQ(TokenStore::open(y, cache, ByteTokenizer()).tokens(), 3);
+    EXPECT_EQ(TokenStore::open(other_ending, cache, ByteTokenizer()).tokens(), 6);
+    const std::string said = ::testing::internal::GetCapturedStdout();
+    EXPECT_EQ(said.empty(), round == 1) << said;
+  }
+}
+
+TEST(TokenStore, EqualTextsHaveEqualHashesAndOthersOthers) {
+  const TokenStore store =
+      TokenStore::open(write_texts(test_folder(), "a.jsonl", {"ab", "c", "ab"}), "", ByteTokenizer());
+  EXPECT_EQ(store.document_hash(0), hash64("ab"));
+  EXPECT_EQ(store.document_hash(0), store.document_hash(2));
+  EXPECT_NE(store.document_hash(0), store.document_hash(1));
+}
+
+/// What runs that began with stores of one file know their data by.
+TEST(TokenStore, TheFingerprintIsThatOfTheFirstFormat) {
+  EXPECT_EQ(hex64(tokens_fingerprint(1000, 0x1234, 7, 6400)), "7a0d718d4add0ddb");
 }
 
 TEST(TokenStore, AFolderThatCannotHoldItNamesTheCacheSetting) {

@@ -41,23 +41,9 @@ TEST_F(Domains, FilesOfOneLabelAreOneAndAFileWithoutALabelIsCalledByItsStem) {
   ASSERT_EQ(domains.size(), 2u);
   EXPECT_EQ(domains[0].name, "verse");
   EXPECT_EQ(domains[0].files, (std::vector<std::string>{poems_, rhymes_}));
-  EXPECT_EQ(domains[0].text.documents(), 70);
+  EXPECT_EQ(domains[0].text->documents(), 70);
   EXPECT_EQ(domains[1].name, "code");
-  EXPECT_EQ(std::ssize(domains[1].document_ends), 20);
-  EXPECT_EQ(domains[1].document_ends.back(), domains[1].text.tokens());
-}
-
-TEST_F(Domains, ADocumentBeginsWhereTheOneBeforeEnds) {
-  const auto domains = open({.files = {{code_, ""}}});
-  std::vector<int64_t> tokens(32), targets(32);
-  int64_t document = -1;
-  for (int64_t window = 0; window < 5; ++window) {
-    domains[0].text.fill(window, tokens.data(), targets.data());
-    for (int64_t i = 0; i < 32; ++i) {
-      if (tokens[static_cast<size_t>(i)] == run_.tokenizer.bos_id()) ++document;
-      EXPECT_EQ(domains[0].document_at(32 * window + i), document);
-    }
-  }
+  EXPECT_EQ(domains[1].text->documents(), 20);
 }
 
 TEST_F(Domains, WhatARunHoldsOutIsWhatItValidatesOn) {
@@ -66,12 +52,12 @@ TEST_F(Domains, WhatARunHoldsOutIsWhatItValidatesOn) {
   const Datasets datasets = open_datasets(config.data, run_.tokenizer);
   const auto domains = open(validation_files(config, "config.json"));
   ASSERT_EQ(domains.size(), 2u);
-  EXPECT_GT(domains[0].text.documents(), 0);
-  EXPECT_EQ(domains[0].text.documents() + domains[1].text.documents(), datasets.validation->documents());
-  EXPECT_EQ(domains[0].text.tokens() + domains[1].text.tokens(), datasets.validation->tokens());
+  EXPECT_GT(domains[0].text->documents(), 0);
+  EXPECT_EQ(domains[0].text->documents() + domains[1].text->documents(), datasets.validation->documents());
+  EXPECT_EQ(domains[0].text->tokens() + domains[1].text->tokens(), datasets.validation->tokens());
 
   config.data.validation = {{rhymes_, "rhymes"}};
-  EXPECT_EQ(open(validation_files(config, "config.json"))[0].text.documents(), 30);
+  EXPECT_EQ(open(validation_files(config, "config.json"))[0].text->documents(), 30);
   config.data.validation.clear();
   config.data.validation_fraction = 0;
   EXPECT_THROW(validation_files(config, "config.json"), Error);
@@ -82,7 +68,7 @@ TEST_F(Domains, AnEvaluationTakesThemDownWithoutAnotherPass) {
   config.data.train = {{poems_, ""}, {code_, ""}};
   config.data.validation_fraction = 0.5;
   const Datasets datasets = open_datasets(config.data, run_.tokenizer);
-  const PackedDataset& data = *datasets.validation;
+  const WindowSource& data = *datasets.validation;
   const at::Tensor bytes_v = bytes_per_token(run_.tokenizer, run_.config.model.vocab_size, at::kCPU);
   DomainWatch watch(run_.config.model, data, at::kCPU);
   const EvaluationRecord all = evaluate(run_.state.model, data, 0, 3, bytes_v, &watch);
@@ -116,10 +102,10 @@ TEST_F(Domains, LossesAreThoseOfEachDomainAlone) {
   const at::Tensor bytes_v = bytes_per_token(run_.tokenizer, run_.config.model.vocab_size, at::kCPU);
   double sum = 0;
   for (size_t i = 0; i < domains.size(); ++i) {
-    const EvaluationRecord alone = evaluate(run_.state.model, domains[i].text, 0, 3, bytes_v);
+    const EvaluationRecord alone = evaluate(run_.state.model, *domains[i].text, 0, 3, bytes_v);
     EXPECT_EQ(report.domains[i].name, domains[i].name);
     EXPECT_EQ(report.domains[i].tokens, alone.tokens);
-    EXPECT_EQ(report.domains[i].documents, domains[i].text.documents());
+    EXPECT_EQ(report.domains[i].documents, domains[i].text->documents());
     EXPECT_DOUBLE_EQ(report.domains[i].loss, alone.loss);
     EXPECT_DOUBLE_EQ(report.domains[i].bits_per_byte, alone.bits_per_byte);
     sum += alone.loss * static_cast<double>(alone.tokens);
@@ -137,8 +123,8 @@ TEST_F(Domains, RoutesAreCountedOncePerTokenAndSlotWithoutPadding) {
   for (size_t domain = 0; domain < domains.size(); ++domain) {
     std::vector<std::vector<int64_t>> counted(2, std::vector<int64_t>(4));
     std::vector<int64_t> tokens(32), targets(32);
-    for (int64_t window = 0; window < domains[domain].text.windows(); ++window) {
-      const int64_t real = domains[domain].text.fill(window, tokens.data(), targets.data());
+    for (int64_t window = 0; window < domains[domain].text->windows(); ++window) {
+      const int64_t real = domains[domain].text->fill(window, tokens.data(), targets.data());
       const at::Tensor tokens_bt = at::tensor(tokens).narrow(0, 0, real).unsqueeze(0);
       const LayerReports reports = run_.state.model.forward(tokens_bt, /*training=*/false).reports;
       for (size_t layer = 0; layer < 2; ++layer) {

@@ -22,7 +22,7 @@ struct Sums {
 
 /// One window alone, without a batch and without padding.
 Sums plain_sums(TinyRun& run, int64_t window) {
-  const PackedDataset& data = *run.data.validation;
+  const WindowSource& data = *run.data.validation;
   std::vector<int64_t> tokens(static_cast<size_t>(data.sequence_length())), targets = tokens;
   const int64_t real = data.fill(window, tokens.data(), targets.data());
   const at::NoGradGuard no_grad;
@@ -67,7 +67,7 @@ class Evaluate : public ::testing::Test {
 };
 
 TEST_F(Evaluate, EqualsAPlainComputationOverAllWindowsWithoutPadding) {
-  const PackedDataset& data = *run_.data.validation;
+  const WindowSource& data = *run_.data.validation;
   ASSERT_NE((data.tokens() - 1) % data.sequence_length(), 0) << "the last window has no padding: nothing is tested";
   const EvaluationRecord record = evaluate_tokens(0, 3);
   EXPECT_EQ(record.tokens, data.tokens() - 1);

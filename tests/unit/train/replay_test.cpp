@@ -46,7 +46,7 @@ class TinyReplay {
 
   ExitCode train() {
     ReplaySteps steps(*replay, state.loader, state.model);
-    return Trainer({config, setup, tokenizer, no_validation_, steps, store, sinks_}, state).run();
+    return Trainer({config, setup, tokenizer, /*validation=*/nullptr, steps, store, sinks_}, state).run();
   }
 
   RunConfig config;
@@ -59,7 +59,6 @@ class TinyReplay {
   RecordingSink* records = nullptr;
 
  private:
-  const std::optional<PackedDataset> no_validation_;
   std::vector<std::unique_ptr<MetricSink>> sinks_;
 };
 

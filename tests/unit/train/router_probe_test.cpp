@@ -58,7 +58,7 @@ TEST(RouterProbe, GateGradientsAreThoseOfEachLossAlone) {
   const auto run = one_step(folder.path(), {"model.router_z_loss_coef=0.1", "model.router_aux_loss_coef=1"});
   const RouterRecord& record = run->records->routers.at(0);
 
-  const Batch batch = run->state.loader.batch_of(probe_windows(run->config, run->data.train.windows()));
+  const Batch batch = run->state.loader.batch_of(probe_windows(run->config, run->data.train->windows()));
   const HiddenStates states = run->state.model.forward(batch.tokens_bt, true);
   const at::Tensor loss = cross_entropy(run->state.model.logits(states.hidden_nd), batch.targets_bt.flatten()).mean();
   const std::vector<double> of_lm = gate_norms(*run, loss),

@@ -52,7 +52,8 @@ std::vector<std::string> disturbed(TinyRun& run, const std::function<void(Batch&
   const RecordingSink* const records = sink.get();
   sinks.push_back(std::move(sink));
   const ExitCode code =
-      Trainer({run.config, run.setup, run.tokenizer, run.data.validation, steps, run.store, sinks}, run.state).run();
+      Trainer({run.config, run.setup, run.tokenizer, run.data.validation.get(), steps, run.store, sinks}, run.state)
+          .run();
   EXPECT_EQ(code, ExitCode::kFinished);
   EXPECT_LT(records->steps.back().loss, 2.5);
   std::vector<std::string> events;

@@ -100,7 +100,7 @@ class TinyRun {
         setup(set_up_device(config.run, config.train.precision)),
         data(open_texts(config.data, folder, texts)),
         store(folder + "/checkpoints", config.checkpoint.keep),
-        state(config, setup, data.train) {
+        state(config, setup, *data.train) {
     if (const auto loaded = store.load_newest()) {
       state.restore(*loaded);
     } else {
@@ -113,7 +113,7 @@ class TinyRun {
 
   ExitCode train() {
     ScheduledSteps steps(config, state.loader);
-    return Trainer({config, setup, tokenizer, data.validation, steps, store, sinks_}, state).run();
+    return Trainer({config, setup, tokenizer, data.validation.get(), steps, store, sinks_}, state).run();
   }
 
   RunConfig config;

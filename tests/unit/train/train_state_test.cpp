@@ -101,7 +101,7 @@ TEST(TrainState, ALossThatWasNeverMeasuredIsNullInTheFile) {
             "  \"tokens_total\": 0,\n"
             "  \"data_position\": 0,\n"
             "  \"data_fingerprint\": \"" +
-                hex64(run.data.train.fingerprint()) +
+                hex64(run.data.train->fingerprint()) +
                 "\",\n"
                 "  \"revived\": [],\n"
                 "  \"best_loss\": null,\n"

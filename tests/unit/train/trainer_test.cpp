@@ -27,7 +27,7 @@ double overfitted_loss(std::vector<std::string> settings) {
   settings.insert(settings.end(), {"data.validation_fraction=0", "train.steps=150", "schedule.warmup_steps=10"});
   const TempFolder folder;
   TinyRun run(folder.path(), tiny_config(settings), {text});
-  EXPECT_EQ(run.data.train.windows(), run.config.train.micro_batch);
+  EXPECT_EQ(run.data.train->windows(), run.config.train.micro_batch);
   EXPECT_EQ(run.train(), ExitCode::kFinished);
   return run.records->steps.back().loss;
 }
