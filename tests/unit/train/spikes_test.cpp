@@ -103,7 +103,7 @@ double loss_at_the_end(const std::function<void(TinyRun&, Batch&)>& disturb) {
   auto sink = std::make_unique<RecordingSink>();
   const RecordingSink* const records = sink.get();
   sinks.push_back(std::move(sink));
-  Trainer({run.config, run.setup, run.tokenizer, run.data.validation, steps, run.store, sinks}, run.state).run();
+  Trainer({run.config, run.setup, run.tokenizer, run.data.validation.get(), steps, run.store, sinks}, run.state).run();
   double sum = 0;
   constexpr int kLast = 50;
   for (auto step = records->steps.end() - kLast; step != records->steps.end(); ++step) sum += step->loss;
