@@ -44,7 +44,8 @@ std::string painted_by_expert(const std::string& text, int64_t expert, int64_t e
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     if (end > begin) {
-      rows += painted(text.substr(begin, end - begin), expert_position(expert, experts), colours) + end_of_paint(colours);
+      rows +=
+          painted(text.substr(begin, end - begin), expert_position(expert, experts), colours) + end_of_paint(colours);
     }
     if (end < text.size()) rows += '\n';
     begin = end + 1;

@@ -101,7 +101,8 @@ void read_typical(const Json& layers, DomainsRecord& record) {
 
 SampleRecord read_sample(std::string_view line) {
   const Json record = object_in(line);
-  SampleRecord sample{.step = integer_in(record, "step"), .prompt = text_in(record, "prompt"), .text = text_in(record, "text")};
+  SampleRecord sample{
+      .step = integer_in(record, "step"), .prompt = text_in(record, "prompt"), .text = text_in(record, "text")};
   const Json &pieces = list_in(record, "pieces"), &experts = list_in(record, "piece_experts"),
              &weights = list_in(record, "piece_weights");
   if (pieces.size() != experts.size() || pieces.size() != weights.size() || pieces.size() > kMostPieces) return sample;
@@ -118,7 +119,8 @@ DomainsRecord read_domains(std::string_view line) {
   const Json record = object_in(line);
   DomainsRecord domains;
   domains.step = integer_in(record, "step");
-  const Json &names = list_in(record, "domains"), &losses = list_in(record, "loss"), &tokens = list_in(record, "tokens");
+  const Json &names = list_in(record, "domains"), &losses = list_in(record, "loss"),
+             &tokens = list_in(record, "tokens");
   if (names.empty() || names.size() > kMostNames || losses.size() != names.size() || tokens.size() != names.size()) {
     return domains;
   }
