@@ -1,4 +1,4 @@
-// The table: which keys wait for which other setting.
+// The table: which keys wait for which other setting. Whoever switches something off (`sample.every=0`) knows.
 #include "recipe/without_effect.h"
 
 #include "core/text.h"
@@ -50,13 +50,6 @@ const std::vector<IdleSettings>& table() {
       {{"evaluation.every", "evaluation.tokens"},
        [](const RunConfig& c) { return holds_nothing_out(c) && c.evaluation.every > 0; },
        "nothing is held out to validate on (data.validation, data.validation_fraction)"},
-      {{"evaluation.tokens"}, [](const RunConfig& c) { return c.evaluation.every == 0; }, "evaluation.every is 0"},
-      {{"sample.max_new_tokens", "sample.temperature", "sample.top_p"},
-       [](const RunConfig& c) { return c.sample.every == 0; },
-       "sample.every is 0"},
-      {{"checkpoint.every_minutes", "checkpoint.best"},
-       [](const RunConfig& c) { return c.checkpoint.every == 0; },
-       "checkpoint.every is 0"},
       {{"tokenizer.vocab_size", "tokenizer.training_megabytes", "tokenizer.character_coverage"},
        [](const RunConfig& c) { return !c.tokenizer.train; },
        "tokenizer.train is false"},

@@ -32,8 +32,9 @@ TEST(Config, AWrongTypeIsNotConverted) {
   expect_refused(R"({"train": {"steps": 3.9, "micro_batch": "8"}, "model": {"qk_norm": 1}})", kConfig,
                  "bad.json:model.qk_norm: got 1, want true or false (qk_norm: RMSNorm on each query and key head "
                  "before the rotation)\n"
-                 "bad.json:train.steps: got 3.9, want an integer in [1, 1000000000000] steps (steps: optimizer steps "
-                 "of the whole run)\n"
+                 "bad.json:train.steps: got 3.9, want an integer in [1, 1000000000000] steps (500M, 2k), or null "
+                 "(steps: length of the run in optimizer steps; null: train.epochs or train.tokens say it, and without "
+                 "them it is 1000)\n"
                  "bad.json:train.micro_batch: got \"8\", want an integer in [1, 1048576] sequences (write it without "
                  "quotes)");
 }

@@ -21,7 +21,7 @@ std::string text_lines(char mark) {
   return lines;
 }
 
-std::string config(const std::string& model) {
+std::string config(const std::string& model, const std::string& metrics) {
   return R"({
   "run": {"device": "cpu", "threads": 1},
   "data": {"train": ["text.jsonl"], "sequence_length": 32, "validation_fraction": 0.1},
@@ -38,7 +38,8 @@ std::string config(const std::string& model) {
   "train": {"steps": 20, "micro_batch": 4, "accumulation": 2},
   "evaluation": {"every": 5, "tokens": 256},
   "sample": {"every": 5, "prompts": ["river"], "max_new_tokens": 4},
-  "metrics": {"log_every": 1, "experts_every": 10},
+  "metrics": {"log_every": 1)" +
+         metrics + R"(},
   "checkpoint": {"every": 5}
 }
 )";
@@ -49,9 +50,10 @@ std::string config(const std::string& model) {
 Workplace::Workplace() {
   write("text.jsonl", text_lines('.'));
   write("other.jsonl", text_lines('!'));
-  write("dense.json", config(R"("model_type": "dense", "intermediate_size": 64)"));
+  write("dense.json", config(R"("model_type": "dense", "intermediate_size": 64)", ""));
   write("moe.json", config(R"("model_type": "moe", "num_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1,
-    "moe_intermediate_size": 32, "dropout": 0.1)"));
+    "moe_intermediate_size": 32, "dropout": 0.1)",
+                           R"(, "experts_every": 10)"));
 }
 
 Finished Workplace::pretrain(const Words& arguments) const {

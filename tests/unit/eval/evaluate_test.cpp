@@ -46,11 +46,11 @@ class Evaluate : public ::testing::Test {
                     bytes_per_token(run_.tokenizer, run_.config.model.vocab_size, at::kCPU));
   }
 
-  /// Compares with the windows `first`, `first + stride`, ...
-  void expect_windows(const EvaluationRecord& record, int64_t count, int64_t stride) {
+  /// Compares with `count` windows, taken evenly from all `windows`.
+  void expect_windows(const EvaluationRecord& record, int64_t count, int64_t windows) {
     Sums sums;
     for (int64_t i = 0; i < count; ++i) {
-      const Sums window = plain_sums(run_, i * stride);
+      const Sums window = plain_sums(run_, i * windows / count);
       sums.loss += window.loss;
       sums.tokens += window.tokens;
       sums.bytes += window.bytes;
@@ -71,14 +71,14 @@ TEST_F(Evaluate, EqualsAPlainComputationOverAllWindowsWithoutPadding) {
   ASSERT_NE((data.tokens() - 1) % data.sequence_length(), 0) << "the last window has no padding: nothing is tested";
   const EvaluationRecord record = evaluate_tokens(0, 3);
   EXPECT_EQ(record.tokens, data.tokens() - 1);
-  expect_windows(record, data.windows(), 1);
+  expect_windows(record, data.windows(), data.windows());
 }
 
 TEST_F(Evaluate, ASubsetIsSpreadOverTheWholeSet) {
   const int64_t windows = run_.data.validation->windows();
   ASSERT_GE(windows, 6);
   const int64_t count = windows / (windows / 3);
-  expect_windows(evaluate_tokens(count * 32, 2), count, windows / count);
+  expect_windows(evaluate_tokens(count * 32, 2), count, windows);
 }
 
 TEST_F(Evaluate, TheSameWindowsEveryTimeWhateverTheMicroBatch) {

@@ -80,7 +80,7 @@ TEST_F(ConfigBesideTest, EveryOtherDamageIsRefusedWithItsPlace) {
       {"[]", ": got a list, want an object"},
       {"7", ": got 7, want an object"},
       {"{}", ": got neither \"model_type\" nor \"model\""},
-      {replaced("\"model_type\": \"llama\"", "\"model_type\": null"), ":model_type: got nothing"},
+      {replaced("\"model_type\": \"llama\"", "\"model_type\": null"), ":model.model_type: got null"},
       {replaced("\"model_type\": \"llama\"", "\"model_type\": \"\\u001b[2J\""), ":model_type: got \"\\u001b[2J\""},
       {replaced("\"num_attention_heads\": 8", "\"num_attention_heads\": \"8\""), ":model.num_attention_heads: got"},
       {replaced("\"num_attention_heads\": 8", "\"num_attention_heads\": 7"), "got"},
