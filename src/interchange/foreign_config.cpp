@@ -45,7 +45,7 @@ std::vector<std::string> our_names(bool moe_alone) {
 
 class ForeignSections {
  public:
-  ForeignSections(std::vector<ConfigSource>& sources, Tensors tensors, Problems& problems,
+  ForeignSections(std::vector<ConfigSource>& sources, TensorsTell tensors, Problems& problems,
                   std::vector<std::string>& notes)
       : sources_(sources), tensors_(tensors), problems_(problems), notes_(notes) {}
 
@@ -144,7 +144,7 @@ class ForeignSections {
   }
 
   void judge(const NeutralKey& neutral) {
-    if (family_ && tensors_ == Tensors::kTell && contains(kToldByTensors, neutral.key)) return;
+    if (family_ && tensors_ == TensorsTell::kYes && contains(kToldByTensors, neutral.key)) return;
     const std::optional<JsonTree> value = value_of(neutral.key);
     if (!value || equal(*value, parsed(neutral.value))) return;
     if (std::string_view(neutral.key) == "hidden_act" && value->text == "swish") return;  // its other name
@@ -227,7 +227,7 @@ class ForeignSections {
     if (JsonTree* shared = find_member(section, "n_shared_experts"); shared != nullptr && shared->text == "true") {
       *shared = parsed("1");  // MiniMind to April 2025 had one or none
     }
-    if (family_ && tensors_ == Tensors::kTell) {
+    if (family_ && tensors_ == TensorsTell::kYes) {
       for (const char* key : kToldByTensors) erase(section, key);
     }
     if (family_ && !family_->moe) {
@@ -292,7 +292,7 @@ class ForeignSections {
       unknown.push_back(show_key(member.key));
       return true;
     });
-    if (!meaningless.empty() && tensors_ == Tensors::kNone) {
+    if (!meaningless.empty() && tensors_ == TensorsTell::kNo) {
       notes_.push_back(place + ": ignored " + join(meaningless, ", ") + ": other tools' keys with no meaning here");
     }
     if (!unknown.empty()) {
@@ -308,7 +308,7 @@ class ForeignSections {
       const bool theirs = std::any_of(kNeutral.begin(), kNeutral.end(),
                                       [&](const NeutralKey& neutral) { return name == neutral.key; }) ||
                           contains(kJudgedTogether, name);
-      if (theirs || (tensors_ == Tensors::kTell && contains(kToldByTensors, name))) continue;
+      if (theirs || (tensors_ == TensorsTell::kYes && contains(kToldByTensors, name))) continue;
       const Said* heads = said("num_attention_heads");
       const bool of_heads = name == "num_key_value_heads" || name == "head_dim";
       // Without them the heads are those of this program, and not of the class.
@@ -322,12 +322,12 @@ class ForeignSections {
       }
     }
     // What our own generations imply of weights, the weights tell as well.
-    if (tensors_ == Tensors::kTell && family_->name == "minimind") implied_.clear();
+    if (tensors_ == TensorsTell::kYes && family_->name == "minimind") implied_.clear();
   }
 
   /// transformers has sizes for a class whose config.json names none; here they are those of this program.
   void note_sizes() {
-    if (!family_ || family_->name == "minimind" || tensors_ == Tensors::kTell) return;
+    if (!family_ || family_->name == "minimind" || tensors_ == TensorsTell::kYes) return;
     std::vector<std::string> sizes = {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"};
     if (family_->moe) {
       sizes.insert(sizes.end(), {"num_experts", "moe_intermediate_size"});
@@ -346,7 +346,7 @@ class ForeignSections {
   }
 
   std::vector<ConfigSource>& sources_;
-  Tensors tensors_;
+  TensorsTell tensors_;
   Problems& problems_;
   std::vector<std::string>& notes_;
   std::vector<std::string> bare_;  ///< names of sources that were model sections
@@ -359,11 +359,11 @@ class ForeignSections {
 
 }  // namespace
 
-std::vector<ConfigSource> put_in_our_terms(std::vector<ConfigSource>& sources, Tensors tensors, Problems& problems,
+std::vector<ConfigSource> put_in_our_terms(std::vector<ConfigSource>& sources, TensorsTell tensors, Problems& problems,
                                            std::vector<std::string>& notes) {
   ForeignSections sections(sources, tensors, problems, notes);
   sections.rewrite();
-  if (tensors == Tensors::kTell || sections.implied().empty()) return {};
+  if (tensors == TensorsTell::kYes || sections.implied().empty()) return {};
   ConfigSource implied{.name = "model_type", .is_override = false, .tree = parsed("{\"model\": {}}")};
   for (const auto& [key, value] : sections.implied()) {
     implied.tree.members.front().value.members.push_back({key, parsed(value)});
@@ -376,7 +376,7 @@ std::vector<std::string> read_foreign_config(const std::string& text, const std:
   std::vector<ConfigSource> sources(1);
   sources[0] = {.name = file, .is_override = false, .tree = parse_object(text, file)};
   Problems problems;
-  ForeignSections sections(sources, Tensors::kTell, problems, notes);
+  ForeignSections sections(sources, TensorsTell::kYes, problems, notes);
   sections.rewrite();
   if (!problems.empty()) throw Error(ExitCode::kCheckpoint, join(problems.messages(), "\n"));
   std::vector<std::string> settings;

@@ -10,7 +10,7 @@
 namespace mm {
 
 /// Whether tensors are there that tell what shared experts and biases there are, so that a config need not.
-enum class Tensors { kNone, kTell };
+enum class TensorsTell { kNo, kYes };
 
 /// Rewrites what the sources say of the model in our terms, in place.
 /// - A source that has a `model_type` at its top and no section `model` is such a section itself.
@@ -21,7 +21,7 @@ enum class Tensors { kNone, kTell };
 /// - Keys that say nothing of the mathematics, and those that nobody knows, are left out with a note.
 /// Returns, without tensors, a source that says all that the family implies, to be read before the others so that
 /// anything said wins over it; else none.
-std::vector<ConfigSource> put_in_our_terms(std::vector<ConfigSource>& sources, Tensors tensors, Problems& problems,
+std::vector<ConfigSource> put_in_our_terms(std::vector<ConfigSource>& sources, TensorsTell tensors, Problems& problems,
                                            std::vector<std::string>& notes);
 
 /// A config.json beside weights as overrides `model.key=value`: put_in_our_terms() with all that the family implies.

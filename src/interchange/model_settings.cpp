@@ -19,7 +19,9 @@ void read_settings(const std::vector<std::string>& settings, ModelConfig& model,
   std::vector<std::string> ignored_notes;
   read_config(
       "", settings, [&](Fields& fields) { fields.section("model", model, "the transformer"); }, problems,
-      [&](std::vector<ConfigSource>& sources) { put_in_our_terms(sources, Tensors::kTell, problems, ignored_notes); });
+      [&](std::vector<ConfigSource>& sources) {
+        put_in_our_terms(sources, TensorsTell::kYes, problems, ignored_notes);
+      });
 }
 
 }  // namespace

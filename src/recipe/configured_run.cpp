@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 RunConfig glance(const std::string& path, const std::vector<std::string>& overrides) {
   Problems ignored_problems;
   std::vector<std::string> ignored_notes;
-  RunConfig config = read_run_config(path, overrides, {}, Tensors::kTell, ignored_problems, ignored_notes).config;
+  RunConfig config = read_run_config(path, overrides, {}, TensorsTell::kYes, ignored_problems, ignored_notes).config;
   if (config.run.name.empty()) config.run.name = default_run_name(path);
   return config;
 }

@@ -129,7 +129,7 @@ std::vector<std::string> model_settings(std::vector<std::string> overrides) {
 ModelConfig model_of_config(const std::string& path, const FileModel& weights) {
   Problems problems;
   std::vector<std::string> ignored_notes;
-  RunConfig config = read_run_config(path, {}, weights.model, Tensors::kTell, problems, ignored_notes).config;
+  RunConfig config = read_run_config(path, {}, weights.model, TensorsTell::kYes, problems, ignored_notes).config;
   complete_from_file(weights, config.model);
   resolve_model(config.model, path, problems);
   return config.model;
@@ -161,7 +161,7 @@ std::string default_run_name(const std::string& config_path) {
 }
 
 ReadConfig read_run_config(const std::string& path, const std::vector<std::string>& overrides, const ModelConfig& base,
-                           Tensors tensors, Problems& problems, std::vector<std::string>& notes) {
+                           TensorsTell tensors, Problems& problems, std::vector<std::string>& notes) {
   ReadConfig read;
   read.config.model = base;
   const VisitFields visit = [&](Fields& fields) { read.config.visit(fields); };
@@ -192,7 +192,7 @@ std::string describe_run_config() {
 RunConfig load_run_config(const std::string& path, const std::vector<std::string>& overrides,
                           std::vector<std::string>& notes, const ModelConfig* base, const FileModel* weights) {
   Problems problems;
-  const Tensors tensors = base != nullptr ? Tensors::kTell : Tensors::kNone;
+  const TensorsTell tensors = base != nullptr ? TensorsTell::kYes : TensorsTell::kNo;
   ReadConfig read = read_run_config(path, overrides, base != nullptr ? *base : ModelConfig(), tensors, problems, notes);
   RunConfig& config = read.config;
   const std::string where = path.empty() ? "--set" : path;

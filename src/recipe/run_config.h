@@ -66,7 +66,7 @@ struct ReadConfig {
 
 ///   tensors  whether the run starts from weights
 ReadConfig read_run_config(const std::string& path, const std::vector<std::string>& overrides, const ModelConfig& base,
-                           Tensors tensors, Problems& problems, std::vector<std::string>& notes);
+                           TensorsTell tensors, Problems& problems, std::vector<std::string>& notes);
 
 /// A resolved config as run_config_text() wrote it. Throws Error(kConfig).
 ///   where  for messages
