@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/alive.h"
 #include "core/log.h"
 #include "core/terminal.h"
 #include "core/text.h"
@@ -23,6 +24,7 @@ Progress::~Progress() {
 }
 
 void Progress::done(double so_far) {
+  if (so_far > std::exchange(so_far_, so_far)) still_going();
   constexpr double kBeforeABar = 1, kBetweenBars = 0.2, kBetweenLines = 60;
   const Clock::time_point now = Clock::now();
   const double waited = seconds_of(now - told_);

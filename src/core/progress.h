@@ -17,14 +17,14 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `so_far` of the total are done. Cheap enough for every batch.
+  /// `so_far` of the total are done; more than before is a sign of life. Cheap enough for every batch.
   void done(double so_far);
 
  private:
   using Clock = std::chrono::steady_clock;
 
   std::string what_;
-  double total_;
+  double total_, so_far_ = 0;
   Clock::time_point begun_ = Clock::now(), told_ = begun_;
   bool shown_ = false;
 };

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "core/alive.h"
 #include "core/error.h"
 #include "core/leftovers.h"
 #include "core/log.h"
@@ -109,6 +110,7 @@ void build_missing(const TextFile& text, const std::string& folder, const std::v
   const RunLock lock(folder, [&](const std::string& holder) {
     if (!waiting) log_info("waiting for " + holder + ", which tokenizes " + text.path());
     waiting = true;
+    still_going();  // it has a watchdog of its own
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   });
   remove_surplus(folder, plans);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 
+#include "core/alive.h"
 #include "core/leftovers.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -94,7 +95,10 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   cpu::use_caching_allocator();
   DeviceSetup setup = set_up_device(config.run, config.train.precision);
   const std::unique_ptr<Tokenizer> tokenizer = open_run_tokenizer(config);
+  const Watchdog watchdog(static_cast<double>(config.run.hang_seconds), config.folder() + "/hang.txt");
+  still_in("the text");
   const RunData data = open_run_data(config, *tokenizer);
+  still_in("the first step");
   log_model(config, setup, caller.version);
 
   TrainState state(config, setup, *data.train);
@@ -137,7 +141,6 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, caller.watch));
   setup.gemm_rate = measure_gemm_rate(setup.device, setup.compute_type);
   defer_stop_signals();
-  const Watchdog watchdog(static_cast<double>(config.run.hang_seconds), config.folder() + "/hang.txt");
   const std::unique_ptr<StepSource> steps =
       replay ? std::unique_ptr<StepSource>(std::make_unique<ReplaySteps>(*replay, state.loader, state.model))
              : std::make_unique<ScheduledSteps>(config, state.loader);
