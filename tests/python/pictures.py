@@ -262,8 +262,8 @@ SETTINGS = """(() => {
   slider.dispatchEvent(new Event('input'));
   const part = [...document.querySelectorAll('details')].find(each => each.textContent.startsWith('config.json'));
   part.open = true;
+  document.getElementById('smooth').focus({preventScroll: true});
   scrollTo(0, 500);
-  document.getElementById('smooth').focus();
 })()"""
 KEPT = """(() => {
   const lost = [], expect = (what, kept) => { if (!kept) lost.push(what); };
