@@ -129,6 +129,14 @@ class ForeignSections {
   /// What is said, else what the class has; nothing when neither is known.
   std::optional<JsonTree> value_of(const std::string& key) const {
     if (const Said* found = said(key)) return found->value;
+    // transformers 5 has what belongs to positions in a place of its own.
+    for (const char* place : {"rope_parameters", "rope_scaling"}) {
+      const Said* rope = contains(kOfRope, key) ? said(place) : nullptr;
+      if (rope == nullptr || !rope->value.is(Kind::kObject)) continue;
+      for (const auto& [name, value] : rope->value.members) {
+        if (name == key) return value;
+      }
+    }
     const std::string implied = family_ ? family_->implied_value(key) : "";
     return implied.empty() || implied == "null" ? std::nullopt : std::optional(parsed(implied));
   }
