@@ -1,4 +1,5 @@
 // pretrain: trains the model that a JSON config describes, or says what that would take.
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,8 @@ int main(int argc, char** argv) {
               "Time that many steps on made-up tokens (default 5) against the GEMM rate")
       .or_alone("5");
   line.option("--replay-step N", replayed_step,
-              "Take the run to that step again, from the checkpoint before it, and tell what went wrong in it");
+              "Take the run to that step again, from the checkpoint before it, and tell what went wrong in it")
+      .range(1, std::numeric_limits<int>::max());
   line.flag("--watch", watch, "Draw the load of every expert on the terminal while it trains, as a live heat map");
   line.option("--dashboard [PORT]", dashboard,
               "Show all runs in a browser while it trains, at that port of this machine (default 8642; 0: a free one)")

@@ -69,6 +69,9 @@ TEST(ReplayStep, OfARunThatIsNotThereSaysSo) {
   const Finished told = replayed(workplace, "dense", "nowhere", 3);
   EXPECT_EQ(told.exit_code, 2);
   expect_contains(told.err, "output/nowhere: got no such folder, want a run that has begun");
+  // Nor is it a training.
+  for (const int64_t step : {0, -3}) EXPECT_EQ(replayed(workplace, "dense", "nowhere", step).exit_code, 2) << step;
+  EXPECT_FALSE(workplace.exists("output/nowhere"));
 }
 
 }  // namespace
