@@ -5,8 +5,6 @@
 
 #include <new>
 
-#include <new>
-
 #include "core/text.h"
 
 namespace mm {

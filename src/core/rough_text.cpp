@@ -33,6 +33,7 @@ std::string rough_time(double seconds) {
     return text;
   };
   if (seconds < 59.5) return format("%.*f s", seconds < 9.95 ? 1 : 0, seconds);
+  if (const int64_t fives = std::llround(seconds / 5); fives < 120) return pair(fives / 12, "min", fives % 12 * 5, "s");
   const int64_t minutes = std::llround(seconds / 60);
   if (minutes < 60) return format("%lld min", static_cast<long long>(minutes));
   if (minutes < 24 * 60) return pair(minutes / 60, "h", minutes % 60, "min");

@@ -17,6 +17,7 @@
 #include "core/json/json_text.h"
 #include "core/machine.h"
 #include "core/text.h"
+#include "ops/cpu/caching_allocator.h"
 
 namespace mm {
 namespace {
@@ -75,6 +76,11 @@ void synchronize(at::Device device) {
   c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
 }
 
+void give_back_cached_memory(at::Device device) {
+  if (device.is_cpu()) return cpu::give_back();
+  c10::getDeviceAllocator(device.type())->emptyCache();
+}
+
 double measure_gemm_rate(at::Device device, at::ScalarType type) {
   constexpr int kRuns = 6;
   constexpr double kLongestRun = 2.0, kLongestSize = 0.5;  // seconds: larger products say nothing new of this device
@@ -107,6 +113,18 @@ int64_t memory_in_use(at::Device device) {
   int64_t total = 0, resident = 0;
   statm >> total >> resident;
   return resident * sysconf(_SC_PAGESIZE);
+}
+
+int64_t peak_memory_in_use(at::Device device) {
+  if (device.is_cpu()) return cpu::peak_bytes();
+  const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+  return stats.reserved_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
+}
+
+void restart_peak_memory(at::Device device) {
+  if (device.is_cpu()) return cpu::restart_peak();
+  give_back_cached_memory(device);  // else it would count as held
+  c10::getDeviceAllocator(device.type())->resetPeakStats(device.index());
 }
 
 }  // namespace mm

@@ -49,7 +49,7 @@ int64_t fitting_micro_batch(const RunConfig& config, const MemoryForecast& memor
   const int64_t whole = config.train.micro_batch;
   for (int64_t parts = 2; parts <= whole; ++parts) {
     if (whole % parts != 0) continue;
-    const double bytes = memory.weights + memory.copy + memory.activations / static_cast<double>(parts);
+    const double bytes = memory.total() - memory.activations * (1 - 1 / static_cast<double>(parts));
     if (!available || bytes <= *available) return whole / parts;
   }
   return 0;
@@ -149,16 +149,17 @@ std::string expert_lines(const RunConfig& config) {
                     config.optim.learning_rate * std::sqrt(static_cast<double>(larger)));
 }
 
-std::string memory_lines(const RunConfig& config) {
+std::string memory_lines(const RunConfig& config, const RunFacts& facts) {
   const bool sixteen_bit = config.train.precision == "bf16" || config.train.precision == "fp16";
-  const MemoryForecast memory = forecast_memory(config, sixteen_bit);
-  const double bytes = memory.weights + memory.copy + memory.activations;
+  const MemoryForecast memory = facts.memory ? *facts.memory : forecast_memory(config, sixteen_bit);
   std::string text =
-      format("memory      about %s: %s weights, gradients and moments, %s activations of one micro-batch (%s)",
-             short_bytes(bytes).c_str(), short_bytes(memory.weights).c_str(), short_bytes(memory.activations).c_str(),
-             sixteen_bit ? "16 bit" : "fp32; less in 16 bit");
+      format("memory      about %s: %s weights, gradients and moments, %s activations of one micro-batch",
+             short_bytes(memory.total()).c_str(), short_bytes(memory.weights).c_str(),
+             short_bytes(memory.activations).c_str());
+  if (!facts.memory) text += format(" (%s)", sixteen_bit ? "16 bit" : "fp32; less in 16 bit");
   if (memory.copy > 0) text += format(", %s copy to save from", short_bytes(memory.copy).c_str());
-  return text + "\n" + memory_warning(config, bytes);
+  if (memory.program > 0) text += format(", %s program and libraries", short_bytes(memory.program).c_str());
+  return text + "\n" + memory_warning(config, memory.total());
 }
 
 std::string disk_line(const RunConfig& config) {
@@ -180,7 +181,7 @@ std::string forecast(const RunConfig& config, const RunFacts& facts) {
                  with_commas(count.active).c_str());
   text += "exports     " + describe_exports(config.model) + "\n";
   text += compute_lines(config, steps) + token_lines(config, facts, steps) + expert_lines(config);
-  text += memory_lines(config);
+  text += memory_lines(config, facts);
   if (facts.seconds) {
     text += "time        about " + rough_time(*facts.seconds) + " on this device (" + facts.device + ")\n";
   }

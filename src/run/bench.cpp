@@ -23,7 +23,8 @@ struct Phases {
 std::string bench(const RunConfig& config, int64_t steps) {
   cpu::use_caching_allocator();
   const DeviceSetup setup = set_up_device(config.run, config.train.precision);
-  TimedModel model(config, setup, config.train.micro_batch);
+  TimedModel model(config, setup);
+  model.take_batch_of(config.train.micro_batch);
   const auto step = [&] {
     Phases phases;
     model.begin(config.train.accumulation);

@@ -12,7 +12,7 @@
 #include "ops/cpu/caching_allocator.h"
 #include "recipe/forecast.h"
 #include "run/opening.h"
-#include "run/step_time.h"
+#include "run/step_cost.h"
 
 namespace mm {
 namespace {
@@ -46,8 +46,7 @@ int64_t estimate_sequences(const RunConfig& config, const Tokenizer& tokenizer) 
 /// Whether the run is forecast to fit into what there is; unknown is taken for yes.
 bool fits(const RunConfig& config, const DeviceSetup& setup) {
   const std::optional<double> available = setup.device.is_cpu() ? available_memory() : std::nullopt;
-  const MemoryForecast memory = forecast_memory(config, setup.compute_type != at::kFloat);
-  return !available || memory.weights + memory.copy + memory.activations <= *available;
+  return !available || forecast_memory(config, setup.compute_type != at::kFloat).total() <= *available;
 }
 
 }  // namespace
@@ -72,12 +71,14 @@ void check_run(const RunConfig& config, const std::optional<Weights>& weights) {
   }
   if (knows_model) {
     attempt([&] {
-      cpu::use_caching_allocator();
+      constexpr size_t kAll = 4096;
+      cpu::use_caching_allocator(kAll);
       const DeviceSetup setup = set_up_device(config.run, config.train.precision);
       facts.device = setup.description;
       if (!fits(config, setup)) return;
-      const StepTime time = time_step(config, setup);
-      if (const auto steps = forecast_steps(config, facts.sequences)) facts.seconds = run_seconds(config, time, *steps);
+      const StepCost cost = measure_step(config, setup);
+      facts.memory = cost.memory;
+      if (const auto steps = forecast_steps(config, facts.sequences)) facts.seconds = run_seconds(config, cost, *steps);
     });
     log_info(forecast(config, facts));
   }

@@ -140,6 +140,7 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   }
   sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, caller.watch));
   setup.gemm_rate = measure_gemm_rate(setup.device, setup.compute_type);
+  give_back_cached_memory(setup.device);  // its matrices, of up to 256 MiB each
   defer_stop_signals();
   const std::unique_ptr<StepSource> steps =
       replay ? std::unique_ptr<StepSource>(std::make_unique<ReplaySteps>(*replay, state.loader, state.model))

@@ -46,14 +46,17 @@ double median(std::vector<double> seconds) {
   return seconds[seconds.size() / 2];
 }
 
-TimedModel::TimedModel(const RunConfig& config, const DeviceSetup& setup, int64_t micro_batch)
+TimedModel::TimedModel(const RunConfig& config, const DeviceSetup& setup)
     : config_(config),
       setup_(setup),
       trained_(config.model, config.optim, setup.device, setup.compute_type),
       training_(config.model, {.accumulation = config.train.accumulation, .max_grad_norm = config.optim.max_grad_norm},
-                trained_),
-      made_up_(made_up_batch(config, setup.device, micro_batch)) {
+                trained_) {
   initialize(trained_.parameters, config.model, static_cast<uint64_t>(config.run.seed));
+}
+
+void TimedModel::take_batch_of(int64_t sequences) {
+  made_up_ = made_up_batch(config_, setup_.device, sequences);
 }
 
 TimedModel::Passes TimedModel::train_micro_batch() {

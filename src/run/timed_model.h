@@ -14,9 +14,11 @@ double median(std::vector<double> seconds);
 
 class TimedModel {
  public:
-  /// Takes the memory of a run, but for activations of `micro_batch` sequences in place of train.micro_batch. Both
-  /// arguments outlive it.
-  TimedModel(const RunConfig& config, const DeviceSetup& setup, int64_t micro_batch);
+  /// Takes the memory of a run's model. Both arguments outlive it.
+  TimedModel(const RunConfig& config, const DeviceSetup& setup);
+
+  /// Makes up the tokens of a micro-batch, which is the one that the calls below train on.
+  void take_batch_of(int64_t sequences);
 
   /// Of one micro-batch, all work of the device done.
   struct Passes {

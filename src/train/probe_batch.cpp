@@ -9,11 +9,11 @@ namespace {
 
 constexpr int64_t kProbeTokens = 1024;
 
+}  // namespace
+
 int64_t probe_sequences(const RunConfig& config) {
   return std::clamp<int64_t>(kProbeTokens / config.data.sequence_length, 1, config.train.micro_batch);
 }
-
-}  // namespace
 
 std::vector<int64_t> probe_windows(const RunConfig& config, int64_t windows) {
   const int64_t count = probe_sequences(config);

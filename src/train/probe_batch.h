@@ -10,6 +10,9 @@
 
 namespace mm {
 
+/// Sequences of the probe: about a thousand tokens, at most a micro-batch.
+int64_t probe_sequences(const RunConfig& config);
+
 /// About 1,024 tokens, at least one sequence, at most a micro-batch, taken evenly from the `windows` of the training
 /// data.
 std::vector<int64_t> probe_windows(const RunConfig& config, int64_t windows);

@@ -2,6 +2,8 @@
 #include "train/router_probe.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/hypot.h>
+#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
@@ -23,9 +25,9 @@ at::Tensor products_of_experts(const MoeViews& weights) {
          weights.experts_down.matmul(weights.experts_down.t());
 }
 
-/// L2 norm of each expert's share of two matrices, [experts].
+/// L2 norm of each expert's share of two matrices, [experts]. Takes no memory of their size.
 at::Tensor norms_of_experts(const at::Tensor& gate_up_ep, const at::Tensor& down_ep) {
-  return (gate_up_ep.square().sum(1) + down_ep.square().sum(1)).sqrt();
+  return at::hypot(at::linalg_vector_norm(gate_up_ep, 2, {{1}}), at::linalg_vector_norm(down_ep, 2, {{1}}));
 }
 
 void add_likeness(const at::Tensor& products_ee, RouterRecord& record) {
@@ -118,11 +120,11 @@ void RouterProbe::measure_weights(RouterRecord& record) {
     const MoeViews weights = moe_views(config_.model, state_.parameters.layout(), state_.parameters.master(), layer);
     add_likeness(products_of_experts(weights), record);
     if (kept_.empty()) continue;
-    const ExpertWeights& before = kept_[static_cast<size_t>(layer)];
-    const at::Tensor change_e =
-        norms_of_experts(weights.experts_gate_up - before.gate_up_ep, weights.experts_down - before.down_ep);
-    const std::vector<double> ratios =
-        host_values(change_e / norms_of_experts(before.gate_up_ep, before.down_ep).clamp_min(1e-30));
+    ExpertWeights& kept = kept_[static_cast<size_t>(layer)];
+    const at::Tensor norms_e = norms_of_experts(kept.gate_up_ep, kept.down_ep).clamp_min(1e-30);
+    kept.gate_up_ep.sub_(weights.experts_gate_up);
+    kept.down_ep.sub_(weights.experts_down);
+    const std::vector<double> ratios = host_values(norms_of_experts(kept.gate_up_ep, kept.down_ep) / norms_e);
     record.update_ratio.insert(record.update_ratio.end(), ratios.begin(), ratios.end());
   }
   kept_.clear();

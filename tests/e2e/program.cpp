@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,17 +75,23 @@ void Program::send(int signal) {
   ::kill(process_, signal);
 }
 
+bool Program::has_ended(int options) {
+  rusage used = {};
+  if (ended_ || ::wait4(process_, &status_, options, &used) != process_) return ended_;
+  peak_memory_ = 1024.0 * static_cast<double>(used.ru_maxrss);
+  return ended_ = true;
+}
+
 Finished Program::wait() {
-  if (!ended_) ::waitpid(process_, &status_, 0);
-  ended_ = true;
+  has_ended(0);
   const auto text = [&](const char* ending) { return mm::read_file(output_ + ending, mm::ExitCode::kInternal); };
-  return {WIFEXITED(status_) ? WEXITSTATUS(status_) : -WTERMSIG(status_), text(".out"), text(".err")};
+  return {WIFEXITED(status_) ? WEXITSTATUS(status_) : -WTERMSIG(status_), text(".out"), text(".err"), peak_memory_};
 }
 
 void Program::wait_until(const std::function<bool()>& happened) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   while (!happened()) {
-    if (!ended_) ended_ = ::waitpid(process_, &status_, WNOHANG) == process_;
+    has_ended(WNOHANG);
     const char* problem =
         ended_ ? "the program ended before what was waited for" : "a minute passed without what was waited for";
     if (ended_ || std::chrono::steady_clock::now() > deadline) throw std::runtime_error(problem);

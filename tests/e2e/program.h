@@ -11,6 +11,7 @@ struct Finished {
   int exit_code = 0;  ///< minus the signal's number for a process that a signal ended
   std::string out;
   std::string err;
+  double peak_memory = 0;  ///< bytes
 };
 
 /// A program while it runs. Whatever is left of it when this goes out of scope is killed.
@@ -35,7 +36,11 @@ class Program {
  private:
   std::string output_;
   pid_t process_ = -1;
+  /// Whether it has ended; without `options` of waitpid() it waits for that.
+  bool has_ended(int options);
+
   int status_ = 0;
+  double peak_memory_ = 0;
   bool ended_ = false;
 };
 

@@ -19,6 +19,10 @@ TEST(RoughText, ShortCountsAreTheirNumbers) {
 TEST(RoughText, TimesHaveTwoUnitsAtMost) {
   EXPECT_EQ(rough_time(0.44), "0.4 s");
   EXPECT_EQ(rough_time(45.2), "45 s");
+  EXPECT_EQ(rough_time(59.6), "1 min");
+  EXPECT_EQ(rough_time(83), "1 min 25 s");
+  EXPECT_EQ(rough_time(597.4), "9 min 55 s");
+  EXPECT_EQ(rough_time(599), "10 min");
   EXPECT_EQ(rough_time(754), "13 min");
   EXPECT_EQ(rough_time(11'400), "3 h 10 min");
   EXPECT_EQ(rough_time(7200), "2 h");

@@ -56,6 +56,34 @@ TEST_F(CachingAllocator, LeavesSmallTensorsToTheSystem) {
   EXPECT_NE(large.storage().data_ptr().get_deleter(), c10::GetDefaultCPUAllocator()->raw_deleter());
 }
 
+TEST_F(CachingAllocator, CountsTheBlocksThatAFreshCacheWouldHaveTaken) {
+  const at::Tensor kept = block(6 << 20);
+  block(3 << 20);
+  restart_peak();
+  const int64_t before = peak_bytes();
+  EXPECT_GE(before, 6 << 20);
+  block(3 << 20);
+  block(3 << 20);  // the same one again
+  EXPECT_EQ(peak_bytes() - before, 3 << 20);
+  {
+    const at::Tensor a = block(3 << 20), b = block(3 << 20), c = block(12 << 20);
+    EXPECT_EQ(peak_bytes() - before, (3 + 3 + 12) << 20);
+  }
+  EXPECT_EQ(peak_bytes() - before, (3 + 3 + 12) << 20);
+  restart_peak();
+  EXPECT_EQ(peak_bytes(), before);
+}
+
+TEST_F(CachingAllocator, GivesBackWhatIsNotInUse) {
+  const at::Tensor kept = block(6 << 20).fill_(7);
+  block(40 << 20).fill_(1);
+  const int64_t held = held_bytes();
+  give_back();
+  EXPECT_LE(held_bytes(), held - (40 << 20));
+  EXPECT_EQ(kept.min().item<int>(), 7);
+  EXPECT_EQ(block(40 << 20).fill_(2).max().item<int>(), 2);
+}
+
 TEST_F(CachingAllocator, KeepsBlocksApartWhenTwoThreadsTakeAndFreeThem) {
   std::atomic<int> mixed_up = 0;
   const auto work = [&](int mark) {

@@ -109,5 +109,29 @@ TEST(Forecast, ActivationsGrowWithTheMicroBatchAndNotWithAccumulation) {
   EXPECT_EQ(forecast_memory(tiny_config({"train.micro_batch=1", "train.accumulation=8"}), false).activations, one);
 }
 
+TEST(Forecast, ModelsHaveTheSizesOfTheirGenerations) {
+  const std::vector<std::pair<std::string, std::string>> sizes = {
+      {"minimind_v1_512", "26,878,464 total, 26,878,464 active"},
+      {"minimind_v1_moe_512", "96,100,864 total, 61,497,856 active"},
+      {"minimind2_small_512", "25,829,888 total, 25,829,888 active"},
+      {"minimind2_moe_640", "145,029,760 total, 91,945,600 active"},
+      {"minimind3_768", "63,912,192 total, 63,912,192 active"},
+      {"minimind3_moe_768", "198,416,640 total, 63,936,768 active"}};
+  for (const auto& [preset, size] : sizes) {
+    std::vector<std::string> notes;
+    const std::string text = forecast(load_run_config(MM_CONFIGS "/" + preset + ".json", {}, notes));
+    EXPECT_NE(text.find("parameters  " + size + " per token\n"), std::string::npos) << preset << ": " << text;
+  }
+}
+
+TEST(Forecast, MeasuredMemoryStandsInPlaceOfWhatIsCounted) {
+  RunFacts facts;
+  facts.memory = MemoryForecast{.weights = 1 << 20, .copy = 2 << 20, .activations = 3 << 20, .program = 4 << 20};
+  EXPECT_NE(forecast(tiny_config(), facts)
+                .find("memory      about 10.0 MiB: 1.0 MiB weights, gradients and moments, 3.0 MiB activations of one "
+                      "micro-batch, 2.0 MiB copy to save from, 4.0 MiB program and libraries\n"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace mm
