@@ -8,6 +8,7 @@
 #include "core/json/json_text.h"
 #include "core/text.h"
 #include "interchange/foreign_keys.h"
+#include "interchange/foreign_rope.h"
 #include "interchange/model_family.h"
 #include "interchange/strict_json.h"
 #include "model/model_config.h"
@@ -63,6 +64,7 @@ class ForeignSections {
     }
     imply();
     note_sizes();
+    note_gate();
   }
 
   const std::vector<std::pair<std::string, std::string>>& implied() const { return implied_; }
@@ -111,7 +113,7 @@ class ForeignSections {
     std::vector<std::string> keys;
     for (const auto& [key, value] : said_) keys.push_back(key);
     const Said* use_moe = said("use_moe");
-    family_ = find_family(type->value.text, keys, use_moe != nullptr && is_true(&use_moe->value));
+    family_ = find_family(type->value.text, keys, use_moe != nullptr && use_moe->value.text == "true");
     if (family_) return;
     std::vector<std::string> names = {"dense", "moe"};
     for (const std::string& name : family_names()) names.push_back(name);
@@ -130,7 +132,7 @@ class ForeignSections {
   std::optional<JsonTree> value_of(const std::string& key) const {
     if (const Said* found = said(key)) return found->value;
     // transformers 5 has what belongs to positions in a place of its own.
-    for (const char* place : {"rope_parameters", "rope_scaling"}) {
+    for (const char* place : kRopeObjects) {
       const Said* rope = contains(kOfRope, key) ? said(place) : nullptr;
       if (rope == nullptr || !rope->value.is(Kind::kObject)) continue;
       for (const auto& [name, value] : rope->value.members) {
@@ -176,39 +178,11 @@ class ForeignSections {
     if (!full) problems_.add(types->where, to_json(types->value), "\"full_attention\" in every layer", why);
   }
 
-  /// transformers 4 writes rope_theta and rope_scaling, transformers 5 rope_parameters with both in it.
   void judge_rope() {
-    const std::vector<std::string> ours = rope_keys();
-    for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    for (const char* key : kRopeObjects) {
       const Said* rope = said(key);
-      if (rope == nullptr) continue;
-      const auto complain = [&](const std::string& part, const JsonTree& got, const char* want, const char* why) {
-        problems_.add(rope->where + part, show_json(got), want, why);
-        refused_rope_ = true;
-      };
-      if (!rope->value.is(Kind::kObject)) {
-        complain("", rope->value, "null or an object", "");
-        continue;
-      }
-      for (const auto& [name, value] : rope->value.members) {
-        const bool type = name == "rope_type" || name == "type";
-        const std::string text = value.is(Kind::kString) ? value.text : "";
-        if (type && text != "default" && text != "yarn") {
-          complain("." + name, value, "\"default\" or \"yarn\"", "other ways to scale positions are not computed");
-        } else if (name == "partial_rotary_factor" && value.number != 1) {
-          complain("." + name, value, "1.0", "positions turn every feature of a head");
-        } else if (name == "truncate" && value.text != "true") {
-          complain("." + name, value, "true", "the ramp of yarn ends at whole pairs");
-        } else if (!contains(kOfRope, name) && !contains(ours, name)) {
-          complain("." + show_key(name), value, "none", "it is not computed");
-        }
-      }
+      if (rope != nullptr && !judge_foreign_rope(rope->value, rope->where, problems_)) refused_rope_ = true;
     }
-  }
-
-  static std::vector<std::string> rope_keys() {
-    RopeScalingConfig rope;
-    return setting_names([&](Fields& fields) { rope.visit(fields); });
   }
 
   void judge_derived_width() {
@@ -220,7 +194,8 @@ class ForeignSections {
   }
 
   void rewrite(JsonTree& section, const std::string& place) {
-    rewrite_rope(section);
+    const Said* positions = said("max_position_embeddings");
+    rewrite_foreign_rope(section, positions == nullptr ? nullptr : &positions->value, refused_rope_);
     for (JsonTree::Member& member : section.members) {
       for (const auto& [theirs, ours] : kRenamed) {
         if (member.key == theirs) member.key = ours;
@@ -243,38 +218,6 @@ class ForeignSections {
     }
     drop_meaningless(section, place);
   }
-
-  /// Their three ways to say it are our rope_theta and rope_scaling.
-  void rewrite_rope(JsonTree& section) const {
-    std::optional<JsonTree> scaling;
-    if (is_true(find_member(section, "inference_rope_scaling"))) scaling = parsed(inference_scaling());
-    for (const char* key : {"rope_scaling", "rope_parameters"}) {
-      JsonTree* rope = find_member(section, key);
-      if (rope == nullptr || !rope->is(Kind::kObject)) continue;
-      const JsonTree* theta = find_member(*rope, "rope_theta");
-      if (theta != nullptr && find_member(section, "rope_theta") == nullptr) {
-        const JsonTree value = *theta;
-        section.members.push_back({"rope_theta", value});
-        rope = find_member(section, key);
-      }
-      for (const char* part : kOfRope) erase(*rope, part);
-      std::erase_if(rope->members, [](const auto& member) { return member.value.is(Kind::kNull); });
-      if (find_member(*rope, "rope_type") != nullptr) erase(*rope, "type");
-      if (!rope->members.empty()) scaling = *rope;
-    }
-    for (const char* key : {"rope_scaling", "rope_parameters", "inference_rope_scaling"}) erase(section, key);
-    if (scaling && !refused_rope_) section.members.push_back({"rope_scaling", std::move(*scaling)});
-  }
-
-  /// What MiniMind's switch stands for, which is nothing for as few positions as were trained.
-  std::string inference_scaling() const {
-    const Said* positions = said("max_position_embeddings");
-    const auto trained = static_cast<double>(RopeScalingConfig().original_max_position_embeddings);
-    const bool few = positions != nullptr && positions->value.number <= trained;
-    return few ? R"({"rope_type": "default"})" : R"({"rope_type": "yarn", "attention_factor": 1.0})";
-  }
-
-  static bool is_true(const JsonTree* tree) { return tree != nullptr && tree->is(Kind::kBool) && tree->text == "true"; }
 
   void take_model_type(JsonTree& section) {
     JsonTree* type = find_member(section, "model_type");
@@ -351,6 +294,14 @@ class ForeignSections {
     const std::string& where = said("model_type")->where;
     notes_.push_back(where + ": " + std::string(family_->name) + " without " + join(missing, ", ") +
                      ": the defaults of this program are taken");
+  }
+
+  /// Read from weights, the gate is refused unless it does nothing (huggingface_source.h).
+  void note_gate() {
+    if (!family_ || family_->name != "qwen3_next" || tensors_ == TensorsTell::kYes) return;
+    notes_.push_back(said("model_type")->where +
+                     ": qwen3_next without the gate of its attention, which ours lacks: an export has one that does "
+                     "nothing");
   }
 
   std::vector<ConfigSource>& sources_;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "workplace.h"
 
@@ -116,6 +117,32 @@ TEST(Checkpoints, AConvertedModelAnswersAsTheRunDoes) {
   expect_error(workplace.convert({"output/a", "hf", "--to", "hf", "--set", "model.force_uniform_routing=true"}),
                kCheckpoint, "experts taken in turn (model.force_uniform_routing)");
   expect_error(workplace.convert({"output/a", "a.pth", "--to", "g7"}), kConfig, "--to: got \"g7\", want one of");
+}
+
+TEST(Checkpoints, AFolderOfWeightsBringsItsTokenizer) {
+  const Workplace workplace;
+  ASSERT_EQ(workplace.pretrain(train("moe", "a", {"train.steps=1"})).exit_code, 0);
+  ASSERT_EQ(workplace.convert({"output/a", "theirs", "--to", "hf"}).exit_code, 0);
+  // The config's own tokenizer is another one, and the weights know nothing of it.
+  ASSERT_EQ(
+      workplace
+          .pretrain(train("dense", "b", {"train.steps=1", "model.vocab_size=300", "tokenizer.path=own/tokenizer.json"}))
+          .exit_code,
+      0);
+  Words run = train("moe", "c", {"train.steps=1"});
+  workplace.write("own.json", std::regex_replace(workplace.read("moe.json"), std::regex("tokenizer/tokenizer.json"),
+                                                 "own/tokenizer.json"));
+  run[1] = "own.json";
+  run.insert(run.end(), {"--init", "theirs"});
+  const Finished program = workplace.pretrain(run);
+  EXPECT_EQ(program.exit_code, 0) << program.err;
+  const std::string taken = workplace / "theirs/tokenizer.json";
+  EXPECT_NE(
+      program.err.find("tokenizer.path: got own/tokenizer.json, want " + taken +
+                       ", which belongs to theirs (that is taken; --set tokenizer.path=own/tokenizer.json insists)"),
+      std::string::npos)
+      << program.err;
+  EXPECT_NE(workplace.read("output/c/config.json").find("\"path\": \"" + taken + "\""), std::string::npos);
 }
 
 TEST(Checkpoints, EvaluateTellsTheLossOnText) {

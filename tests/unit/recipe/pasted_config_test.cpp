@@ -203,6 +203,25 @@ TEST(PastedConfig, WhatItsClassDoesUnaskedIsRefusedToo) {
   EXPECT_NE(next.find("whose `full_attention_interval` is 4"), std::string::npos) << next;
 }
 
+TEST(PastedConfig, TheGateThatOursLacksIsSaid) {
+  const Loaded loaded = load({{"model_type", "qwen3_next"},
+                              {"vocab_size", 320},
+                              {"hidden_size", 64},
+                              {"num_hidden_layers", 2},
+                              {"num_attention_heads", 4},
+                              {"num_key_value_heads", 2},
+                              {"head_dim", 16},
+                              {"num_experts", 4},
+                              {"num_experts_per_tok", 2},
+                              {"moe_intermediate_size", 64},
+                              {"shared_expert_intermediate_size", 64},
+                              {"partial_rotary_factor", 1.0},
+                              {"layer_types", {"full_attention", "full_attention"}}});
+  EXPECT_EQ(loaded.notes,
+            std::vector<std::string>{"config.json:model_type: qwen3_next without the gate of its attention, which ours "
+                                     "lacks: an export has one that does nothing"});
+}
+
 TEST(PastedConfig, KeysWithoutMeaningAreNotedAndNeutralOnesPassedOver) {
   EXPECT_EQ(load(kQwen3Dense).notes,
             (std::vector<std::string>{
