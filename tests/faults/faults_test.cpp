@@ -122,7 +122,8 @@ class Faults : public testing::Test {
     RecordProperty("slowest_end_in_seconds", std::to_string(slowest_));
   }
 
-  /// Tries `fault` at places spread over a run, each in a run of its own.
+  /// Tries `fault` at places spread over a run, each in a run of its own; MM_FAULT_FIRST and MM_FAULT_LAST: over these
+  /// changes of it.
   ///   codes  that the run may end with
   void try_places(const std::string& fault, const std::vector<int>& codes) {
     EXPECT_EQ(faulty("kill", 0).exit_code, 0);
@@ -130,9 +131,11 @@ class Faults : public testing::Test {
     const auto changes = std::count(log.begin(), log.end(), '\n');
     fs::remove_all(workplace_ / "output/a");
     ASSERT_GT(changes, 50);
-    const int64_t points = std::min<int64_t>(number_of("MM_FAULT_POINTS", 3), changes);
+    const int64_t first = number_of("MM_FAULT_FIRST", 1);
+    const int64_t places = std::min<int64_t>(number_of("MM_FAULT_LAST", changes), changes) - first + 1;
+    const int64_t points = std::min<int64_t>(number_of("MM_FAULT_POINTS", 3), places);
     for (int64_t point = 0; point < points; ++point) {
-      const int64_t at = 1 + (2 * point + 1) * changes / (2 * points);
+      const int64_t at = first + (2 * point + 1) * places / (2 * points);
       fs::remove(workplace_ / "changes");
       const Finished finished = faulty(fault, at);
       const std::string where = mm::format("%s at change %lld\n", fault.c_str(), static_cast<long long>(at));
