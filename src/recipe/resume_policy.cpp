@@ -128,6 +128,7 @@ constexpr std::array kRules = {
     Rule{"model.rope_scaling.attention_factor: none -> ", Change::kSilent},
     Rule{"train.epochs: none -> null", Change::kSilent},
     Rule{"train.tokens: none -> null", Change::kSilent},
+    Rule{"train.shrink_micro_batch: ", Change::kSilent},
     Rule{"compat.trainer: none -> \"none\"", Change::kSilent},
     Rule{"compat.epochs: none -> ", Change::kSilent},
 };

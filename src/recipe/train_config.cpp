@@ -38,11 +38,24 @@ void TrainConfig::visit(Fields& fields) {
          {.min = 1, .max = 1 << 20, .unit = "sequences"});
   fields("accumulation", accumulation, "micro-batches whose gradients make one optimizer step",
          {.min = 1, .max = 1 << 20, .unit = "micro-batches"});
+  fields("shrink_micro_batch", shrink_micro_batch,
+         "where memory does not suffice, go on from the newest checkpoint with a smaller micro_batch and as much more "
+         "accumulation, in place of ending with exit code 6");
   fields("precision", precision,
          "type of the matrix products; auto: fp32 on a CPU, bf16 on a GPU. Weights and moments are fp32",
          {.choices = {"auto", "fp32", "bf16", "fp16"}});
   fields("stop_after", stop_after, "stop after this step as a signal would, to be resumed; 0: never",
          {.min = 0, .unit = "steps"});
+}
+
+bool split_micro_batch(TrainConfig& train) {
+  for (int64_t parts = 2; parts <= train.micro_batch; ++parts) {
+    if (train.micro_batch % parts != 0) continue;
+    train.micro_batch /= parts;
+    train.accumulation *= parts;
+    return true;
+  }
+  return false;
 }
 
 void EvaluationConfig::visit(Fields& fields) {

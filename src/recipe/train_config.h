@@ -30,11 +30,16 @@ struct TrainConfig {
   std::optional<int64_t> tokens;
   int64_t micro_batch = 8;
   int64_t accumulation = 1;
+  bool shrink_micro_batch = false;
   std::string precision = "auto";
   int64_t stop_after = 0;
 
   void visit(Fields& fields);
 };
+
+/// The same batch in smaller parts: divides micro_batch by its smallest factor and multiplies accumulation by it.
+/// False, with nothing changed, when a micro-batch is one sequence.
+bool split_micro_batch(TrainConfig& train);
 
 struct EvaluationConfig {
   int64_t every = 200;

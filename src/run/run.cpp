@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "core/alive.h"
 #include "core/leftovers.h"
@@ -94,6 +95,7 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   log_info("exports   " + describe_exports(config.model));
   cpu::use_caching_allocator();
   DeviceSetup setup = set_up_device(config.run, config.train.precision);
+  give_back_cached_memory(setup.device);  // of an attempt with a larger micro-batch
   const std::unique_ptr<Tokenizer> tokenizer = open_run_tokenizer(config);
   const Watchdog watchdog(static_cast<double>(config.run.hang_seconds), config.folder() + "/hang.txt");
   still_in("the text");
@@ -166,16 +168,33 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
           ": " + explain_memory(config, sixteen_bit, available));
 }
 
+/// Makes the micro-batch smaller where the config wants that, and says so; else false.
+bool shrink(RunConfig& config, const std::string& what) {
+  const bool may = config.train.shrink_micro_batch && !config.compat.enabled();
+  if (!may || !split_micro_batch(config.train)) return false;
+  log_warning(what + format(": going on from the newest checkpoint with train.micro_batch=%lld and "
+                            "train.accumulation=%lld (train.shrink_micro_batch)",
+                            static_cast<long long>(config.train.micro_batch),
+                            static_cast<long long>(config.train.accumulation)));
+  return true;
+}
+
 }  // namespace
 
-ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, const Caller& caller) {
+ExitCode train_run(RunConfig config, std::optional<Weights> weights, const Caller& caller) {
   const std::optional<double> available = available_memory();
-  try {
-    return open_and_train(config, std::move(weights), caller);
-  } catch (const c10::OutOfMemoryError& error) {
-    throw_memory(config, std::string("out of GPU memory: ") + error.what_without_backtrace(), {});
-  } catch (const std::bad_alloc&) {
-    throw_memory(config, "out of memory", available);
+  while (true) {
+    std::string what = "out of memory";
+    bool of_gpu = false;
+    try {
+      return open_and_train(config, std::exchange(weights, std::nullopt), caller);
+    } catch (const c10::OutOfMemoryError& error) {
+      what = std::string("out of GPU memory: ") + error.what_without_backtrace();
+      of_gpu = true;
+    } catch (const std::bad_alloc&) {
+    }
+    // Here nothing of the attempt is left, the exception included. Weights to begin with are opened again.
+    if (!shrink(config, what)) throw_memory(config, what, of_gpu ? std::nullopt : available);
   }
 }
 

@@ -21,7 +21,8 @@ struct Caller {
 
 /// Trains `config` in its folder, resuming what is there. Returns kFinished or kStopped.
 ///   weights  `init.from`, opened; when it is not, and a fresh run needs it, it is opened here
+/// Where memory does not suffice it tries again with train.shrink_micro_batch, else it says what would fit.
 /// Throws Error as its parts do; whatever was saved before stays.
-ExitCode train_run(const RunConfig& config, std::optional<Weights> weights, const Caller& caller);
+ExitCode train_run(RunConfig config, std::optional<Weights> weights, const Caller& caller);
 
 }  // namespace mm

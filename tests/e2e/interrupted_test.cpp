@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 
 #include "core/text.h"
 #include "tests/support/newer_manifest.h"
@@ -196,6 +197,27 @@ TEST(Interrupted, MemoryThatDoesNotSufficeIsToldWithABatchThatFits) {
   fs::remove_all(workplace / "output/a");
   const Finished smaller = limited("--set " + words.substr(0, words.find(' ')) + " --set train.accumulation=1");
   EXPECT_EQ(smaller.exit_code, 0) << words << "\n" << smaller.err;
+}
+
+TEST(Interrupted, WhereMemoryDoesNotSufficeTheSameBatchIsTrainedInSmallerParts) {
+  const Workplace workplace;
+  const auto run = [&](const std::string& name, const std::string& more) {
+    return run_program("/bin/sh",
+                       {"-c", more + "exec " + MM_PRETRAIN + " --config dense.json --set run.name=" + name +
+                                  " --set train.micro_batch=16384 --set train.steps=1 --set evaluation.every=0"
+                                  " --set train.shrink_micro_batch=true --set train.accumulation=1"},
+                       workplace.folder());
+  };
+  const Finished program = run("a", "ulimit -v 1200000; ");
+  EXPECT_EQ(program.exit_code, 0) << program.err;
+  EXPECT_NE(program.err.find("out of memory: going on from the newest checkpoint with train.micro_batch=8192 and "
+                             "train.accumulation=2 (train.shrink_micro_batch)"),
+            std::string::npos)
+      << program.err;
+  const auto record = [&](const std::string& name) { return nlohmann::json::parse(workplace.read(name)); };
+  const nlohmann::json config = record("output/a/config.json")["train"];
+  EXPECT_EQ(config["micro_batch"].get<int64_t>() * config["accumulation"].get<int64_t>(), 16384);
+  EXPECT_LT(config["micro_batch"].get<int64_t>(), 16384);
 }
 
 TEST(Interrupted, OtherValidationTextIsSaidAndItsLossesAreNotCompared) {

@@ -15,27 +15,28 @@
 namespace mm {
 namespace {
 
-/// The steps of a run, and something that happens before one of them.
+/// The steps of a run, and something that happens before one of them or before several on end.
 class Disturbed final : public StepSource {
  public:
-  Disturbed(TinyRun& run, int64_t at, std::function<void(Batch&)> disturb)
-      : steps_(run.config, run.state.loader), at_(at), disturb_(std::move(disturb)) {}
+  Disturbed(TinyRun& run, int64_t at, int64_t times, std::function<void(Batch&)> disturb)
+      : steps_(run.config, run.state.loader), next_(at), end_(at + times), disturb_(std::move(disturb)) {}
 
   int64_t total_steps() const override { return steps_.total_steps(); }
   StepPlan plan(int64_t step) const override { return steps_.plan(step); }
   Batch batch(int64_t step, int64_t micro_batch) override {
     Batch batch = steps_.batch(step, micro_batch);
     // Once: a run that goes back comes by again, with other text.
-    if (step == at_ && !happened_) disturb_(batch);
-    happened_ |= step == at_;
+    if (step == next_ && next_ < end_) {
+      disturb_(batch);
+      ++next_;
+    }
     return batch;
   }
 
  private:
   ScheduledSteps steps_;
-  int64_t at_;
+  int64_t next_, end_;
   std::function<void(Batch&)> disturb_;
-  bool happened_ = false;
 };
 
 std::vector<std::string> settings(std::vector<std::string> more) {
@@ -44,9 +45,9 @@ std::vector<std::string> settings(std::vector<std::string> more) {
   return moe_settings(std::move(more));
 }
 
-/// Trains with `disturb` before step 60, and returns the events by name and state.
-std::vector<std::string> disturbed(TinyRun& run, const std::function<void(Batch&)>& disturb) {
-  Disturbed steps(run, 60, disturb);
+/// Trains with `disturb` before step 60, and `times` - 1 more, and returns the events by name and state.
+std::vector<std::string> disturbed(TinyRun& run, const std::function<void(Batch&)>& disturb, int64_t times = 1) {
+  Disturbed steps(run, 60, times, disturb);
   std::vector<std::unique_ptr<MetricSink>> sinks;
   auto sink = std::make_unique<RecordingSink>();
   const RecordingSink* const records = sink.get();
@@ -98,7 +99,7 @@ double loss_at_the_end(const std::function<void(TinyRun&, Batch&)>& disturb) {
   const TempFolder folder;
   TinyRun run(folder.path(), tiny_config(settings({"spikes.policy=roll_back", "train.steps=300", "schedule.type=cosine",
                                                    "evaluation.every=10", "optim.learning_rate=0.001"})));
-  Disturbed steps(run, disturb ? 60 : -1, [&](Batch& batch) { disturb(run, batch); });
+  Disturbed steps(run, disturb ? 60 : -1, 1, [&](Batch& batch) { disturb(run, batch); });
   std::vector<std::unique_ptr<MetricSink>> sinks;
   auto sink = std::make_unique<RecordingSink>();
   const RecordingSink* const records = sink.get();
@@ -151,6 +152,20 @@ TEST(Spikes, StopEndsTheRunWithTheLastCheckpointAsItWas) {
   EXPECT_EQ(thrown.code, ExitCode::kDiverged);
   EXPECT_NE(thrown.message.find("step 61: got a loss of "), std::string::npos) << thrown.message;
   EXPECT_EQ(run.store.steps().back(), 60);
+}
+
+TEST(Spikes, ARunThatNeedsMoreThanItsBudgetEnds) {
+  const TempFolder folder;
+  TinyRun run(folder.path(), tiny_config(settings({"spikes.policy=skip", "spikes.budget=1"})));
+  int64_t spoiled = 0;
+  const Thrown thrown = thrown_by([&] {
+    disturbed(
+        run, [&](Batch& batch) { ++spoiled, spoil_text(batch); }, 2);
+  });
+  EXPECT_EQ(spoiled, 2);
+  EXPECT_EQ(thrown.code, ExitCode::kDiverged);
+  EXPECT_NE(thrown.message.find("got 2 spikes in this run, want at most spikes.budget 1"), std::string::npos)
+      << thrown.message;
 }
 
 TEST(Spikes, WithoutAnOlderCheckpointTheRunEnds) {
