@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -160,6 +161,28 @@ TEST(Config, ALengthInEpochsOrTokensTrainsWhatItSays) {
       workplace.pretrain({"--config", "dense.json", "--set", "run.name=tokens", "--set", "train.tokens=4k"});
   EXPECT_EQ(longer.exit_code, 0) << longer.err;
   EXPECT_NE(longer.err.find("the learning rate goes from "), std::string::npos) << longer.err;
+}
+
+TEST(Config, AnEpochIsEverySequenceOnceHoweverTextIsPacked) {
+  const Workplace workplace;
+  const auto said = [&](const std::string& name, const Words& settings) {
+    Words all = settings;
+    all.insert(all.end(), {"train.epochs=2", "evaluation.every=0", "sample.every=0", "checkpoint.every=0"});
+    const Finished program = workplace.pretrain(train("dense", name, all));
+    EXPECT_EQ(program.exit_code, 0) << program.err;
+    return program.out;
+  };
+  for (const char* packing : {"stream", "documents", "padded"}) {
+    const std::string out = said(packing, {std::string("data.packing=") + packing});
+    std::smatch words;
+    ASSERT_TRUE(std::regex_search(out, words, std::regex(R"(([\d,]+) sequences of \d+; (\d+) steps are 2\.0)"))) << out;
+    const double sequences = std::stod(std::regex_replace(words.str(1), std::regex(","), ""));
+    EXPECT_NEAR(std::stod(words.str(2)), 2 * sequences / 8, 1) << out;  // a step has 4 x 2 of them
+  }
+  const std::string replay = said("replay", {"compat.trainer=g2", "train.accumulation=1"});
+  std::smatch rows;
+  ASSERT_TRUE(std::regex_search(replay, rows, std::regex(R"(finished  at step (\d+),)"))) << replay;
+  EXPECT_EQ(std::stoi(rows.str(1)), 2 * 75);  // 300 rows, 4 at a time
 }
 
 TEST(Config, AFileThatCannotBeReadIsRefused) {
