@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Opens what we write with releases of transformers and with the gguf package, each release in a virtual environment of
-# its own below build/python; torch is LibTorch's own. The last line is that of the last release: "N passed, N failed".
+# Opens what we write with llama.cpp, with the gguf package and with releases of transformers, each release in a virtual
+# environment of its own below build/python; torch is LibTorch's own. The last line is that of the last release:
+# "N passed, N failed".
 # usage: scripts/python_check.sh <release of transformers>...
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,6 +10,7 @@ preset=$(scripts/setup.sh --preset)
 for release in "$@"; do
   environment=build/python/transformers-$release
   packages="transformers==$release numpy sentencepiece protobuf gguf"
+  [[ $release != "$1" ]] || packages+=" xllamacpp==2026.10.11549"
   if [[ $(cat "$environment/ready" 2>/dev/null) != "$packages" ]]; then
     python3 -m venv --clear "$environment"
     # shellcheck disable=SC2086
@@ -19,8 +21,10 @@ done
 
 # What only depends on us is tried once.
 torch=$(dirname "$(scripts/setup.sh --print)")
-PYTHONPATH=$torch "build/python/transformers-$1/bin/python3" -W ignore tests/python/gguf_files.py "build/$preset/bin" \
-  tests/golden
+for check in gguf_files gguf_in_llama_cpp; do
+  PYTHONPATH=$torch "build/python/transformers-$1/bin/python3" -W ignore "tests/python/$check.py" "build/$preset/bin" \
+    tests/golden
+done
 for release in "$@"; do
   MM_PYTHON=build/python/transformers-$release/bin/python3 tests/e2e/python_test.sh "build/$preset/bin"
 done
