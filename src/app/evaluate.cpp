@@ -148,6 +148,7 @@ void read_as_trained(const mm::DataConfig& trained, mm::DataConfig& settings) {
   settings.packing = trained.packing;
   settings.validation_packing = trained.validation_packing;
   settings.hold_out_by = trained.hold_out_by;
+  settings.shuffle_megabytes = trained.shuffle_megabytes;  // what a store of tokens is cut by
 }
 
 EvaluatedText text_of(const mm::OpenedModel& opened, const EvaluateOptions& options) {

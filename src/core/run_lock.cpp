@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "core/error.h"
 
@@ -32,36 +33,53 @@ std::string holder_of(int descriptor) {
 
 }  // namespace
 
-RunLock::RunLock(const std::string& folder, const std::function<void(const std::string& holder)>& wait)
-    : path_(folder + "/.lock") {
-  const std::string& path = path_;
+void RunLock::open(const std::string& folder) {
+  path_ = folder + "/.lock";
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
   if (failed) fail(folder, failed.value());
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail(path, errno);
+  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail(path_, errno);
+}
 
-  while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    const int reason = errno;
-    const std::string holder = holder_of(descriptor_);
-    const std::string user = holder.empty() ? "another process" : "process " + holder;
-    if (reason == EWOULDBLOCK && wait) {
-      wait(user);
-      continue;
-    }
-    ::close(descriptor_);
-    if (reason != EWOULDBLOCK) fail(path, reason);
-    throw Error(ExitCode::kConfig,
-                got_want(folder, "a folder in use by " + user, "a free one", "wait for it, stop it, or set run.name"));
+void RunLock::close_and_fail() {
+  const int reason = errno;
+  ::close(std::exchange(descriptor_, -1));
+  fail(path_, reason);
+}
+
+bool RunLock::try_to_take(std::string& holder) {
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) close_and_fail();
+    const std::string process = holder_of(descriptor_);
+    holder = process.empty() ? "another process" : "process " + process;
+    return false;
   }
   const std::string own = std::to_string(::getpid()) + "\n";
   const bool written = ::ftruncate(descriptor_, 0) == 0 &&
                        ::pwrite(descriptor_, own.data(), own.size(), 0) == static_cast<ssize_t>(own.size());
-  if (!written) {
-    const int reason = errno;
-    ::close(descriptor_);
-    fail(path, reason);
+  if (!written) close_and_fail();
+  return true;
+}
+
+RunLock::RunLock(const std::string& folder, const std::function<void(const std::string& holder)>& wait) {
+  open(folder);
+  for (std::string holder; !try_to_take(holder);) {
+    if (wait) {
+      wait(holder);
+      continue;
+    }
+    ::close(std::exchange(descriptor_, -1));
+    throw Error(ExitCode::kConfig, got_want(folder, "a folder in use by " + holder, "a free one",
+                                            "wait for it, stop it, or set run.name"));
   }
+}
+
+std::unique_ptr<RunLock> RunLock::if_free(const std::string& folder, std::string& holder) {
+  std::unique_ptr<RunLock> lock(new RunLock);
+  lock->open(folder);
+  if (!lock->try_to_take(holder)) return nullptr;
+  return lock;
 }
 
 void RunLock::require_held() const {
@@ -76,7 +94,7 @@ void RunLock::require_held() const {
 }
 
 RunLock::~RunLock() {
-  ::close(descriptor_);
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 }  // namespace mm

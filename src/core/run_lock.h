@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace mm {
@@ -13,6 +14,8 @@ class RunLock {
  public:
   ///   wait  where given, called again and again while another process, named by its argument, holds the lock
   explicit RunLock(const std::string& folder, const std::function<void(const std::string& holder)>& wait = {});
+  /// The lock, or null while another process, named in `holder`, has it. Throws Error(kStorage) as above.
+  static std::unique_ptr<RunLock> if_free(const std::string& folder, std::string& holder);
   ~RunLock();
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
@@ -21,6 +24,12 @@ class RunLock {
   void require_held() const;
 
  private:
+  RunLock() = default;
+  void open(const std::string& folder);
+  /// Takes it now or names who has it; errno says why where nobody does.
+  bool try_to_take(std::string& holder);
+  [[noreturn]] void close_and_fail();
+
   std::string path_;
   int descriptor_ = -1;
 };

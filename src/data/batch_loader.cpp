@@ -4,8 +4,11 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "core/error.h"
+#include "core/stop_signal.h"
 
 namespace mm {
 namespace {
@@ -22,50 +25,153 @@ at::Tensor document_ends(const std::vector<int64_t>& lengths, int64_t slots, con
   return ends_s;
 }
 
-/// `window_of(row)` is the window that a row of the batch holds.
-template <class WindowOf>
-Batch fill_batch(const WindowSource& dataset, int64_t rows, at::Device device, const WindowOf& window_of) {
-  const int64_t length = dataset.sequence_length();
+/// A batch before it goes to its device.
+struct HostBatch {
+  Batch batch;
+  bool counts_padding = true;
+};
+
+/// In pinned memory where it is for a GPU. `sample_of(row)` is what a row of the batch holds.
+template <class SampleOf>
+HostBatch fill_batch(int64_t rows, int64_t length, at::Device device, const SampleOf& sample_of) {
   const auto options = at::TensorOptions().dtype(at::kLong).pinned_memory(device.is_cuda());
-  Batch batch = {.tokens_bt = at::empty({rows, length}, options), .targets_bt = at::empty({rows, length}, options)};
+  HostBatch made = {
+      .batch = {.tokens_bt = at::empty({rows, length}, options), .targets_bt = at::empty({rows, length}, options)}};
+  Batch& batch = made.batch;
   auto* tokens = batch.tokens_bt.mutable_data_ptr<int64_t>();
   auto* targets = batch.targets_bt.mutable_data_ptr<int64_t>();
+  int64_t documents = 0;  // at most, in a row
   for (int64_t row = 0; row < rows; ++row) {
-    const int64_t window = window_of(row);
-    batch.targets += dataset.fill(window, tokens + row * length, targets + row * length);
-    dataset.append_lengths(window, batch.document_lengths);
+    const auto [windows, window] = sample_of(row);
+    batch.targets += windows->fill(window, tokens + row * length, targets + row * length);
+    windows->append_lengths(window, batch.document_lengths);
+    documents = std::max(documents, windows->documents_in_window());
+    made.counts_padding = made.counts_padding && windows->counts_padding();
   }
-  if (const int64_t slots = rows * dataset.documents_in_window(); slots > 0) {
-    batch.document_ends_s = document_ends(batch.document_lengths, slots, options);
-  }
+  if (documents > 0) batch.document_ends_s = document_ends(batch.document_lengths, rows * documents, options);
+  return made;
+}
+
+Batch send(HostBatch made, at::Device device) {
+  Batch& batch = made.batch;
   if (device.is_cuda()) {
     // The allocator of pinned memory keeps the buffers until the copies are done.
-    const auto send = [&](at::Tensor& x) { x = x.to(device, /*non_blocking=*/true); };
-    send(batch.tokens_bt);
-    send(batch.targets_bt);
-    if (batch.document_ends_s.defined()) send(batch.document_ends_s);
+    for (at::Tensor* x : {&batch.tokens_bt, &batch.targets_bt, &batch.document_ends_s}) {
+      if (x->defined()) *x = x->to(device, /*non_blocking=*/true);
+    }
   }
-  if (!dataset.counts_padding()) batch.counted_bt = batch.targets_bt.ge(0);
-  return batch;
+  if (!made.counts_padding) batch.counted_bt = batch.targets_bt.ge(0);
+  return std::move(batch);
 }
+
+Batch batch_from(const WindowSource& dataset, std::span<const int64_t> windows, at::Device device) {
+  return send(fill_batch(std::ssize(windows), dataset.sequence_length(), device,
+                         [&](int64_t row) { return std::pair(&dataset, windows[static_cast<size_t>(row)]); }),
+              device);
+}
+
+/// Enough for a batch to be there while the next one is made.
+constexpr size_t kAhead = 2;
 
 }  // namespace
 
-BatchLoader::BatchLoader(const WindowSource& dataset, int64_t micro_batch, uint64_t seed, at::Device device)
-    : dataset_(dataset), order_(dataset.windows(), seed), micro_batch_(micro_batch), device_(device) {
+BatchLoader::BatchLoader(std::shared_ptr<TrainingText> text, int64_t micro_batch, uint64_t seed, at::Device device,
+                         RankShare share)
+    : text_(std::move(text)),
+      first_group_(text_->group(0)),
+      order_(text_, seed),
+      micro_batch_(micro_batch),
+      device_(device),
+      share_(share) {
   require(micro_batch > 0, "a micro-batch above zero");
 }
 
+BatchLoader::BatchLoader(const WindowSource& dataset, int64_t micro_batch, uint64_t seed, at::Device device)
+    : BatchLoader(whole_text(dataset), micro_batch, seed, device) {}
+
+BatchLoader::~BatchLoader() {
+  halt();
+}
+
 Batch BatchLoader::next() {
-  Batch batch =
-      fill_batch(dataset_, micro_batch_, device_, [&](int64_t row) { return order_.window_at(position_ + row); });
-  position_ += micro_batch_;
-  return batch;
+  constexpr std::chrono::milliseconds kPatience{100};
+  text_->require_sound();
+  if (!thread_.joinable()) start();
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, kPatience, [&] { return !made_.empty() || failure_; })) {
+    if (stop_requested()) throw StopRequested();
+  }
+  if (made_.empty()) {
+    const std::exception_ptr failure = failure_;
+    lock.unlock();
+    halt();
+    std::rethrow_exception(failure);
+  }
+  Made made = std::move(made_.front());
+  made_.pop_front();
+  changed_.notify_all();
+  lock.unlock();
+  place_ = {.position = place_.position + micro_batch_ * share_.ranks, .visit = made.visit};
+  return send({std::move(made.batch), made.counts_padding}, device_);
+}
+
+void BatchLoader::start() {
+  order_.seek(place_.visit);
+  thread_ = std::jthread([this, from = place_.position](const std::stop_token& stop) { work(from, stop); });
+}
+
+void BatchLoader::halt() {
+  thread_ = {};  // stops and joins
+  made_.clear();
+  failure_ = nullptr;
+}
+
+void BatchLoader::work(int64_t position, std::stop_token stop) {
+  try {
+    for (; !stop.stop_requested(); position += micro_batch_ * share_.ranks) {
+      Made made = make(position, stop);
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait(lock, stop, [&] { return made_.size() < kAhead; })) return;
+      made_.push_back(std::move(made));
+      changed_.notify_all();
+    }
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+    changed_.notify_all();
+  }
+}
+
+BatchLoader::Made BatchLoader::make(int64_t position, std::stop_token stop) {
+  const int64_t first = position + share_.rank * micro_batch_;
+  std::vector<RunOrder::Sample> samples;  // which keep their group
+  for (int64_t row = 0; row < micro_batch_; ++row) samples.push_back(order_.at(first + row, stop));
+  HostBatch filled = fill_batch(micro_batch_, text_->sequence_length(), device_, [&](int64_t row) {
+    const RunOrder::Sample& sample = samples[static_cast<size_t>(row)];
+    return std::pair(sample.windows.get(), sample.window);
+  });
+  Made made = {std::move(filled.batch), filled.counts_padding, order_.visit()};
+  // The place of all ranks is the same.
+  if (share_.rank + 1 < share_.ranks) {
+    order_.at(position + share_.ranks * micro_batch_ - 1, stop);
+    made.visit = order_.visit();
+  }
+  return made;
 }
 
 Batch BatchLoader::batch_of(std::span<const int64_t> windows) const {
-  return fill_batch(dataset_, std::ssize(windows), device_,
-                    [&](int64_t row) { return windows[static_cast<size_t>(row)]; });
+  return batch_from(*first_group_, windows, device_);
+}
+
+void BatchLoader::seek(const Place& place) {
+  if (place.position == place_.position && place.visit == place_.visit) return;
+  halt();
+  order_.seek(place.visit);  // which looks at it
+  place_ = place;
+}
+
+void BatchLoader::seek(int64_t position) {
+  seek(Place{.position = position, .visit = position < place_.visit.begin ? RunOrder::Visit{} : place_.visit});
 }
 
 SequentialLoader::SequentialLoader(const WindowSource& dataset, int64_t micro_batch, int64_t windows, at::Device device)
@@ -79,8 +185,7 @@ std::optional<Batch> SequentialLoader::next() {
   if (rows == 0) return {};
   last_windows_.clear();
   for (int64_t row = 0; row < rows; ++row) last_windows_.push_back((read_ + row) * dataset_.windows() / windows_);
-  Batch batch =
-      fill_batch(dataset_, rows, device_, [&](int64_t row) { return last_windows_[static_cast<size_t>(row)]; });
+  Batch batch = batch_from(dataset_, last_windows_, device_);
   read_ += rows;
   return batch;
 }

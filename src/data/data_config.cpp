@@ -1,7 +1,17 @@
 // The settings of the section `data`.
 #include "data/data_config.h"
 
+#include <algorithm>
+
 namespace mm {
+
+Reading DataConfig::reading() const {
+  Reading reading = {.text_key = text_key, .skip_bad_lines = bad_lines == "skip"};
+  // A group is of several parts from all over the text.
+  constexpr size_t kPartsInGroup = 4;
+  if (shuffle_bytes() > 0) reading.part_bytes = std::min(reading.part_bytes, shuffle_bytes() / kPartsInGroup);
+  return reading;
+}
 
 void DataConfig::visit(Fields& fields) {
   fields(
@@ -18,6 +28,10 @@ void DataConfig::visit(Fields& fields) {
          {.choices = {"content", "position"}});
   fields("duplicates", duplicates, "documents of data.train that say exactly what an earlier one says: keep or drop",
          {.choices = {"keep", "drop"}});
+  fields("shuffle_megabytes", shuffle_megabytes,
+         "how much text is shuffled together: of a longer one, training starts as soon as that much of it is "
+         "tokenized; 0: all of it, as in runs that began before there was a choice",
+         {.min = 0, .max = 1 << 20, .unit = "MiB of text"});
   fields("sequence_length", sequence_length, "length of a training sequence",
          {.min = 1, .max = 1 << 20, .unit = "tokens"});
   fields(

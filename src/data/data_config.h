@@ -16,6 +16,7 @@ struct DataConfig {
   double validation_fraction = 0.02;
   std::string hold_out_by = "content";
   std::string duplicates = "keep";
+  int64_t shuffle_megabytes = 64;
   int64_t sequence_length = 512;
   std::string packing = "stream";
   std::string validation_packing = "auto";
@@ -23,7 +24,12 @@ struct DataConfig {
   std::string bad_lines = "stop";
   std::string cache;
 
-  Reading reading() const { return {.text_key = text_key, .skip_bad_lines = bad_lines == "skip"}; }
+  Reading reading() const;
+  /// How much text is shuffled together, in bytes; 0: all of it.
+  size_t shuffle_bytes() const { return static_cast<size_t>(shuffle_megabytes) << 20; }
+
+  /// Copies can be dropped, and documents counted, where all of them are known.
+  bool shuffles_in_groups() const { return shuffle_megabytes > 0 && hold_out_by == "content" && duplicates == "keep"; }
 
   void visit(Fields& fields);
 };

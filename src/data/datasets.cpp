@@ -9,28 +9,18 @@
 #include "core/problems.h"
 #include "core/text.h"
 #include "data/document_dataset.h"
+#include "data/grouped_text.h"
 #include "data/text_paths.h"
 
 namespace mm {
 namespace {
 
-std::string domain_of(const LabelledPath& file) {
-  return file.domain.empty() ? std::filesystem::path(file.path).stem().string() : file.domain;
-}
-
 bool keep_all(size_t, int64_t) {
   return true;
 }
 
-std::unique_ptr<const WindowSource> training_windows(std::vector<PackedSource> sources, const KeepDocument& keep,
-                                                     const DataConfig& config) {
-  const std::string name = "data.train";
-  if (config.packing == "stream") {
-    return std::make_unique<PackedDataset>(name, std::move(sources), keep, config.sequence_length,
-                                           PackedDataset::LastWindow::kDrop);
-  }
-  const auto rows = config.packing == "padded" ? DocumentDataset::Rows::kOneDocument : DocumentDataset::Rows::kPacked;
-  return std::make_unique<DocumentDataset>(name, std::move(sources), keep, config.sequence_length, rows);
+bool by_content(const DataConfig& config) {
+  return config.hold_out_by == "content";
 }
 
 /// Each text once, if that is wanted; how much of it is there more than once is said in any case.
@@ -38,11 +28,7 @@ std::unique_ptr<const WindowSource> distinct_training_windows(const std::vector<
                                                               const KeepDocument& keep, const DataConfig& config) {
   const FirstCopies first(sources, keep);
   const bool drop = config.duplicates == "drop";
-  if (const Copies& copies = first.copies(); copies.documents > 0) {
-    log_info(format("copies    %s documents (%s tokens) say exactly what an earlier one says; %s",
-                    with_commas(copies.documents).c_str(), with_commas(copies.tokens).c_str(),
-                    drop ? "they are dropped" : "data.duplicates=drop trains on each text once"));
-  }
+  log_copies(first.copies(), drop ? "they are dropped" : "data.duplicates=drop trains on each text once");
   if (!drop) return training_windows(sources, keep, config);
   const auto keep_first = [&](size_t source, int64_t document) {
     return first.is_first(source, document) ? keep(source, document) : DocumentPart(false);
@@ -50,22 +36,21 @@ std::unique_ptr<const WindowSource> distinct_training_windows(const std::vector<
   return training_windows(sources, keep_first, config);
 }
 
-void log_left_out(const std::vector<PackedSource>& sources, const KeepDocument& keep) {
+int64_t count_left_out(const std::vector<PackedSource>& sources, const KeepDocument& keep) {
   int64_t left_out = 0;
   for (size_t source = 0; source < sources.size(); ++source) {
     const int64_t documents = sources[source].store->documents();
     for (int64_t document = 0; document < documents; ++document) left_out += keep(source, document).empty();
   }
-  if (left_out == 0) return;
-  log_info("copies    " + with_commas(left_out) +
-           " documents of data.train are in data.validation, too, and are not trained on");
+  return left_out;
 }
 
-bool by_content(const DataConfig& config) {
-  return config.hold_out_by == "content";
+}  // namespace
+
+std::string domain_of(const LabelledPath& file) {
+  return file.domain.empty() ? std::filesystem::path(file.path).stem().string() : file.domain;
 }
 
-/// No file may be trained on twice, validated on twice, or both. Runs that began before that was refused go on.
 void check_files_once(const DataConfig& config) {
   if (!by_content(config)) return;
   struct Named {
@@ -90,7 +75,29 @@ void check_files_once(const DataConfig& config) {
   problems.throw_if_any();
 }
 
-}  // namespace
+std::unique_ptr<const WindowSource> training_windows(std::vector<PackedSource> sources, const KeepDocument& keep,
+                                                     const DataConfig& config) {
+  const std::string name = "data.train";
+  if (config.packing == "stream") {
+    return std::make_unique<PackedDataset>(name, std::move(sources), keep, config.sequence_length,
+                                           PackedDataset::LastWindow::kDrop);
+  }
+  const auto rows = config.packing == "padded" ? DocumentDataset::Rows::kOneDocument : DocumentDataset::Rows::kPacked;
+  return std::make_unique<DocumentDataset>(name, std::move(sources), keep, config.sequence_length, rows);
+}
+
+void log_left_out(int64_t documents) {
+  if (documents == 0) return;
+  log_info("copies    " + with_commas(documents) +
+           " documents of data.train are in data.validation, too, and are not trained on");
+}
+
+void log_copies(const Copies& copies, const std::string& remark) {
+  if (copies.documents == 0) return;
+  log_info(format("copies    %s documents (%s tokens) say exactly what an earlier one says; ",
+                  with_commas(copies.documents).c_str(), with_commas(copies.tokens).c_str()) +
+           remark);
+}
 
 std::vector<PackedSource> open_sources(const std::vector<LabelledPath>& files, const DataConfig& config,
                                        const Tokenizer& tokenizer, int threads) {
@@ -121,7 +128,7 @@ Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer, int
     const auto trained_on = [&](size_t source, int64_t document) {
       return !std::binary_search(known.begin(), known.end(), train[source].store->document_hash(document));
     };
-    if (by_content(config)) log_left_out(train, trained_on);
+    if (by_content(config)) log_left_out(count_left_out(train, trained_on));
     return {.train = distinct_training_windows(train, trained_on, config),
             .validation = validation_windows("data.validation", validation, keep_all, config)};
   }
@@ -138,6 +145,30 @@ Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer, int
     datasets.validation = validation_windows("the held-out part of data.train", train, held_out, config);
   }
   return datasets;
+}
+
+TrainingData open_training_data(const DataConfig& config, const Tokenizer& tokenizer, int threads) {
+  const std::vector<LabelledPath> files = text_files(config.train);
+  if (!GroupedText::is_for(files, config)) {
+    Datasets datasets = open_datasets(config, tokenizer, threads);
+    return {.train = std::make_shared<WholeText>(std::move(datasets.train)),
+            .validation = std::move(datasets.validation)};
+  }
+  check_files_once(config);
+  std::vector<PackedSource> validation;
+  std::vector<uint64_t> known;
+  if (!config.validation.empty()) {
+    validation = open_sources(config.validation, config, tokenizer, threads);
+    known = sorted_hashes(validation);
+  }
+  const auto train = std::make_shared<GroupedText>(files, config, std::move(known), tokenizer, threads);
+  TrainingData data = {.train = train, .validation = {}};
+  if (!config.validation.empty()) {
+    data.validation = validation_windows("data.validation", validation, keep_all, config);
+  } else if (config.validation_fraction > 0) {
+    data.validation = train->validation();
+  }
+  return data;
 }
 
 std::unique_ptr<const WindowSource> open_validation(const DataConfig& config, const Tokenizer& tokenizer, int threads) {

@@ -8,6 +8,7 @@
 #include "data/data_config.h"
 #include "data/hold_out.h"
 #include "data/packed_dataset.h"
+#include "data/training_text.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {
@@ -24,16 +25,43 @@ struct Datasets {
 ///   threads  that may tokenize; 0: as many as the process may use processors
 Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer, int threads = 0);
 
+/// What a run trains on and validates on.
+struct TrainingData {
+  std::shared_ptr<TrainingText> train;
+  std::shared_ptr<const WindowSource> validation;  ///< null when nothing is held out
+};
+
+/// The same, but of a text that is longer than data.shuffle_megabytes only the first group needs to be tokenized
+/// (GroupedText): the rest is behind the training. The tokenizer must outlive what it returns.
+TrainingData open_training_data(const DataConfig& config, const Tokenizer& tokenizer, int threads = 0);
+
+/// Says how many documents are not trained on because they are validated on, if any.
+void log_left_out(int64_t documents);
+
+/// Says how many documents are copies of others, if any.
+void log_copies(const Copies& copies, const std::string& remark);
+
 /// The files of data.validation alone; null when there are none.
 std::unique_ptr<const WindowSource> open_validation(const DataConfig& config, const Tokenizer& tokenizer,
                                                     int threads = 0);
 
-/// The tokens of files; the domain of one without a label is called by its stem.
+/// A file without a label is a domain of its own, called by its stem.
+std::string domain_of(const LabelledPath& file);
+
+/// The tokens of files.
 std::vector<PackedSource> open_sources(const std::vector<LabelledPath>& files, const DataConfig& config,
                                        const Tokenizer& tokenizer, int threads = 0);
 
 /// What is held out of these texts as `config` has it.
 HoldOut hold_out_of(const std::vector<PackedSource>& sources, const DataConfig& config);
+
+/// Throws Error(kConfig) for a file that is named twice, or to train and to validate on, unless the run began before
+/// that was refused.
+void check_files_once(const DataConfig& config);
+
+/// Documents as they are trained on. Throws Error(kData) when there is not enough for a window.
+std::unique_ptr<const WindowSource> training_windows(std::vector<PackedSource> sources, const KeepDocument& keep,
+                                                     const DataConfig& config);
 
 /// Documents as they are validated on. Throws Error(kData) when there is nothing in them.
 ///   name  what messages call them

@@ -19,27 +19,6 @@ double draw(uint64_t hash) {
   return RandomStream(hash, "held out").uniform();
 }
 
-/// Hashes of at most `most` texts: open addressing, for it is filled with millions of them at every start.
-class HashSet {
- public:
-  explicit HashSet(size_t most) : slots_(std::bit_ceil(2 * most + 1)) {}
-
-  /// Whether it was not there.
-  bool insert(uint64_t hash) {
-    if (hash == kEmpty) hash = ~kEmpty;
-    for (size_t slot = hash & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
-      if (slots_[slot] == hash) return false;
-      if (slots_[slot] != kEmpty) continue;
-      slots_[slot] = hash;
-      return true;
-    }
-  }
-
- private:
-  static constexpr uint64_t kEmpty = 0;
-  std::vector<uint64_t> slots_;
-};
-
 template <class Visit>
 void for_documents(const std::vector<PackedSource>& sources, const Visit& visit) {
   for (const PackedSource& source : sources) {
@@ -123,6 +102,28 @@ FirstCopies::FirstCopies(const std::vector<PackedSource>& sources, const KeepDoc
       copies_.tokens += length_of(store, document);
     }
   }
+}
+
+HashSet::HashSet(size_t most) : slots_(std::bit_ceil(2 * most + 1)) {}
+
+bool HashSet::insert(uint64_t hash) {
+  if (hash == kEmpty) hash = ~kEmpty;
+  for (size_t slot = hash & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
+    if (slots_[slot] == hash) return false;
+    if (slots_[slot] != kEmpty) continue;
+    slots_[slot] = hash;
+    return true;
+  }
+}
+
+Copies count_copies(const std::vector<PackedSource>& sources, HashSet& seen) {
+  Copies copies;
+  for_documents(sources, [&](const TokenStore& store, int64_t document) {
+    if (seen.insert(store.document_hash(document))) return;
+    ++copies.documents;
+    copies.tokens += length_of(store, document);
+  });
+  return copies;
 }
 
 std::vector<uint64_t> sorted_hashes(const std::vector<PackedSource>& sources) {

@@ -46,7 +46,29 @@ class HoldOut {
 struct Copies {
   int64_t documents = 0;  ///< that say what an earlier one says
   int64_t tokens = 0;     ///< of those
+
+  Copies& operator+=(const Copies& other) {
+    documents += other.documents;
+    tokens += other.tokens;
+    return *this;
+  }
 };
+
+/// Hashes of at most `most` texts: open addressing, for it is filled with millions of them at every start.
+class HashSet {
+ public:
+  explicit HashSet(size_t most);
+
+  /// Whether it was not there.
+  bool insert(uint64_t hash);
+
+ private:
+  static constexpr uint64_t kEmpty = 0;
+  std::vector<uint64_t> slots_;
+};
+
+/// Of the documents of these, beside those whose texts were `seen`, which they are added to.
+Copies count_copies(const std::vector<PackedSource>& sources, HashSet& seen);
 
 /// Passes over documents whose text an earlier one had, in the order of the sources.
 class FirstCopies {

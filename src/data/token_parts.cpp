@@ -1,31 +1,25 @@
-// Threads take one part after the other, so that a slow one holds up nobody.
+// Where the parts of a text lie, what makes them good, and how one is made.
 #include "data/token_parts.h"
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <exception>
 #include <filesystem>
-#include <memory>
-#include <mutex>
-#include <thread>
+#include <set>
 
 #include "core/error.h"
 #include "core/hash.h"
-#include "core/progress.h"
+#include "core/leftovers.h"
+#include "core/stop_signal.h"
 #include "core/text.h"
 
 namespace mm {
 namespace {
 
-/// Of text. Small enough that little is lost when a process is killed and that many threads have work; twice as large
-/// as long as there are too many, for all of them are open at once.
-size_t part_bytes_for(size_t text_bytes) {
-  constexpr size_t kLeast = size_t{16} << 20, kMostParts = 128;
-  size_t bytes = kLeast;
-  while (text_bytes / bytes >= kMostParts) bytes *= 2;
-  return bytes;
+namespace fs = std::filesystem;
+
+/// Twice as large as long as there are too many: all parts of a store may be open at once.
+size_t part_bytes_for(size_t text_bytes, size_t part_bytes) {
+  constexpr size_t kMostParts = 512;
+  while (text_bytes / part_bytes >= kMostParts) part_bytes *= 2;
+  return part_bytes;
 }
 
 template <class Id>
@@ -37,92 +31,43 @@ std::unique_ptr<TextEncoder<Id>> encoder_of(const Tokenizer& tokenizer) {
   }
 }
 
-/// What one thread works in, part after part.
 template <class Id>
-class PartBuilder {
+class MakerOf final : public PartMaker {
  public:
-  PartBuilder(const TextFile& text, const Tokenizer& tokenizer, std::atomic<size_t>& done)
-      : text_(text), tokenizer_(tokenizer), done_(done), encoder_(encoder_of<Id>(tokenizer)) {}
+  MakerOf(const Tokenizer& tokenizer, std::atomic<size_t>& done)
+      : tokenizer_(tokenizer), done_(done), encoder_(encoder_of<Id>(tokenizer)) {}
 
-  TextCounts build(const PartPlan& part) {
+  TextCounts make(const PartedText& text, size_t part, const TokenFileHeader& header, std::stop_token stop) override {
+    const PartPlan& plan = text.parts[part];
     tokens_.clear();
     ends_.clear();
     hashes_.clear();
     size_t told = 0;
-    const TextCounts counts = text_.visit(part.begin, part.end, [&](std::string_view text) {
+    const TextCounts counts = text.text.visit(plan.begin, plan.end, [&](std::string_view document) {
+      if (stop.stop_requested()) throw StopRequested();
       tokens_.push_back(static_cast<Id>(tokenizer_.bos_id()));
-      encoder_->encode_into(text, tokens_);
+      encoder_->encode_into(document, tokens_);
       tokens_.push_back(static_cast<Id>(tokenizer_.eos_id()));
       ends_.push_back(tokens_.size());
-      hashes_.push_back(hash64(text));
-      told += text.size();
-      done_.fetch_add(text.size(), std::memory_order_relaxed);
+      hashes_.push_back(hash64(document));
+      told += document.size();
+      done_.fetch_add(document.size(), std::memory_order_relaxed);
     });
-    TokenFileWriter writer(part.path, part.header);
+    TokenFileWriter writer(plan.path, header);
     writer.add(tokens_.ids(), ends_, hashes_);
     writer.count(counts);
     writer.commit();
-    done_.fetch_add(part.end - part.begin - told, std::memory_order_relaxed);  // what JSON adds to the texts
+    done_.fetch_add(plan.end - plan.begin - told, std::memory_order_relaxed);  // what JSON adds to the texts
     return counts;
   }
 
  private:
-  const TextFile& text_;
   const Tokenizer& tokenizer_;
-  std::atomic<size_t>& done_;  // bytes of the text, of all threads
+  std::atomic<size_t>& done_;
   std::unique_ptr<TextEncoder<Id>> encoder_;
   TokenBuffer<Id> tokens_;
   std::vector<uint64_t> ends_, hashes_;
 };
-
-/// Several threads at the parts, and this one, which tells how far they are.
-template <class Id>
-TextCounts build_all(const TextFile& text, const std::vector<PartPlan>& parts, const Tokenizer& tokenizer,
-                     int threads) {
-  size_t bytes = 0;
-  for (const PartPlan& part : parts) bytes += part.end - part.begin;
-  Progress progress("tokenizing " + text.path(), static_cast<double>(bytes));
-  std::atomic<size_t> done = 0;
-  std::vector<TextCounts> counts(parts.size());
-  std::vector<std::exception_ptr> problems(parts.size());
-  std::atomic<size_t> next = 0;
-  std::atomic<bool> failed = false;
-
-  std::mutex mutex;
-  std::condition_variable changed;
-  size_t working = std::min(static_cast<size_t>(threads), parts.size());
-  const auto work = [&] {
-    std::optional<PartBuilder<Id>> builder;
-    for (size_t i = next++; i < parts.size() && !failed; i = next++) {
-      try {
-        if (!builder) builder.emplace(text, tokenizer, done);
-        counts[i] = builder->build(parts[i]);
-      } catch (...) {
-        problems[i] = std::current_exception();
-        failed = true;
-      }
-    }
-    const std::lock_guard lock(mutex);
-    --working;
-    changed.notify_one();
-  };
-  std::vector<std::jthread> workers;
-  for (size_t count = working; count > 0; --count) workers.emplace_back(work);
-  {
-    std::unique_lock lock(mutex);
-    while (!changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return working == 0; })) {
-      progress.done(static_cast<double>(done.load(std::memory_order_relaxed)));
-    }
-  }
-  workers.clear();
-
-  for (const std::exception_ptr& problem : problems) {
-    if (problem) std::rethrow_exception(problem);
-  }
-  TextCounts sum;
-  for (const TextCounts& part : counts) sum += part;
-  return sum;
-}
 
 }  // namespace
 
@@ -135,39 +80,71 @@ uint64_t tokens_identity(const Tokenizer& tokenizer, const Reading& reading) {
   return hasher.value();
 }
 
-std::vector<PartPlan> plan_parts(const TextFile& text, const std::string& folder, const Tokenizer& tokenizer) {
-  const uint64_t fingerprint = tokens_identity(tokenizer, text.reading());
-  std::vector<PartPlan> parts;
-  size_t begin = 0;
-  for (const size_t end : text.cut(part_bytes_for(text.bytes().size()))) {
-    parts.push_back({.path = folder + format("/%06zu.part", parts.size()),
-                     .begin = begin,
-                     .end = end,
-                     .header = token_file_header(text.bytes().subspan(begin, end - begin), begin, fingerprint,
-                                                 tokenizer.vocab_size()),
-                     .may_have_bad_lines = text.reading().skip_bad_lines});
-    begin = end;
-  }
-  return parts;
+std::string folder_of_parts(const std::string& text_path, const std::string& cache, uint64_t identity) {
+  const fs::path text(text_path);
+  std::error_code ignored;
+  // In a common cache there may be files of one name from several folders.
+  const std::string home = fs::weakly_canonical(text, ignored).parent_path().string();
+  const std::string place = cache.empty() ? "" : "." + hex64(hash64(home)).substr(0, 8);
+  const fs::path folder = cache.empty() ? text.parent_path() : fs::path(cache);
+  return (folder / (text.filename().string() + place + "." + hex64(identity) + ".tokens")).string();
 }
 
-std::optional<TokenPart> open_part(const PartPlan& plan, std::string& problem) {
+PartedText::PartedText(const std::string& path, const std::string& cache, const Tokenizer& tokenizer,
+                       const Reading& reading)
+    : text(path, reading),
+      identity(tokens_identity(tokenizer, reading)),
+      folder(folder_of_parts(path, cache, identity)) {
+  size_t begin = 0;
+  for (const size_t end : text.cut(part_bytes_for(text.bytes().size(), reading.part_bytes))) {
+    parts.push_back({.path = folder + format("/%06zu.part", parts.size()), .begin = begin, .end = end});
+    begin = end;
+  }
+}
+
+TokenFileHeader part_header(const PartedText& text, size_t part, const Tokenizer& tokenizer) {
+  const PartPlan& plan = text.parts[part];
+  return token_file_header(text.text.bytes().subspan(plan.begin, plan.end - plan.begin), plan.begin, text.identity,
+                           tokenizer.vocab_size());
+}
+
+std::optional<TokenPart> open_part(const PartedText& text, size_t part, const TokenFileHeader& header,
+                                   std::string& problem) {
+  const std::string& path = text.parts[part].path;
   problem = "missing";
-  if (path_kind(plan.path, ExitCode::kData) != PathKind::kFile) return {};
-  MappedFile file(plan.path, ExitCode::kData);
-  const std::optional<TokenFileView> view = check_token_file(file.bytes(), plan.header, problem);
+  if (path_kind(path, ExitCode::kData) != PathKind::kFile) return {};
+  MappedFile file(path, ExitCode::kData);
+  const std::optional<TokenFileView> view = check_token_file(file.bytes(), header, problem);
   if (!view) return {};
-  if (view->footer.bad_lines > 0 && !plan.may_have_bad_lines) {
+  // One that passed over bad lines is of no use to who wants none.
+  if (view->footer.bad_lines > 0 && !text.text.reading().skip_bad_lines) {
     problem = "stale";
     return {};
   }
   return TokenPart{std::move(file), *view};
 }
 
-TextCounts build_parts(const TextFile& text, const std::vector<PartPlan>& parts, const Tokenizer& tokenizer,
-                       int threads) {
-  if (tokenizer.vocab_size() <= kNarrowVocabulary) return build_all<uint16_t>(text, parts, tokenizer, threads);
-  return build_all<int32_t>(text, parts, tokenizer, threads);
+void remove_surplus(const PartedText& text, const Tokenizer& tokenizer) {
+  remove_leftover_files(text.folder);
+  std::set<std::string> wanted;
+  for (const PartPlan& plan : text.parts) wanted.insert(fs::path(plan.path).filename().string());
+  std::error_code failed;
+  for (fs::directory_iterator entry(text.folder, failed), end; !failed && entry != end; entry.increment(failed)) {
+    const fs::path path = entry->path();
+    std::error_code ignored;
+    if (path.extension() == ".part" && !wanted.contains(path.filename().string())) fs::remove(path, ignored);
+  }
+  // A store was one file once, named without the ending of the text.
+  const std::string name =
+      fs::path(text.text.path()).stem().string() + "." + hex64(tokenizer.fingerprint()) + ".tokens";
+  const fs::path older = fs::path(text.folder).parent_path() / name;
+  std::error_code ignored;
+  if (fs::is_regular_file(older, ignored)) fs::remove(older, ignored);
+}
+
+std::unique_ptr<PartMaker> make_part_maker(const Tokenizer& tokenizer, std::atomic<size_t>& done) {
+  if (tokenizer.vocab_size() <= kNarrowVocabulary) return std::make_unique<MakerOf<uint16_t>>(tokenizer, done);
+  return std::make_unique<MakerOf<int32_t>>(tokenizer, done);
 }
 
 }  // namespace mm

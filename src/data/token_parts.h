@@ -1,8 +1,11 @@
-// The parts that the tokens of a text are kept in, each a file: which of them are there, and making those that are not.
+// The parts that the tokens of a text are kept in, each a file: which of them are there, and making one that is not.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -13,34 +16,59 @@
 
 namespace mm {
 
-/// Whole records of a text, 16 MB of them or more, and where their tokens are kept.
+/// Whole records of a text, and where their tokens are kept.
 struct PartPlan {
   std::string path;
   size_t begin = 0, end = 0;  ///< bytes of the text
-  TokenFileHeader header;
-  bool may_have_bad_lines = false;  ///< or is of no use when it passed over some
 };
 
 /// Of a tokenizer and of how text is read for it: equal ones make equal tokens of a text. With the settings that there
 /// always were it is that of the tokenizer alone.
 uint64_t tokens_identity(const Tokenizer& tokenizer, const Reading& reading);
 
-/// The parts of a text in the folder `folder`. Reads all of the text once.
-std::vector<PartPlan> plan_parts(const TextFile& text, const std::string& folder, const Tokenizer& tokenizer);
+/// Where the tokens of a text are kept: `<file name>.<identity>.tokens` beside it, or in the folder `cache`, with the
+/// place of the text in its name.
+std::string folder_of_parts(const std::string& text_path, const std::string& cache, uint64_t identity);
+
+/// A text and the parts that it is cut into: `Reading::part_bytes` of text or more. Of a text that is read line by line
+/// only the places of the cuts are looked at.
+struct PartedText {
+  PartedText(const std::string& path, const std::string& cache, const Tokenizer& tokenizer, const Reading& reading);
+
+  TextFile text;
+  uint64_t identity;
+  std::string folder;
+  std::vector<PartPlan> parts;
+};
+
+/// What the part must have been made from. Reads its text.
+TokenFileHeader part_header(const PartedText& text, size_t part, const Tokenizer& tokenizer);
 
 struct TokenPart {
   MappedFile file;
   TokenFileView view;
 };
 
-/// The part, if it is there and good.
+/// The part, if it is there and good. Reads all of it.
 ///   problem  "missing", "stale" or "damaged" when the result is empty
-std::optional<TokenPart> open_part(const PartPlan& plan, std::string& problem);
+std::optional<TokenPart> open_part(const PartedText& text, size_t part, const TokenFileHeader& header,
+                                   std::string& problem);
 
-/// Tokenizes these parts, as many at a time as there are threads, and shows how far it is. A part is whole or not
-/// there: one that was done when the process is killed need not be done again. The first bad line of the text ends it
-/// with its Error(kData); Error(kStorage) when a part cannot be written.
-TextCounts build_parts(const TextFile& text, const std::vector<PartPlan>& parts, const Tokenizer& tokenizer,
-                       int threads);
+/// Removes from the folder of the parts whatever else is there: parts of a text that was longer, what killed processes
+/// were writing, and a store as there was one before there were parts. Only for who has locked it.
+void remove_surplus(const PartedText& text, const Tokenizer& tokenizer);
+
+/// Makes parts of texts, one after the other: one for each thread.
+class PartMaker {
+ public:
+  virtual ~PartMaker() = default;
+
+  /// Tokenizes a part and writes it. It is whole or not there. Throws Error(kData) for a bad line that is not to be
+  /// skipped, Error(kStorage) when the part cannot be written, StopRequested where `stop` does.
+  virtual TextCounts make(const PartedText& text, size_t part, const TokenFileHeader& header, std::stop_token stop) = 0;
+};
+
+///   done  counts the bytes of text that are dealt with, in all threads
+std::unique_ptr<PartMaker> make_part_maker(const Tokenizer& tokenizer, std::atomic<size_t>& done);
 
 }  // namespace mm

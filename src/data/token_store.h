@@ -10,6 +10,13 @@
 
 namespace mm {
 
+/// Adds what was found in a part of a text to what was found in others.
+TokenFileFooter& add_counts(TokenFileFooter& sum, const TokenFileFooter& part);
+
+/// Says what a text holds besides documents. More than a few bad records, and more than one in a hundred, are an
+/// Error(kData).
+void judge_text(const std::string& path, const TokenFileFooter& sum);
+
 /// Each document is stored as BOS, its tokens, EOS. Reading is thread-safe.
 class TokenStore {
  public:
@@ -21,6 +28,9 @@ class TokenStore {
   /// More than a few bad lines, and more than one in a hundred, are an Error(kData) even where they are skipped.
   static TokenStore open(const std::string& text_path, const std::string& cache, const Tokenizer& tokenizer,
                          int threads = 0, const Reading& reading = {});
+
+  /// Of some parts alone.
+  TokenStore(std::string text_path, uint64_t fingerprint, std::vector<TokenPart> parts);
 
   int64_t documents() const { return static_cast<int64_t>(ends_.size()); }
   int64_t tokens() const { return documents() == 0 ? 0 : document_end(documents() - 1); }
@@ -42,8 +52,6 @@ class TokenStore {
   const std::string& text_path() const { return text_path_; }
 
  private:
-  TokenStore(std::string text_path, uint64_t fingerprint, std::vector<TokenPart> parts);
-
   std::string text_path_;
   uint64_t fingerprint_;
   std::vector<TokenPart> parts_;

@@ -75,6 +75,7 @@ constexpr std::array kRules = {
     Rule{"data.packing: none -> \"stream\"", Change::kSilent},
     Rule{"data.hold_out_by: none -> \"position\"", Change::kSilent},
     Rule{"data.duplicates: none -> \"keep\"", Change::kSilent},
+    Rule{"data.shuffle_megabytes: none -> 0", Change::kSilent},
     Rule{"data.text_key: none -> \"text\"", Change::kSilent},
     Rule{"data.bad_lines: none -> \"stop\"", Change::kSilent},
     Rule{"data.validation_packing: none -> \"auto\"", Change::kSilent},
@@ -186,7 +187,9 @@ std::vector<std::string> explain_changes(const std::string& folder, const std::s
 
 void keep_older_ways(const std::string& before, DataConfig& data) {
   const auto json = nlohmann::json::parse(before, nullptr, /*allow_exceptions=*/false);
-  if (!json.contains(nlohmann::json::json_pointer("/data/hold_out_by"))) data.hold_out_by = "position";
+  const auto has = [&](const char* key) { return json.contains(nlohmann::json::json_pointer(key)); };
+  if (!has("/data/hold_out_by")) data.hold_out_by = "position";
+  if (!has("/data/shuffle_megabytes")) data.shuffle_megabytes = 0;
 }
 
 std::string tokenizer_path_in(const std::string& config) {

@@ -37,6 +37,14 @@ const std::vector<IdleSettings>& table() {
       {{"data.validation_fraction"},
        [](const RunConfig& c) { return !c.compat.enabled() && !c.data.validation.empty(); },
        "data.validation names what is validated on"},
+      {{"data.shuffle_megabytes"},
+       [](const RunConfig& c) { return c.compat.enabled(); },
+       "a replay shuffles all rows together, as its trainer does"},
+      {{"data.shuffle_megabytes"},
+       [](const RunConfig& c) {
+         return !c.compat.enabled() && c.data.shuffle_megabytes > 0 && !c.data.shuffles_in_groups();
+       },
+       "data.duplicates is drop, or data.hold_out_by position: all of the text is read first and shuffled together"},
       {{"schedule.min_ratio"},
        [](const RunConfig& c) { return !c.compat.enabled() && c.schedule.type == "constant"; },
        "schedule.type is constant"},

@@ -137,23 +137,23 @@ void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCh
   }
 }
 
-void settle_steps(RunConfig& config, const WindowSource& train, const TrainState& state) {
+void settle_steps(RunConfig& config, TrainingText& train, const TrainState& state) {
   if (!config.train.epochs) return;
   // Text that is passed over belongs to the epochs that the run was planned for.
   const bool passes_over = config.spikes.policy == "roll_back";
   const int64_t position = passes_over ? state.step * config.sequences_per_step() : state.loader.position();
-  resolve_epochs(config, train.windows(), state.step, position);
+  resolve_epochs(config, train.totals().windows, state.step, position);
   if (const std::string line = explain_long_warmup(config); !line.empty()) log_warning(line);
 }
 
-void warn_of_rate_change(const std::string& before, const RunConfig& now, const WindowSource& train, int64_t step) {
+void warn_of_rate_change(const std::string& before, const RunConfig& now, TrainingText& train, int64_t step) {
   if (step == 0) return;
   const std::string where = now.folder() + "/config.json";
   RunConfig old = run_config_of_text(before, where);
   Problems problems;
   resolve_length(old, where, problems);
   problems.throw_if_any();
-  resolve_epochs(old, train.windows(), 0, 0);
+  if (old.train.epochs) resolve_epochs(old, train.totals().windows, 0, 0);
   if (const std::string line = explain_rate_change(old, now, step); !line.empty()) log_warning(line);
 }
 

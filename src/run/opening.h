@@ -8,7 +8,7 @@
 
 #include "checkpoint/checkpoint_store.h"
 #include "core/error.h"
-#include "data/window_source.h"
+#include "data/training_text.h"
 #include "interchange/weights.h"
 #include "recipe/run_config.h"
 #include "tokenizer/tokenizer.h"
@@ -51,13 +51,13 @@ void restore_derived_files(const RunConfig& config, const CheckpointStore& store
 void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded,
                            const std::optional<Weights>& weights, TrainState& state);
 
-/// Makes steps of a length in epochs, once it is known how long the text is.
-void settle_steps(RunConfig& config, const WindowSource& train, const TrainState& state);
+/// Makes steps of a length in epochs, once it is known how long the text is: waits for that.
+void settle_steps(RunConfig& config, TrainingText& train, const TrainState& state);
 
 /// Warns where a run goes on at another learning rate than it was at.
 ///   before  what reconcile_config() returned
 ///   now     its steps settled
-void warn_of_rate_change(const std::string& before, const RunConfig& now, const WindowSource& train, int64_t step);
+void warn_of_rate_change(const std::string& before, const RunConfig& now, TrainingText& train, int64_t step);
 
 void warn_of_diverged(const CheckpointStore& store, const LoadedCheckpoint& loaded);
 

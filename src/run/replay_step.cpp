@@ -175,8 +175,8 @@ std::string replay_step(const RunConfig& run_config, int64_t step) {
   cpu::use_caching_allocator();
   const DeviceSetup setup = set_up_device(config.run, config.train.precision);
   const std::unique_ptr<Tokenizer> tokenizer = open_run_tokenizer(config);
-  const RunData data = open_run_data(config, *tokenizer);
-  TrainState state(config, setup, *data.train);
+  const TrainingData data = open_run_data(config, *tokenizer);
+  TrainState state(config, setup, data.train);
   restore_or_initialize(config, loaded, weights, state);
   settle_steps(config, *data.train, state);
   check_step(config, step);

@@ -99,11 +99,11 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   const std::unique_ptr<Tokenizer> tokenizer = open_run_tokenizer(config);
   const Watchdog watchdog(static_cast<double>(config.run.hang_seconds), config.folder() + "/hang.txt");
   still_in("the text");
-  const RunData data = open_run_data(config, *tokenizer);
+  const TrainingData data = open_run_data(config, *tokenizer);
   still_in("the first step");
   log_model(config, setup, caller.version);
 
-  TrainState state(config, setup, *data.train);
+  TrainState state(config, setup, data.train);
   if (data.validation) state.validation_fingerprint = data.validation->fingerprint();
   restore_or_initialize(config, loaded, weights, state);
   const bool resumed = loaded.has_value();
@@ -111,15 +111,15 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   weights.reset();
 
   std::optional<Replay> replay;
-  if (state.replay_start) replay.emplace(config, data.train->windows(), *state.replay_start);
+  if (state.replay_start) replay.emplace(config, data.train->totals().windows, *state.replay_start);
   if (replay && state.step >= replay->plan().updates() && state.duties_done < 0) {
     return finished_already(config, state.step, "compat.epochs", caller);
   }
   if (replay) {
-    log_replay(config, *data.train, replay->plan());
+    log_replay(config, data.train->totals(), replay->plan());
   } else {
     settle_steps(config, *data.train, state);
-    log_packed_data(config, *data.train, state);
+    follow_data(config, *data.train, state.step, state.loader.position());
     if (resumed && state.step >= *config.train.steps && state.duties_done < 0) {
       return finished_already(config, state.step, "train.epochs", caller);
     }

@@ -1,21 +1,19 @@
 // Opens what the config asks for.
 #include "run/run_data.h"
 
-#include "data/datasets.h"
 #include "data/padded_dataset.h"
 #include "recipe/replay_rules.h"
 
 namespace mm {
 
-RunData open_run_data(const RunConfig& config, const Tokenizer& tokenizer) {
+TrainingData open_run_data(const RunConfig& config, const Tokenizer& tokenizer) {
   if (!config.compat.enabled()) {
-    Datasets datasets = open_datasets(config.data, tokenizer, static_cast<int>(config.run.threads));
-    return {.train = std::move(datasets.train), .validation = std::move(datasets.validation)};
+    return open_training_data(config.data, tokenizer, static_cast<int>(config.run.threads));
   }
-  return {
-      .train = std::make_unique<PaddedDataset>(config.data.train.at(0).path, config.data.cache, tokenizer,
-                                               config.data.sequence_length, replay_rules(config.compat.trainer).rows),
-      .validation = open_validation(config.data, tokenizer, static_cast<int>(config.run.threads))};
+  return {.train = std::make_shared<WholeText>(
+              std::make_shared<PaddedDataset>(config.data.train.at(0).path, config.data.cache, tokenizer,
+                                              config.data.sequence_length, replay_rules(config.compat.trainer).rows)),
+          .validation = open_validation(config.data, tokenizer, static_cast<int>(config.run.threads))};
 }
 
 }  // namespace mm

@@ -4,8 +4,12 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <vector>
 
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/machine.h"
 #include "core/text.h"
@@ -41,33 +45,61 @@ void log_model(const RunConfig& config, const DeviceSetup& setup, const std::str
 namespace {
 
 /// `documents: 0.02% of the positions are padding; 1,204 documents are longer than a sequence and cut into parts`
-std::string packing_in_words(const DataConfig& data, const WindowSource& train) {
-  const WindowUse use = train.use();
-  const double positions = static_cast<double>(train.windows() * train.sequence_length());
+std::string packing_in_words(const DataConfig& data, const TextTotals& text) {
+  const WindowUse& use = text.use;
+  const double positions = static_cast<double>(text.windows * data.sequence_length);
   std::string words = format("%s: %.2f%% of the positions are padding", data.packing.c_str(),
                              100.0 * static_cast<double>(use.padding) / positions);
   if (use.split_documents == 0) return words;
   words += "; " + with_commas(use.split_documents) + " documents are longer than a sequence and ";
   if (use.tokens_left_out == 0) return words + "cut into parts";
   return words + "lose " + with_commas(use.tokens_left_out) + " tokens" +
-         format(" (%.2f%%)", 100.0 * static_cast<double>(use.tokens_left_out) / static_cast<double>(train.tokens()));
+         format(" (%.2f%%)", 100.0 * static_cast<double>(use.tokens_left_out) / static_cast<double>(text.tokens));
+}
+
+void require_same_text(const RunConfig& config, uint64_t fingerprint) {
+  const std::string path = config.folder() + "/data.json", now = hex64(fingerprint);
+  if (path_kind(path, ExitCode::kData) == PathKind::kMissing) {
+    write_file_atomic(path, nlohmann::ordered_json{{"fingerprint", now}}.dump(2) + "\n");
+    return;
+  }
+  const auto before = nlohmann::json::parse(read_file(path, ExitCode::kData), nullptr, /*allow_exceptions=*/false);
+  if (before.is_object() && before.value("fingerprint", "") == now) return;
+  throw Error(ExitCode::kData,
+              got_want("data.train", "other text or tokens than " + config.folder() + " was trained on",
+                       "the files as they were", "restore them, or start another run with --set run.name=<name>"));
 }
 
 }  // namespace
 
-void log_packed_data(const RunConfig& config, const WindowSource& train, const TrainState& state) {
-  log_info(format("data      %s tokens in %s documents, %s sequences of %lld; %s", with_commas(train.tokens()).c_str(),
-                  with_commas(train.documents()).c_str(), with_commas(train.windows()).c_str(),
+void log_packed_data(const RunConfig& config, const TextTotals& text, int64_t step, int64_t position) {
+  log_info(format("data      %s tokens in %s documents, %s sequences of %lld; %s", with_commas(text.tokens).c_str(),
+                  with_commas(text.documents).c_str(), with_commas(text.windows).c_str(),
                   static_cast<long long>(config.data.sequence_length),
-                  describe_length(config, train.windows(), state.step, state.loader.position()).c_str()));
-  if (config.data.packing != "stream") log_info("packing   " + packing_in_words(config.data, train));
+                  describe_length(config, text.windows, step, position).c_str()));
+  if (config.data.packing != "stream") log_info("packing   " + packing_in_words(config.data, text));
 }
 
-void log_replay(const RunConfig& config, const WindowSource& train, const ReplayPlan& plan) {
+void follow_data(const RunConfig& config, TrainingText& train, int64_t step, int64_t position) {
+  if (!train.is_known()) {
+    log_info(
+        format("data      %lld groups of about %lld MiB of text, of which the first is tokenized; the others are "
+               "while the run trains",
+               static_cast<long long>(train.groups()), static_cast<long long>(config.data.shuffle_megabytes)));
+  }
+  const bool in_groups = train.groups() > 1;
+  train.when_known([config, step, position, in_groups](const TextTotals& totals) {
+    log_packed_data(config, totals, step, position);
+    // Of one group a checkpoint says what it was.
+    if (in_groups) require_same_text(config, totals.fingerprint);
+  });
+}
+
+void log_replay(const RunConfig& config, const TextTotals& text, const ReplayPlan& plan) {
   log_info(
       format("data      %s tokens in %s rows of at most %lld; replaying the %s trainer: %lld epochs of %s "
              "micro-steps, %s updates",
-             with_commas(train.tokens()).c_str(), with_commas(train.windows()).c_str(),
+             with_commas(text.tokens).c_str(), with_commas(text.windows).c_str(),
              static_cast<long long>(config.data.sequence_length), config.compat.trainer.c_str(),
              static_cast<long long>(config.compat.epochs), with_commas(plan.micro_batches_per_epoch()).c_str(),
              with_commas(plan.updates()).c_str()));

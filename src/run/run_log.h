@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "data/window_source.h"
+#include "data/training_text.h"
 #include "engine/device.h"
 #include "recipe/run_config.h"
 #include "train/replay/replay_plan.h"
@@ -14,9 +14,14 @@ namespace mm {
 /// The program, the model and the device.
 ///   version  of the program; empty: not known
 void log_model(const RunConfig& config, const DeviceSetup& setup, const std::string& version);
-/// Of a run whose steps are known.
-void log_packed_data(const RunConfig& config, const WindowSource& train, const TrainState& state);
-void log_replay(const RunConfig& config, const WindowSource& train, const ReplayPlan& plan);
+/// Of a run whose steps are known; `step` updates were done and `position` sequences seen when it began.
+void log_packed_data(const RunConfig& config, const TextTotals& text, int64_t step, int64_t position);
+/// Says how much text there is, once that is known, and how long the run is with it. What was tokenized behind the
+/// training is then compared with what the run was trained on before: `data.json` in its folder keeps that. Another
+/// text is an Error(kData) of the training.
+///   step, position  updates done and sequences seen so far
+void follow_data(const RunConfig& config, TrainingText& train, int64_t step, int64_t position);
+void log_replay(const RunConfig& config, const TextTotals& text, const ReplayPlan& plan);
 
 /// `2 alarms stood: loss exploded, layer 1 expert 2 dead`; empty where none does.
 std::string standing_alarms(const TrainState& state);

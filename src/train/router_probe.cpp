@@ -62,7 +62,7 @@ std::vector<double> churn(const at::Tensor& experts_lns, const at::Tensor& befor
 RouterProbe::RouterProbe(const RunConfig& config, TrainState& state)
     : config_(config),
       state_(state),
-      batch_(state.loader.batch_of(probe_windows(config, state.loader.dataset().windows()))) {}
+      batch_(state.loader.batch_of(probe_windows(config, state.loader.first_group().windows()))) {}
 
 void RouterProbe::keep_weights() {
   kept_.clear();  // those of a step that was skipped

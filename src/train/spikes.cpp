@@ -71,7 +71,8 @@ void Spikes::count() {
 
 void Spikes::roll_back(const RollBack& reason, CheckpointStore& store, Saver& saver) {
   count();
-  const int64_t from = state_.step, position = state_.loader.position(), acted_on = state_.spikes_acted_on;
+  const BatchLoader::Place reached = state_.loader.place();
+  const int64_t from = state_.step, acted_on = state_.spikes_acted_on;
   const double rate_factor = state_.rate_factor * config_.spikes.rate_factor;
   saver.finish(state_);
   const std::optional<LoadedCheckpoint> older = store.load_up_to(from - config_.spikes.back, /*only_healthy=*/true);
@@ -81,7 +82,7 @@ void Spikes::roll_back(const RollBack& reason, CheckpointStore& store, Saver& sa
                          "lower optim.learning_rate, or set checkpoint.every lower or checkpoint.keep higher"));
   }
   state_.restore(*older);
-  state_.loader.seek(position);
+  state_.loader.seek(reached);
   state_.spikes_acted_on = acted_on;
   state_.rate_factor = rate_factor;
   store.remove_after(older->step);

@@ -82,12 +82,12 @@ void check_data(const std::string& trained_on, uint64_t fingerprint, const std::
 
 }  // namespace
 
-TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, const WindowSource& data)
+TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, std::shared_ptr<TrainingText> data)
     : TrainedModel(config.model, config.optim, setup.device, setup.compute_type),
       loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device),
-      data_fingerprint(data.fingerprint()),
+      data_fingerprint(data->fingerprint()),
       alarms(config.alarms, config.model.moe.num_experts_per_tok, config.model.vocab_size),
-      probe_experts_lns(unknown_probe_experts(config, data.sequence_length(), setup.device)),
+      probe_experts_lns(unknown_probe_experts(config, data->sequence_length(), setup.device)),
       spikes(config.spikes),
       watches_spikes(config.spikes.policy != "none") {
   if (config.compat.enabled()) replay_start.emplace();
@@ -129,6 +129,10 @@ Checkpoint TrainState::checkpoint() const {
   state["step"] = step;
   state["tokens_total"] = tokens_total;
   state["data_position"] = loader.position();
+  if (loader.groups() > 1) {
+    const RunOrder::Visit& visit = loader.place().visit;
+    state["data_visit"] = {{"number", visit.number}, {"begin", visit.begin}};
+  }
   if (replay_start) state["replay_start"] = {{"epoch", replay_start->epoch}, {"step", replay_start->step}};
   state["data_fingerprint"] = hex64(data_fingerprint);
   state["alarms"] = nlohmann::ordered_json::parse(alarms.state());
@@ -174,7 +178,12 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
                            format("step %lld and numbers from 0 up", static_cast<long long>(loaded.step)),
                            "remove this checkpoint to resume from an older one"));
     }
-    loader.seek(position);
+    BatchLoader::Place place = {.position = position};
+    if (state.contains("data_visit")) {
+      const auto& visit = state["data_visit"];
+      place.visit = {.number = visit.at("number").get<int64_t>(), .begin = visit.at("begin").get<int64_t>()};
+    }
+    loader.seek(place);
     if (replay_start) {
       const auto& start = state.at("replay_start");
       replay_start = {.epoch = start.at("epoch").get<int64_t>(), .step = start.at("step").get<int64_t>()};

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -21,7 +22,7 @@ namespace mm {
 
 /// The state of a run. Random streams are functions of (seed, name, step), so the step is all there is to save of them.
 struct TrainState : TrainedModel {
-  TrainState(const RunConfig& config, const DeviceSetup& setup, const WindowSource& data);
+  TrainState(const RunConfig& config, const DeviceSetup& setup, std::shared_ptr<TrainingText> data);
 
   BatchLoader loader;
   int64_t step = 0;                         ///< updates done

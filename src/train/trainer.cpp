@@ -124,16 +124,18 @@ StepRecord Trainer::step() {
   still_in("a step");
   const auto start = std::chrono::steady_clock::now();
   const StepPlan plan = parts_.steps.plan(state_.step);
-  const int64_t position = state_.loader.position();
+  const BatchLoader::Place place = state_.loader.place();
   training_.begin(plan.micro_batches);
   for (int64_t micro_batch = 0; micro_batch < plan.micro_batches; ++micro_batch) {
-    if (stop_requested()) {
-      state_.loader.seek(position);
-      throw StopRequested();
-    }
     seed_dropout(config_, parts_.setup.device, state_.step, micro_batch);
-    const Batch batch = parts_.steps.batch(state_.step, micro_batch);
-    training_.backward(training_.forward(batch), batch);
+    try {
+      leave_if_stopping();
+      const Batch batch = parts_.steps.batch(state_.step, micro_batch);
+      training_.backward(training_.forward(batch), batch);
+    } catch (const StopRequested&) {
+      state_.loader.seek(place);
+      throw;
+    }
   }
   training_.finish_gradients(state_.spikes.limits_of_updates());
   if (due(duties_[kRouter], state_.step + 1)) probe_->keep_weights();

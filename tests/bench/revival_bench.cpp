@@ -109,7 +109,7 @@ Outcome train(const fs::path& folder, int64_t steps, int64_t seed, const std::st
   const DeviceSetup setup = set_up_device(config.run, config.train.precision);
   const auto tokenizer = open_tokenizer(config.tokenizer, config.data, config.model.vocab_size);
   const Datasets data = open_datasets(config.data, *tokenizer);
-  TrainState state(config, setup, *data.train);
+  TrainState state(config, setup, whole_text(*data.train));
   initialize(state.parameters, config.model, static_cast<uint64_t>(seed));
   const fs::path checkpoints = folder / "checkpoints";
   fs::remove_all(checkpoints);

@@ -131,7 +131,7 @@ class ReplayedCurve {
         tokenizer_(load_tokenizer(golden(curve_.at("data").at("tokenizer").get<std::string>() + "/tokenizer.json"))),
         data_(config_.data.train.at(0).path, config_.data.cache, *tokenizer_, config_.data.sequence_length,
               replay_rules(trainer).rows),
-        state_(config_, setup_, data_),
+        state_(config_, setup_, whole_text(data_)),
         replay_(config_, data_.windows()) {
     const Weights weights = open_weights(golden("curves/" + name + "_init.pth"), nullptr, "init.from");
     copy_weights(weights, config_.model, state_.parameters);
@@ -273,7 +273,7 @@ void expect_to_continue(const std::string& name, const std::string& trainer) {
   const DeviceSetup setup = set_up_device(config.run, config.train.precision);
   FixedRows data(python.at("iters_per_epoch").get<int64_t>() * batch_size, row_length,
                  replay_rules(trainer).rows.feed_last_column);
-  TrainState state(config, setup, data);
+  TrainState state(config, setup, whole_text(data));
   state.start_from(open_weights(golden(resume.at("file")), nullptr, "init.from"), config);
 
   Replay replay(config, data.windows(), *state.replay_start);

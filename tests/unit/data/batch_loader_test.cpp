@@ -6,6 +6,7 @@
 
 #include "data/document_dataset.h"
 #include "data_files.h"
+#include "numbered_groups.h"
 
 namespace mm {
 namespace {
@@ -105,6 +106,59 @@ TEST(BatchLoader, TheEndsOfDocumentsTravelWithThemInTensorsOfOneShape) {
     EXPECT_EQ(batch.document_ends_s[-1].item<int32_t>(), end);
     EXPECT_TRUE(at::equal(batch.counted_bt, batch.targets_bt >= 0));
   }
+}
+
+std::vector<int64_t> numbers_of(const Batch& batch) {
+  const int64_t* tokens = batch.tokens_bt.const_data_ptr<int64_t>();
+  return {tokens, tokens + batch.tokens_bt.numel()};
+}
+
+TEST(BatchLoader, ABatchMayReachFromOneGroupIntoTheNextAndBeResumedAnywhere) {
+  const std::vector<int64_t> sizes = {5, 7, 0, 4, 9};
+  BatchLoader whole(std::make_shared<NumberedGroups>(sizes), 3, 8);
+  for (int i = 0; i < 40; ++i) {
+    const BatchLoader::Place place = whole.place();
+    const std::vector<int64_t> expected = numbers_of(whole.next());
+    BatchLoader resumed(std::make_shared<NumberedGroups>(sizes), 3, 8);
+    resumed.seek(place);
+    EXPECT_EQ(numbers_of(resumed.next()), expected);
+    EXPECT_EQ(resumed.place().visit, whole.place().visit);
+    resumed.seek(place.position);
+    EXPECT_EQ(numbers_of(resumed.next()), expected) << "without the visit, too";
+  }
+}
+
+TEST(BatchLoader, RanksTakeTheMicroBatchesOfOneOrderInTurn) {
+  const std::vector<int64_t> sizes = {5, 7, 4, 9};
+  BatchLoader alone(std::make_shared<NumberedGroups>(sizes), 2, 8);
+  std::vector<std::unique_ptr<BatchLoader>> ranks;
+  for (int64_t rank = 0; rank < 3; ++rank) {
+    ranks.push_back(std::make_unique<BatchLoader>(std::make_shared<NumberedGroups>(sizes), 2, 8, at::kCPU,
+                                                  RankShare{.rank = rank, .ranks = 3}));
+  }
+  for (int step = 0; step < 10; ++step) {
+    for (const auto& rank : ranks) EXPECT_EQ(numbers_of(rank->next()), numbers_of(alone.next()));
+    for (const auto& rank : ranks) {
+      EXPECT_EQ(rank->place().position, alone.place().position);
+      EXPECT_EQ(rank->place().visit, alone.place().visit);
+    }
+  }
+}
+
+TEST(BatchLoader, WhatMakingABatchEndsInComesWhenTheBatchIsAskedFor) {
+  class Broken : public NumberedGroups {
+   public:
+    Broken() : NumberedGroups({4, 4}) {}
+    std::shared_ptr<const WindowSource> group(int64_t group, std::stop_token stop) override {
+      if (group == 1) throw Error(ExitCode::kData, "a bad line");
+      return NumberedGroups::group(group, stop);
+    }
+  };
+  BatchLoader loader(std::make_shared<Broken>(), 2, 8);
+  loader.next();
+  loader.next();
+  EXPECT_EQ(error_of(ExitCode::kData, [&] { loader.next(); }), "a bad line");
+  EXPECT_EQ(loader.position(), 4);
 }
 
 TEST(SequentialLoader, GivesEveryWindowInOrderAndPadsTheLastOnly) {

@@ -31,7 +31,7 @@ class TinyReplay {
         data(write_texts(folder, "text.jsonl", sentences(kRows)), "", tokenizer, config.data.sequence_length,
              replay_rules(config.compat.trainer).rows),
         store(folder + "/checkpoints", 2),
-        state(config, setup, data) {
+        state(config, setup, whole_text(data)) {
     if (const auto loaded = store.load_newest()) {
       state.restore(*loaded);
     } else {

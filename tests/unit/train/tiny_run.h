@@ -100,7 +100,7 @@ class TinyRun {
         setup(set_up_device(config.run, config.train.precision)),
         data(open_texts(config.data, folder, texts)),
         store(folder + "/checkpoints", config.checkpoint.keep),
-        state(config, setup, *data.train) {
+        state(config, setup, whole_text(*data.train)) {
     if (const auto loaded = store.load_newest()) {
       state.restore(*loaded);
     } else {
