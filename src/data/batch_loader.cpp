@@ -1,4 +1,5 @@
-// Fills int64 tensors from the dataset, in pinned memory when they travel to a GPU.
+// Fills int64 tensors from the dataset; those that travel to a GPU become narrow, in pinned memory, and wide again
+// there.
 #include "data/batch_loader.h"
 
 #include <ATen/ops/empty.h>
@@ -9,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/stop_signal.h"
+#include "data/batch_wire.h"
 
 namespace mm {
 namespace {
@@ -31,10 +33,10 @@ struct HostBatch {
   bool counts_padding = true;
 };
 
-/// In pinned memory where it is for a GPU. `sample_of(row)` is what a row of the batch holds.
+/// Ready to be sent. `sample_of(row)` is what a row of the batch holds.
 template <class SampleOf>
 HostBatch fill_batch(int64_t rows, int64_t length, at::Device device, const SampleOf& sample_of) {
-  const auto options = at::TensorOptions().dtype(at::kLong).pinned_memory(device.is_cuda());
+  const auto options = at::TensorOptions().dtype(at::kLong);
   HostBatch made = {
       .batch = {.tokens_bt = at::empty({rows, length}, options), .targets_bt = at::empty({rows, length}, options)}};
   Batch& batch = made.batch;
@@ -48,7 +50,14 @@ HostBatch fill_batch(int64_t rows, int64_t length, at::Device device, const Samp
     documents = std::max(documents, windows->documents_in_window());
     made.counts_padding = made.counts_padding && windows->counts_padding();
   }
-  if (documents > 0) batch.document_ends_s = document_ends(batch.document_lengths, rows * documents, options);
+  if (documents > 0) {
+    batch.document_ends_s =
+        document_ends(batch.document_lengths, rows * documents, options.pinned_memory(device.is_cuda()));
+  }
+  if (device.is_cuda()) {
+    batch.tokens_bt = narrow(batch.tokens_bt, /*pinned=*/true);
+    batch.targets_bt = narrow(batch.targets_bt, /*pinned=*/true);
+  }
   return made;
 }
 
@@ -59,6 +68,8 @@ Batch send(HostBatch made, at::Device device) {
     for (at::Tensor* x : {&batch.tokens_bt, &batch.targets_bt, &batch.document_ends_s}) {
       if (x->defined()) *x = x->to(device, /*non_blocking=*/true);
     }
+    batch.tokens_bt = widen(batch.tokens_bt);
+    batch.targets_bt = widen(batch.targets_bt);
   }
   if (!made.counts_padding) batch.counted_bt = batch.targets_bt.ge(0);
   return std::move(batch);
