@@ -19,8 +19,8 @@ constexpr int kMostMicroBatches = 12;
 /// Of a run besides: pages of its text, samples, records, what a checkpoint is written with. Measured: 10 to 20 MiB.
 constexpr double kSmallThings = 16 << 20;
 
-/// Sequences of a micro-batch that takes a moment: the run's, halved as often as that takes, since memory is handed out
-/// in sizes that are the same for the half of a tensor and of its share.
+/// Sequences of a micro-batch that takes a moment: the run's, halved as often as that takes. Blocks of memory are
+/// rounded up by the same share for a tensor and for its half, so that what a half takes tells what the whole will.
 int64_t timed_sequences(const RunConfig& config, const DeviceSetup& setup) {
   const double rate = kShareOfRate * measure_gemm_rate(setup.device, setup.compute_type);
   give_back_cached_memory(setup.device);
