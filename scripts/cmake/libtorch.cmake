@@ -61,6 +61,7 @@ if(MM_CUDA)
   # A toolkit may be a bare compiler; the wheel then has the headers of cuBLAS and its kin, which LibTorch's include.
   file(GLOB library_headers ${torch_root}/../nvidia/cu${CUDAToolkit_VERSION_MAJOR}/include)
   target_include_directories(mm_libtorch SYSTEM INTERFACE ${library_headers})
+  find_path(MM_NCCL_HEADERS nccl.h HINTS ${torch_root}/../nvidia/nccl/include REQUIRED)
   target_compile_definitions(mm_libtorch INTERFACE MM_CUDA=1)
   target_link_libraries(mm_libtorch INTERFACE
     ${torch_root}/lib/libtorch.so ${torch_root}/lib/libtorch_cuda.so ${torch_root}/lib/libc10_cuda.so CUDA::cudart)

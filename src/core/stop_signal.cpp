@@ -17,6 +17,7 @@ namespace {
 volatile std::sig_atomic_t requests = 0;
 volatile std::sig_atomic_t deferred = 0;
 volatile std::sig_atomic_t saves = 0;
+bool work_is_shared = false;
 
 void say(std::string_view line) {
   // Nothing can be done about a line that cannot be written.
@@ -77,6 +78,10 @@ void defer_stop_signals() {
 
 bool stop_requested() {
   still_going();
+  return is_stop_pending();
+}
+
+bool is_stop_pending() {
   return requests > 0;
 }
 
@@ -87,7 +92,11 @@ bool take_save_request() {
 }
 
 void leave_if_stopping() {
-  if (stop_requested()) throw StopRequested();
+  if (stop_requested() && !work_is_shared) throw StopRequested();
+}
+
+void stop_only_between_steps() {
+  work_is_shared = true;
 }
 
 }  // namespace mm

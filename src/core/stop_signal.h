@@ -17,11 +17,15 @@ void defer_stop_signals();
 
 /// Whether a signal has asked the run to stop. Who asks is alive (core/alive.h).
 bool stop_requested();
+/// The same for who looks on: no sign of life.
+bool is_stop_pending();
 
 /// Whether a signal has asked for a checkpoint since the last call.
 bool take_save_request();
 
 /// Throws StopRequested when one has.
 void leave_if_stopping();
+/// From now on that does nothing: other processes are at the same work, and all of them stop behind it.
+void stop_only_between_steps();
 
 }  // namespace mm
