@@ -13,7 +13,7 @@ namespace {
 
 int fail(ExitCode code, std::string_view message) {
   show_status("");
-  log(LogLevel::kError, message);
+  if (!message.empty()) log(LogLevel::kError, message);
   return static_cast<int>(code);
 }
 

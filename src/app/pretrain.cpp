@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/terminal.h"
 #include "core/text.h"
+#include "distributed/placement.h"
 #include "run/bench.h"
 #include "run/check.h"
 #include "run/replay_step.h"
@@ -74,6 +75,9 @@ int main(int argc, char** argv) {
     if (!init.empty() || from_scratch) overrides.push_back("init.from=" + mm::quote_json(init));
     std::vector<std::string> notes;
     mm::ConfiguredRun run = mm::configure_run(mm::shipped_file(config_path), overrides, notes);
+    // Of several processes that train one run, rank 0 speaks.
+    const bool trains = !check && bench_steps == 0 && replayed_step == 0;
+    if (trains && mm::placement_of_this_process().rank > 0) mm::set_log_level(mm::LogLevel::kError);
     for (const std::string& note : notes) mm::log_warning(note);
     if (check) {
       mm::check_run(run.config, run.weights);

@@ -26,6 +26,7 @@ enum class ExitCode : int {
 /// The one exception type. Only `app/` catches it and prints it.
 class Error : public std::runtime_error {
  public:
+  ///   message  empty: the user is told already
   Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ExitCode code() const { return code_; }
 

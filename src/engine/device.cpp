@@ -22,18 +22,28 @@
 namespace mm {
 namespace {
 
-at::Device choose_device(const std::string& wanted) {
+/// Each of several processes of a machine takes the GPU that its local rank counts to.
+at::Device choose_device(const std::string& wanted, const Placement& place) {
   if (!is_device_name(wanted)) {
     throw Error(ExitCode::kConfig, got_want("device", show_text(wanted), "auto, cpu, cuda or cuda:N"));
   }
   if (wanted == "cpu") return at::kCPU;
   const int64_t gpus = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
-  if (wanted == "auto") return gpus > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
-  const int64_t index = wanted == "cuda" ? 0 : std::stoll(wanted.substr(5));
+  if (wanted == "auto" && gpus == 0) return at::kCPU;
+  const bool is_numbered = wanted.starts_with("cuda:");
+  if (is_numbered && place.local_size > 1) {
+    throw Error(ExitCode::kConfig, got_want("run.device",
+                                            format("%s for %lld processes of this machine", wanted.c_str(),
+                                                   static_cast<long long>(place.local_size)),
+                                            "cuda", "each of them takes the GPU of its LOCAL_RANK"));
+  }
+  const int64_t index = is_numbered ? std::stoll(wanted.substr(5)) : place.local_rank;
   if (index >= gpus) {
     const std::string seen = gpus == 0 ? "no GPU" : format("%lld GPUs, counted from 0,", static_cast<long long>(gpus));
+    const std::string process =
+        is_numbered || index == 0 ? "" : format(" for local rank %lld", static_cast<long long>(index));
     throw Error(ExitCode::kDevice,
-                got_want("run.device", wanted + " with " + seen + " in sight", "a GPU that is there",
+                got_want("run.device", wanted + process + " with " + seen + " in sight", "a GPU that is there",
                          "use --device cpu, or build with scripts/build.sh cuda on a machine with a GPU"));
   }
   return {at::kCUDA, static_cast<at::DeviceIndex>(index)};
@@ -53,11 +63,12 @@ const char* type_name(at::ScalarType type) {
 
 }  // namespace
 
-DeviceSetup set_up_device(const RunSection& run, const std::string& precision) {
+DeviceSetup set_up_device(const RunSection& run, const std::string& precision, const Placement& place) {
   DeviceSetup setup;
-  setup.device = choose_device(run.device);
+  setup.device = choose_device(run.device, place);
   setup.compute_type = choose_type(precision, setup.device);
-  const int threads = run.threads > 0 ? static_cast<int>(run.threads) : usable_processors();
+  const int share = std::max(usable_processors() / static_cast<int>(place.local_size), 1);
+  const int threads = run.threads > 0 ? static_cast<int>(run.threads) : share;
   at::set_num_threads(threads);
   setup.description =
       setup.device.is_cuda() ? setup.device.str() : format("cpu, %d thread%s", threads, threads == 1 ? "" : "s");

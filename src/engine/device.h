@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "distributed/placement.h"
 #include "recipe/train_config.h"
 
 namespace mm {
@@ -18,7 +19,7 @@ struct DeviceSetup {
 
 /// Chooses device and precision, and sets threads. Call once, before the first tensor.
 /// Throws Error(kDevice) when the device asked for is not there.
-DeviceSetup set_up_device(const RunSection& run, const std::string& precision);
+DeviceSetup set_up_device(const RunSection& run, const std::string& precision, const Placement& place = {});
 
 /// Seeds the device's default generator, which dropout draws from.
 void seed_device(at::Device device, uint64_t seed);

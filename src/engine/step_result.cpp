@@ -3,6 +3,7 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
@@ -33,6 +34,29 @@ void read_router_sums(std::span<const double> sums, int64_t slots, StepRecord& r
 }
 
 }  // namespace
+
+void StepResult::combine(const World& world) {
+  std::vector<at::Tensor*> parts;
+  std::vector<at::Tensor> values;
+  for (at::Tensor* part :
+       {&loss, &balance_loss, &z_loss, &expert_tokens_le, &dropped_tokens, &router_sums_lqe, &margins_lem}) {
+    if (!part->defined()) continue;
+    parts.push_back(part);
+    values.push_back(part->flatten().to(at::kDouble));
+  }
+  const at::Tensor sums = at::cat(values);
+  world.all_reduce(sums);
+  int64_t next = 0;
+  for (at::Tensor* part : parts) {
+    *part = sums.narrow(0, next, part->numel()).view(part->sizes()).to(part->scalar_type());
+    next += part->numel();
+  }
+  // The host's own numbers, which it wants now: they do not go by way of the device.
+  const at::Tensor counts = at::tensor({targets, positions});
+  world.all_reduce(counts);
+  targets = counts[0].item<int64_t>();
+  positions = counts[1].item<int64_t>();
+}
 
 void StepResult::read_into(StepRecord& record) const {
   const auto scalar = [&](const at::Tensor& value) { return value.defined() ? value : at::zeros_like(loss); };

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "distributed/world.h"
 #include "metrics/record.h"
 
 namespace mm {
@@ -35,6 +36,9 @@ struct StepResult {
   /// Micro-batches accumulated over train.accumulation: the losses above are sums of this many means over that.
   double weight = 1;
   std::vector<MicroStepResult> micro_steps;  ///< of a replay
+
+  /// What the micro-batches of one rank left becomes what those of all ranks did: sums, in the order of the ranks.
+  void combine(const World& world);
 
   /// Reads everything in one copy into the fields of `record`: the only host synchronisation of a step.
   void read_into(StepRecord& record) const;

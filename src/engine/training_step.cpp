@@ -80,6 +80,12 @@ void TrainingStep::backward(const MicroBatchLosses& losses, const Batch& batch) 
   last_batch_ = batch;
 }
 
+void TrainingStep::combine(const World& world) {
+  if (world.is_alone()) return;
+  world.all_reduce(trained_.parameters.gradient());
+  result_.combine(world);
+}
+
 void TrainingStep::finish_gradients(const StepLimits& limits) {
   result_.grad_norm = gradient_norm() / result_.loss_scale;
   not_finite_ = at::isfinite(result_.grad_norm).logical_not().to(at::kFloat);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "data/batch.h"
+#include "distributed/world.h"
 #include "engine/step_result.h"
 #include "engine/trained_model.h"
 
@@ -36,15 +37,18 @@ struct StepLimits {
 };
 
 /// Nothing in it waits for the device. The order of calls: begin(); forward() and backward() of each micro-batch;
-/// finish_gradients(); update().
+/// combine() of the ranks that share them; finish_gradients(); update().
 class TrainingStep {
  public:
   TrainingStep(const ModelConfig& config, const StepOptions& options, TrainedModel& trained);
 
+  ///   micro_batches  of the step, whoever computes them
   void begin(int64_t micro_batches);
   MicroBatchLosses forward(const Batch& batch);
   /// Adds the gradients of a micro-batch, and its numbers to the result.
   void backward(const MicroBatchLosses& losses, const Batch& batch);
+  /// In a world of several ranks: gradients and numbers of all their micro-batches, summed in the order of the ranks.
+  void combine(const World& world);
   /// The norm, and whether the step is to be taken: it is finite, and within the limits.
   void finish_gradients(const StepLimits& limits = {});
   /// Clip, optimizer, balance. A step that is not taken changes nothing but, when it is not finite, the loss scale.

@@ -68,6 +68,7 @@ constexpr std::array kRules = {
     Rule{"revival.", Change::kApplies},
     Rule{"spikes.", Change::kApplies},
     Rule{"checkpoint.", Change::kApplies},
+    Rule{"distributed.", Change::kSilent},
     Rule{"init.", Change::kNoEffect},
     Rule{"compat.trainer", Change::kRefused},
     Rule{"compat.epochs", Change::kApplies},

@@ -152,6 +152,7 @@ void RunConfig::visit(Fields& fields) {
   fields.section("revival", revival, "what is done for experts without tokens");
   fields.section("spikes", spikes, "what is done about a step far outside those before it");
   fields.section("checkpoint", checkpoint, "what is kept");
+  fields.section("distributed", distributed, "several processes that train one run");
   fields.section("init", init, "first weights");
   fields.section("compat", compat, "replaying MiniMind's own trainer");
 }

@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint_config.h"
 #include "core/config/config.h"
 #include "data/data_config.h"
+#include "distributed/distributed_config.h"
 #include "interchange/file_model.h"
 #include "interchange/foreign_config.h"
 #include "metrics/alarms/alarm_config.h"
@@ -37,6 +38,7 @@ struct RunConfig {
   RevivalConfig revival;
   SpikeConfig spikes;
   CheckpointConfig checkpoint;
+  DistributedConfig distributed;
   InitConfig init;
   CompatConfig compat;
 

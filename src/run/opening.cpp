@@ -2,6 +2,7 @@
 #include "run/opening.h"
 
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "core/files.h"
@@ -19,7 +20,7 @@
 namespace mm {
 namespace {
 
-/// The settings that a checkpoint was trained with. Older ones do not have them: then those of the run's config.json.
+/// Older checkpoints do not have them: then they are those of the run's config.json.
 std::string settings_of(const LoadedCheckpoint& loaded, const std::string& path) {
   if (!loaded.checkpoint.config_json.empty()) return loaded.checkpoint.config_json;
   if (path_kind(path, ExitCode::kConfig) == PathKind::kFile) return read_file(path, ExitCode::kConfig);
@@ -75,17 +76,17 @@ void throw_missing(const std::vector<Error>& missing) {
   throw Error(missing.front().code(), join(messages, "\n"));
 }
 
-void keep_tokenizer(RunConfig& config, const LoadedCheckpoint& loaded) {
+std::string settings_of(const RunConfig& config, const LoadedCheckpoint& loaded) {
+  return settings_of(loaded, config.folder() + "/config.json");
+}
+
+void keep_tokenizer(RunConfig& config, const std::string& before) {
   const auto is_there = [](const std::string& path) { return path_kind(path, ExitCode::kData) != PathKind::kMissing; };
   if (!config.tokenizer.train || config.tokenizer.path.empty() || is_there(config.tokenizer.path)) return;
-  const std::string path = tokenizer_path_in(settings_of(loaded, config.folder() + "/config.json"));
+  const std::string path = tokenizer_path_in(before);
   if (path.empty() || !is_there(path)) return;
   log_info("tokenizer " + path + ", which the run began with: " + config.tokenizer.path + " is not there");
   config.tokenizer.path = path;
-}
-
-void keep_older_ways(RunConfig& config, const LoadedCheckpoint& loaded) {
-  keep_older_ways(settings_of(loaded, config.folder() + "/config.json"), config.data);
 }
 
 void require_same_run(const RunConfig& config, const LoadedCheckpoint& loaded) {
@@ -120,13 +121,20 @@ void restore_derived_files(const RunConfig& config, const CheckpointStore& store
 }
 
 void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded,
-                           const std::optional<Weights>& weights, TrainState& state) {
+                           const std::optional<Weights>& weights, int64_t ranks, TrainState& state) {
   if (loaded) {
     state.restore(*loaded);
     log_info(format("resumed   from %s (verified), %s tokens seen", loaded->folder.c_str(),
                     with_commas(state.tokens_total).c_str()));
+    const int64_t before = std::exchange(state.ranks, ranks);
+    if (before != ranks) {
+      log_info(format("ranks     %lld -> %lld (the same run from step %lld on but for rounding, no longer to the bit)",
+                      static_cast<long long>(before), static_cast<long long>(ranks),
+                      static_cast<long long>(state.step + 1)));
+    }
     return;
   }
+  state.ranks = ranks;
   if (config.init.from.empty()) {
     initialize(state.parameters, config.model, static_cast<uint64_t>(config.run.seed));
     log_info("weights   from scratch");

@@ -26,12 +26,13 @@ void throw_missing(const std::vector<Error>& missing);
 
 bool is_file(const std::string& path);
 
+/// The settings that a checkpoint was trained with, as JSON.
+std::string settings_of(const RunConfig& config, const LoadedCheckpoint& loaded);
+
 /// A run that has begun has its tokenizer. Where the config names another one that would have to be trained first, as
 /// presets do that once named a .model, the run goes on with its own.
-void keep_tokenizer(RunConfig& config, const LoadedCheckpoint& loaded);
-
-/// A run that began before there was a choice goes on as it began.
-void keep_older_ways(RunConfig& config, const LoadedCheckpoint& loaded);
+///   before  settings_of() its checkpoint
+void keep_tokenizer(RunConfig& config, const std::string& before);
 
 /// Throws Error(kConfig) when the settings would make it another run; says what else has changed.
 void require_same_run(const RunConfig& config, const LoadedCheckpoint& loaded);
@@ -47,9 +48,10 @@ std::optional<PthExport> pth_export(const RunConfig& config);
 /// best one and the weights for MiniMind.
 void restore_derived_files(const RunConfig& config, const CheckpointStore& store, const LoadedCheckpoint& loaded);
 
-/// The state of a checkpoint, or a fresh one: from `weights` where `init.from` names some. Says which.
+/// The state of a checkpoint, or a fresh one: from `weights` where `init.from` names some. Says which, and whether
+/// another number of ranks than now has trained it.
 void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCheckpoint>& loaded,
-                           const std::optional<Weights>& weights, TrainState& state);
+                           const std::optional<Weights>& weights, int64_t ranks, TrainState& state);
 
 /// Makes steps of a length in epochs, once it is known how long the text is: waits for that.
 void settle_steps(RunConfig& config, TrainingText& train, const TrainState& state);

@@ -15,6 +15,7 @@
 #include "ops/cpu/caching_allocator.h"
 #include "ops/cross_entropy.h"
 #include "recipe/configured_run.h"
+#include "recipe/resume_policy.h"
 #include "run/opening.h"
 #include "run/run_data.h"
 #include "train/trainer.h"
@@ -166,8 +167,9 @@ std::string replay_step(const RunConfig& run_config, int64_t step) {
   std::optional<LoadedCheckpoint> loaded = store.load_up_to(step - 1, /*only_healthy=*/false);
   std::optional<Weights> weights;
   if (loaded) {
-    keep_tokenizer(config, *loaded);
-    keep_older_ways(config, *loaded);
+    const std::string before = settings_of(config, *loaded);
+    keep_tokenizer(config, before);
+    keep_older_ways(before, config.data);
     require_same_run(config, *loaded);
   } else if (!config.init.from.empty()) {
     weights = open_initial_weights(config.init);
@@ -177,7 +179,7 @@ std::string replay_step(const RunConfig& run_config, int64_t step) {
   const std::unique_ptr<Tokenizer> tokenizer = open_run_tokenizer(config);
   const TrainingData data = open_run_data(config, *tokenizer);
   TrainState state(config, setup, data.train);
-  restore_or_initialize(config, loaded, weights, state);
+  restore_or_initialize(config, loaded, weights, /*ranks=*/1, state);
   settle_steps(config, *data.train, state);
   check_step(config, step);
   if (state.step < step - 1) {

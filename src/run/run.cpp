@@ -16,14 +16,17 @@
 #include "core/stop_signal.h"
 #include "core/text.h"
 #include "core/watchdog/watchdog.h"
+#include "distributed/world.h"
 #include "interchange/export/exports.h"
 #include "metrics/jsonl_sink.h"
 #include "metrics/micro_step_sink.h"
 #include "ops/cpu/caching_allocator.h"
 #include "recipe/forecast.h"
+#include "recipe/resume_policy.h"
 #include "run/dashboard_process.h"
 #include "run/next_steps.h"
 #include "run/opening.h"
+#include "run/ranks.h"
 #include "run/run_data.h"
 #include "run/run_log.h"
 #include "train/replay/replay_steps.h"
@@ -56,59 +59,102 @@ ExitCode run_to_its_end(Trainer& trainer, const TrainState& state) {
   }
 }
 
-ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const Caller& caller) {
-  install_signal_handlers();
-  throw_missing(missing_inputs(config, weights.has_value()));
+void make_folder(const std::string& folder) {
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed) throw Error(ExitCode::kStorage, got_want(folder, failed.message(), "a folder to write to"));
+}
+
+std::vector<std::unique_ptr<MetricSink>> open_sinks(const RunConfig& config, const Caller& caller,
+                                                    const TrainState& state, const std::optional<Replay>& replay,
+                                                    bool resumed) {
+  std::vector<std::unique_ptr<MetricSink>> sinks;
+  auto jsonl = std::make_unique<JsonlSink>(config.folder(), state.step, undone_records(state));
+  if (resumed) warn_of_missing_records(config, jsonl->last_step(), state.step);
+  sinks.push_back(std::move(jsonl));
+  if (replay) {
+    sinks.push_back(std::make_unique<MicroStepSink>(config.folder(), replay->plan().last_number(state.step)));
+  }
+  if (config.metrics.tensorboard) {
+    sinks.push_back(
+        std::make_unique<TensorboardSink>(config.metrics, config.folder(), state.step, run_config_text(config)));
+  }
+  if (config.metrics.report_every > 0) {
+    sinks.push_back(std::make_unique<ReportSink>(config.metrics, config.folder()));
+  }
+  sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, caller.watch));
+  return sinks;
+}
+
+ExitCode open_and_train(World& world, RunConfig config, std::optional<Weights> weights, const Caller& caller) {
+  require_shareable(config, world);
+  require_same_config(world, config, caller.version);
+  const bool is_first = world.is_first();
+  throw_missing(missing_inputs(config, weights.has_value() || !is_first));
   const std::string checkpoints = config.folder() + "/checkpoints";
   // A run that has begun no longer needs them.
-  if (!config.init.from.empty() && !weights && checkpoint_steps(checkpoints).empty()) {
+  if (is_first && !config.init.from.empty() && !weights && checkpoint_steps(checkpoints).empty()) {
     weights = open_initial_weights(config.init);
   }
-  std::error_code failed;
-  std::filesystem::create_directories(config.folder(), failed);
-  if (failed) throw Error(ExitCode::kStorage, got_want(config.folder(), failed.message(), "a folder to write to"));
-  const RunLock lock(config.folder());
-  open_log_file(config.folder() + "/train.log");
-  log_info("run       " + config.folder());
+  std::optional<RunLock> lock;
   std::optional<ChildProcess> dashboard;
-  if (caller.dashboard) dashboard = start_dashboard(config.folder(), caller.programs, *caller.dashboard);
-
-  remove_leftover_files(config.folder());
-  CheckpointStore store(checkpoints, config.checkpoint.keep);
-  std::optional<LoadedCheckpoint> loaded = store.load_newest();
-  if (loaded) {
-    keep_tokenizer(config, *loaded);
-    keep_older_ways(config, *loaded);
+  if (is_first) {
+    make_folder(config.folder());
+    lock.emplace(config.folder());
+    open_log_file(config.folder() + "/train.log");
+    log_info("run       " + config.folder());
+    if (caller.dashboard) dashboard = start_dashboard(config.folder(), caller.programs, *caller.dashboard);
+    remove_leftover_files(config.folder());
   }
-  const std::string before = reconcile_config(config, loaded);
+  CheckpointStore store(checkpoints, config.checkpoint.keep);
+  std::optional<LoadedCheckpoint> loaded;
+  if (is_first) loaded = store.load_newest();
+  // What rank 0 finds there holds for all.
+  const std::string settings = world.from_first(loaded ? settings_of(config, *loaded) : "");
+  const bool resumed = !settings.empty();
+  if (resumed) {
+    keep_tokenizer(config, settings);
+    keep_older_ways(settings, config.data);
+  }
+  std::string before = settings;
+  if (is_first) before = reconcile_config(config, loaded);
+  bool done = false;
   if (loaded) {
     restore_derived_files(config, store, *loaded);
     warn_of_diverged(store, *loaded);
-    const bool done =
-        config.train.steps && loaded->step >= *config.train.steps && !has_duties_left(loaded->checkpoint.state_json);
-    if (!config.compat.enabled() && done) {
-      if (config.metrics.report_every > 0) refresh_report(config.folder());
-      return finished_already(config, loaded->step, "train.steps", caller);
-    }
+    done = !config.compat.enabled() && config.train.steps && loaded->step >= *config.train.steps &&
+           !has_duties_left(loaded->checkpoint.state_json);
+    if (done && config.metrics.report_every > 0) refresh_report(config.folder());
+  }
+  if (const std::string at = world.from_first(done ? std::to_string(loaded->step) : ""); !at.empty()) {
+    return finished_already(config, std::stoll(at), "train.steps", caller);
   }
 
   log_info("exports   " + describe_exports(config.model));
   cpu::use_caching_allocator();
-  DeviceSetup setup = set_up_device(config.run, config.train.precision);
-  give_back_cached_memory(setup.device);  // of an attempt with a larger micro-batch
+  DeviceSetup setup = set_up_device(config.run, config.train.precision, world.place());
+  give_back_cached_memory(setup.device);                   // of an attempt with a larger micro-batch
+  const bool makes_files = world.place().local_rank == 0;  // that the other processes of the machine then find
+  if (!makes_files) world.barrier();
   const std::unique_ptr<Tokenizer> tokenizer = open_run_tokenizer(config);
-  const Watchdog watchdog(static_cast<double>(config.run.hang_seconds), config.folder() + "/hang.txt");
+  const Watchdog watchdog(
+      static_cast<double>(config.run.hang_seconds),
+      config.folder() + (is_first ? "/hang.txt" : format("/hang_%lld.txt", static_cast<long long>(world.rank()))));
   still_in("the text");
   const TrainingData data = open_run_data(config, *tokenizer);
+  if (makes_files) world.barrier();
+  require_same_data(world, data, *tokenizer);
   still_in("the first step");
   log_model(config, setup, caller.version);
+  if (const std::string ranks = describe_ranks(world); !ranks.empty()) log_info("ranks     " + ranks);
 
-  TrainState state(config, setup, data.train);
+  TrainState state(config, setup, data.train, {.rank = world.rank(), .ranks = world.size()});
   if (data.validation) state.validation_fingerprint = data.validation->fingerprint();
-  restore_or_initialize(config, loaded, weights, state);
-  const bool resumed = loaded.has_value();
+  if (is_first) restore_or_initialize(config, loaded, weights, world.size(), state);
   loaded.reset();  // unmaps the files
   weights.reset();
+  world.connect(setup.device);
+  state.share(world);
 
   std::optional<Replay> replay;
   if (state.replay_start) replay.emplace(config, data.train->totals().windows, *state.replay_start);
@@ -127,27 +173,17 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
   }
 
   std::vector<std::unique_ptr<MetricSink>> sinks;
-  auto jsonl = std::make_unique<JsonlSink>(config.folder(), state.step, undone_records(state));
-  if (resumed) warn_of_missing_records(config, jsonl->last_step(), state.step);
-  sinks.push_back(std::move(jsonl));
-  if (replay) {
-    sinks.push_back(std::make_unique<MicroStepSink>(config.folder(), replay->plan().last_number(state.step)));
-  }
-  if (config.metrics.tensorboard) {
-    sinks.push_back(
-        std::make_unique<TensorboardSink>(config.metrics, config.folder(), state.step, run_config_text(config)));
-  }
-  if (config.metrics.report_every > 0) {
-    sinks.push_back(std::make_unique<ReportSink>(config.metrics, config.folder()));
-  }
-  sinks.push_back(std::make_unique<ConsoleSink>(config.metrics, caller.watch));
-  setup.gemm_rate = measure_gemm_rate(setup.device, setup.compute_type);
+  if (is_first) sinks = open_sinks(config, caller, state, replay, resumed);
+  // That of all ranks together.
+  setup.gemm_rate = static_cast<double>(world.size()) * measure_gemm_rate(setup.device, setup.compute_type);
   give_back_cached_memory(setup.device);  // its matrices, of up to 256 MiB each
   defer_stop_signals();
+  world.training_begins();
   const std::unique_ptr<StepSource> steps =
       replay ? std::unique_ptr<StepSource>(std::make_unique<ReplaySteps>(*replay, state.loader, state.model))
              : std::make_unique<ScheduledSteps>(config, state.loader);
-  Trainer trainer({config, setup, *tokenizer, data.validation.get(), *steps, store, sinks, pth_export(config), &lock},
+  Trainer trainer({config, setup, *tokenizer, data.validation.get(), *steps, store, sinks, pth_export(config),
+                   lock ? &*lock : nullptr, world},
                   state);
   const ExitCode code = run_to_its_end(trainer, state);
   show_status("");
@@ -168,9 +204,10 @@ ExitCode open_and_train(RunConfig config, std::optional<Weights> weights, const 
           ": " + explain_memory(config, sixteen_bit, available));
 }
 
-/// Makes the micro-batch smaller where the config wants that, and says so; else false.
-bool shrink(RunConfig& config, const std::string& what) {
-  const bool may = config.train.shrink_micro_batch && !config.compat.enabled();
+/// Makes the micro-batch smaller where the config wants that, and says so; else false. Of several ranks, none does it
+/// alone.
+bool shrink(RunConfig& config, const World& world, const std::string& what) {
+  const bool may = world.is_alone() && config.train.shrink_micro_batch && !config.compat.enabled();
   if (!may || !split_micro_batch(config.train)) return false;
   log_warning(what + format(": going on from the newest checkpoint with train.micro_batch=%lld and "
                             "train.accumulation=%lld (train.shrink_micro_batch)",
@@ -179,22 +216,38 @@ bool shrink(RunConfig& config, const std::string& what) {
   return true;
 }
 
-}  // namespace
-
-ExitCode train_run(RunConfig config, std::optional<Weights> weights, const Caller& caller) {
+ExitCode train_in(World& world, RunConfig config, std::optional<Weights> weights, const Caller& caller) {
   const std::optional<double> available = available_memory();
   while (true) {
     std::string what = "out of memory";
     bool of_gpu = false;
     try {
-      return open_and_train(config, std::exchange(weights, std::nullopt), caller);
+      return open_and_train(world, config, std::exchange(weights, std::nullopt), caller);
     } catch (const c10::OutOfMemoryError& error) {
       what = std::string("out of GPU memory: ") + error.what_without_backtrace();
       of_gpu = true;
     } catch (const std::bad_alloc&) {
     }
     // Here nothing of the attempt is left, the exception included. Weights to begin with are opened again.
-    if (!shrink(config, what)) throw_memory(config, what, of_gpu ? std::nullopt : available);
+    if (!shrink(config, world, what)) throw_memory(config, what, of_gpu ? std::nullopt : available);
+  }
+}
+
+}  // namespace
+
+ExitCode train_run(RunConfig config, std::optional<Weights> weights, const Caller& caller) {
+  install_signal_handlers();
+  World world(placement_of_this_process(), config.distributed);
+  try {
+    const ExitCode code = train_in(world, std::move(config), std::move(weights), caller);
+    world.leave();
+    return code;
+  } catch (const Error& error) {
+    const bool is_told = world.report(error.code(), error.what()) && !world.is_first();
+    throw Error(error.code(), is_told ? "" : error.what());
+  } catch (const std::exception& error) {
+    world.report(ExitCode::kInternal, error.what());
+    throw;
   }
 }
 

@@ -47,12 +47,13 @@ void write_pth(const PthExport& pth, const NamedTensors& tensors, const ModelCon
 }
 
 Saver::Saver(const RunConfig& config, CheckpointStore& store, const std::optional<PthExport>& pth, RunMetrics& metrics,
-             const RunLock* lock)
+             const RunLock* lock, bool writes)
     : config_(config),
       store_(store),
       pth_(pth),
       metrics_(metrics),
       lock_(lock),
+      writes_(writes),
       in_background_(config.checkpoint.background) {}
 
 void Saver::save(TrainState& state, const SaveNotes& notes) {
@@ -68,6 +69,7 @@ void Saver::save(TrainState& state, const SaveNotes& notes) {
     state.best_saved_loss = *notes.validation_loss;
     state.best_saved_step = state.step;
   }
+  if (!writes_) return;
   Checkpoint checkpoint = checkpoint_of(state, notes);
   const auto how = in_background_ ? std::launch::async : std::launch::deferred;
   written_ = std::async(how, [this, checkpoint = std::move(checkpoint), step = state.step, best,

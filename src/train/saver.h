@@ -41,9 +41,10 @@ struct SaveNotes {
 class Saver {
  public:
   /// All that is named here outlives it.
-  ///   lock  of the run's folder, without which nothing is written; null: nobody else writes there
+  ///   lock    of the run's folder, without which nothing is written; null: nobody else writes there
+  ///   writes  false: another rank does, and here it is only kept in mind
   Saver(const RunConfig& config, CheckpointStore& store, const std::optional<PthExport>& pth, RunMetrics& metrics,
-        const RunLock* lock);
+        const RunLock* lock, bool writes = true);
 
   /// Does nothing when this state is saved already, or is being written.
   void save(TrainState& state, const SaveNotes& notes);
@@ -82,6 +83,7 @@ class Saver {
   const std::optional<PthExport>& pth_;
   RunMetrics& metrics_;
   const RunLock* lock_;
+  bool writes_;
   Snapshot snapshot_;
   bool in_background_;
   int64_t saved_step_ = -1;

@@ -75,18 +75,20 @@ void Spikes::roll_back(const RollBack& reason, CheckpointStore& store, Saver& sa
   const int64_t from = state_.step, acted_on = state_.spikes_acted_on;
   const double rate_factor = state_.rate_factor * config_.spikes.rate_factor;
   saver.finish(state_);
-  const std::optional<LoadedCheckpoint> older = store.load_up_to(from - config_.spikes.back, /*only_healthy=*/true);
-  if (!older) {
+  std::optional<LoadedCheckpoint> older;
+  if (world_.is_first()) older = store.load_up_to(from - config_.spikes.back, /*only_healthy=*/true);
+  if (!world_.any(older.has_value())) {
     throw Error(ExitCode::kDiverged,
                 got_want(place(), reason.text, "a healthy checkpoint at least spikes.back steps older to go back to",
                          "lower optim.learning_rate, or set checkpoint.every lower or checkpoint.keep higher"));
   }
-  state_.restore(*older);
+  if (older) state_.restore(*older);
+  state_.share(world_);
   state_.loader.seek(reached);
   state_.spikes_acted_on = acted_on;
   state_.rate_factor = rate_factor;
-  store.remove_after(older->step);
-  metrics_.rewind(older->step);
+  if (world_.is_first()) store.remove_after(state_.step);
+  metrics_.rewind(state_.step);
   RollBack told = reason;
   told.text += format(": back from step %lld, past the text since then", static_cast<long long>(from));
   tell(told, "rolled_back");

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "checkpoint/checkpoint_store.h"
+#include "distributed/world.h"
 #include "metrics/record.h"
 #include "train/run_metrics.h"
 #include "train/saver.h"
@@ -22,8 +23,8 @@ struct RollBack {
 class Spikes {
  public:
   /// All that is named here outlives it.
-  Spikes(const RunConfig& config, TrainState& state, RunMetrics& metrics)
-      : config_(config), state_(state), metrics_(metrics) {}
+  Spikes(const RunConfig& config, TrainState& state, RunMetrics& metrics, const World& world)
+      : config_(config), state_(state), metrics_(metrics), world_(world) {}
 
   /// Throws RollBack, or Error(kDiverged) where the policy is to stop or the budget is used up.
   void judge(const StepRecord& record);
@@ -42,6 +43,7 @@ class Spikes {
   const RunConfig& config_;
   TrainState& state_;
   RunMetrics& metrics_;
+  const World& world_;
 };
 
 }  // namespace mm

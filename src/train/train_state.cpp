@@ -82,9 +82,10 @@ void check_data(const std::string& trained_on, uint64_t fingerprint, const std::
 
 }  // namespace
 
-TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, std::shared_ptr<TrainingText> data)
+TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, std::shared_ptr<TrainingText> data,
+                       RankShare share)
     : TrainedModel(config.model, config.optim, setup.device, setup.compute_type),
-      loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device),
+      loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device, share),
       data_fingerprint(data->fingerprint()),
       alarms(config.alarms, config.model.moe.num_experts_per_tok, config.model.vocab_size),
       probe_experts_lns(unknown_probe_experts(config, data->sequence_length(), setup.device)),
@@ -123,7 +124,7 @@ void TrainState::start_from(const Weights& weights, const RunConfig& config) {
   tokens_total = step * config.tokens_per_step();
 }
 
-Checkpoint TrainState::checkpoint() const {
+std::string TrainState::counters() const {
   nlohmann::ordered_json state;
   state["version"] = kVersion;
   state["step"] = step;
@@ -149,10 +150,25 @@ Checkpoint TrainState::checkpoint() const {
     state["rate_factor"] = rate_factor;
   }
   state["duties_done"] = duties_done;
-  return {parameters.tensors(),
-          optimizer_tensors(*this),
-          state.dump(2) + "\n",
-          {{kModelMetadata, section_of(model.config())}}};
+  if (ranks > 1) state["ranks"] = ranks;
+  return state.dump(2) + "\n";
+}
+
+Checkpoint TrainState::checkpoint() const {
+  return {parameters.tensors(), optimizer_tensors(*this), counters(), {{kModelMetadata, section_of(model.config())}}};
+}
+
+void TrainState::share(const World& world) {
+  if (world.is_alone()) return;
+  world.broadcast(parameters.master());
+  for (const OptimizerState& part : optimizer->state()) world.broadcast(part.values);
+  const RouterState& router = parameters.router_state();
+  for (const at::Tensor& part :
+       {router.bias_le, router.load_le, probe_experts_lns, scaler.scale(), scaler.finite_steps()}) {
+    if (part.defined()) world.broadcast(part);
+  }
+  parameters.refresh_shadow();
+  restore_counters(world.from_first(counters()), "rank 0");
 }
 
 void TrainState::restore(const LoadedCheckpoint& loaded) {
@@ -163,20 +179,28 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
   keep_in_both_or_neither("probe_experts", saved, own);
   copy_named(saved, own, loaded.folder + "/optimizer.safetensors");
   parameters.refresh_shadow();
+  restore_counters(loaded.checkpoint.state_json, loaded.folder);
+  if (step == loaded.step) return;
+  throw Error(ExitCode::kCheckpoint,
+              got_want(loaded.folder + "/state.json", format("step %lld", static_cast<long long>(step)),
+                       format("step %lld", static_cast<long long>(loaded.step)),
+                       "remove this checkpoint to resume from an older one"));
+}
+
+void TrainState::restore_counters(const std::string& json, const std::string& folder) {
   try {
-    const auto state = nlohmann::json::parse(loaded.checkpoint.state_json);
-    check_version(state.at("version").get<int64_t>(), loaded.folder);
-    check_data(state.at("data_fingerprint").get<std::string>(), data_fingerprint, loaded.folder);
+    const auto state = nlohmann::json::parse(json);
+    check_version(state.at("version").get<int64_t>(), folder);
+    check_data(state.at("data_fingerprint").get<std::string>(), data_fingerprint, folder);
     step = state.at("step").get<int64_t>();
     tokens_total = state.at("tokens_total").get<int64_t>();
     const auto position = state.at("data_position").get<int64_t>();
-    if (step != loaded.step || tokens_total < 0 || position < 0) {
+    if (step < 0 || tokens_total < 0 || position < 0) {
       throw Error(ExitCode::kCheckpoint,
-                  got_want(loaded.folder + "/state.json",
+                  got_want(folder + "/state.json",
                            format("step %lld, %lld tokens, data position %lld", static_cast<long long>(step),
                                   static_cast<long long>(tokens_total), static_cast<long long>(position)),
-                           format("step %lld and numbers from 0 up", static_cast<long long>(loaded.step)),
-                           "remove this checkpoint to resume from an older one"));
+                           "numbers from 0 up", "remove this checkpoint to resume from an older one"));
     }
     BatchLoader::Place place = {.position = position};
     if (state.contains("data_visit")) {
@@ -203,6 +227,7 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
     }
     skipped_in_a_row = state.value("skipped_in_a_row", skipped_in_a_row);
     duties_done = state.value("duties_done", duties_done);
+    ranks = state.value("ranks", int64_t{1});
     // Losses on other text say nothing of those to come.
     const std::string validated_on = state.value("validation_fingerprint", hex64(0));
     if (validated_on != hex64(0) && validated_on != hex64(validation_fingerprint)) {
@@ -213,7 +238,7 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
     best_saved_loss = loss_from_json(state.at("best_saved_loss"));
     best_saved_step = state.value("best_saved_step", best_saved_step);
   } catch (const nlohmann::json::exception& problem) {
-    throw Error(ExitCode::kCheckpoint, got_want(loaded.folder + "/state.json", problem.what(), "the state of a run",
+    throw Error(ExitCode::kCheckpoint, got_want(folder + "/state.json", problem.what(), "the state of a run",
                                                 "remove this checkpoint to resume from an older one"));
   }
 }

@@ -10,6 +10,7 @@
 
 #include "checkpoint/checkpoint_store.h"
 #include "data/batch_loader.h"
+#include "distributed/world.h"
 #include "engine/device.h"
 #include "engine/trained_model.h"
 #include "interchange/weights.h"
@@ -22,7 +23,8 @@ namespace mm {
 
 /// The state of a run. Random streams are functions of (seed, name, step), so the step is all there is to save of them.
 struct TrainState : TrainedModel {
-  TrainState(const RunConfig& config, const DeviceSetup& setup, std::shared_ptr<TrainingText> data);
+  TrainState(const RunConfig& config, const DeviceSetup& setup, std::shared_ptr<TrainingText> data,
+             RankShare share = {});
 
   BatchLoader loader;
   int64_t step = 0;                         ///< updates done
@@ -44,15 +46,23 @@ struct TrainState : TrainedModel {
   double rate_factor = 1;        ///< what the scheduled learning rate is multiplied by
   int64_t skipped_in_a_row = 0;  ///< steps that were not finite, up to this one
   int64_t duties_done = -1;      ///< of what was due behind this step; -1: all
+  int64_t ranks = 1;             ///< that took the last step
 
   /// First weights from elsewhere; with `init.optimizer` also AdamW's moments and the place in the run. Throws
   /// Error(kCheckpoint) when they are of another model, or the file has no training state.
   void start_from(const Weights& weights, const RunConfig& config);
 
   Checkpoint checkpoint() const;
+  /// What rank 0 has becomes the state of all ranks.
+  void share(const World& world);
   /// Throws Error(kCheckpoint) when the checkpoint is of another model, damaged or of a newer version, Error(kData)
   /// when it was trained on other data.
   void restore(const LoadedCheckpoint& loaded);
+
+ private:
+  /// All but the tensors, as JSON and back.
+  std::string counters() const;
+  void restore_counters(const std::string& json, const std::string& folder);
 };
 
 /// Of a state.json, without a state: the step of the best checkpoint, -1 for none or unknown; and whether something

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <sstream>
 
 #include "core/alive.h"
 #include "core/error.h"
@@ -42,6 +43,7 @@ std::vector<std::string> undone_records(const TrainState& state) {
 Trainer::Trainer(const TrainerParts& parts, TrainState& state)
     : parts_(parts),
       config_(parts.config),
+      world_(parts.world),
       state_(state),
       training_(config_.model,
                 {.accumulation = config_.train.accumulation,
@@ -49,8 +51,8 @@ Trainer::Trainer(const TrainerParts& parts, TrainState& state)
                  .replay = config_.compat.enabled()},
                 state),
       metrics_(config_, parts.setup, parts.sinks),
-      saver_(config_, parts_.store, parts_.pth, metrics_, parts_.lock),
-      spikes_(config_, state_, metrics_),
+      saver_(config_, parts_.store, parts_.pth, metrics_, parts_.lock, world_.is_first()),
+      spikes_(config_, state_, metrics_, world_),
       duties_{{config_.model.is_moe() ? config_.metrics.router_every : 0, true, false, &Trainer::measure_router},
               {parts.validation ? config_.evaluation.every : 0, false, true, &Trainer::evaluate},
               {config_.sample.every, false, true, &Trainer::sample},
@@ -113,7 +115,7 @@ void Trainer::do_duties() {
     // Saving is the last one: what it saves has nothing left to do. A checkpoint that had is replaced.
     const bool last = state_.duties_done == kSave;
     if (last) state_.duties_done = -1;
-    const bool besides = last && save_is_due();
+    const bool besides = last && world_.any(save_is_due());
     if (due(duty, state_.step) || besides) (this->*duty.act)();
     if (last) return;
     ++state_.duties_done;
@@ -126,10 +128,11 @@ StepRecord Trainer::step() {
   const StepPlan plan = parts_.steps.plan(state_.step);
   const BatchLoader::Place place = state_.loader.place();
   training_.begin(plan.micro_batches);
-  for (int64_t micro_batch = 0; micro_batch < plan.micro_batches; ++micro_batch) {
+  // The ranks take them in turn, as their loaders do: the order of the samples is that of a run without others.
+  for (int64_t micro_batch = world_.rank(); micro_batch < plan.micro_batches; micro_batch += world_.size()) {
     seed_dropout(config_, parts_.setup.device, state_.step, micro_batch);
     try {
-      leave_if_stopping();
+      if (world_.is_alone()) leave_if_stopping();
       const Batch batch = parts_.steps.batch(state_.step, micro_batch);
       training_.backward(training_.forward(batch), batch);
     } catch (const StopRequested&) {
@@ -137,6 +140,7 @@ StepRecord Trainer::step() {
       throw;
     }
   }
+  training_.combine(world_);
   training_.finish_gradients(state_.spikes.limits_of_updates());
   if (due(duties_[kRouter], state_.step + 1)) probe_->keep_weights();
   const double learning_rate = plan.learning_rate * state_.rate_factor;
@@ -158,9 +162,7 @@ StepRecord Trainer::step() {
 
 void Trainer::tell(StepRecord& record) {
   still_in("writing metrics");
-  if (record.skipped && !std::isfinite(record.grad_norm)) {
-    record.non_finite = find_non_finite(state_.model, training_.last_batch());
-  }
+  if (record.skipped && !std::isfinite(record.grad_norm)) find_what_is_not_finite(record);
   const std::vector<EventRecord> alarms = state_.alarms.observe(record);
   const std::vector<AlarmSubject> standing = state_.alarms.standing();
   if (config_.model.is_moe()) record.verdict = state_.alarms.verdict();
@@ -170,6 +172,28 @@ void Trainer::tell(StepRecord& record) {
   metrics_.write(revive_experts(standing, record, config_, state_));
   watch_divergence(record);
   spikes_.judge(record);
+}
+
+/// Of several ranks, the first that finds something in its own batch.
+void Trainer::find_what_is_not_finite(StepRecord& record) {
+  record.non_finite = find_non_finite(state_.model, training_.last_batch());
+  std::string found;
+  if (record.non_finite) {
+    found = format("%lld %lld ", static_cast<long long>(record.non_finite->layer),
+                   static_cast<long long>(record.non_finite->expert.value_or(-1))) +
+            record.non_finite->part;
+  }
+  record.non_finite.reset();
+  for (const std::string& text : world_.gather(found)) {
+    if (text.empty()) continue;
+    NonFinite& first = record.non_finite.emplace();
+    int64_t expert = -1;
+    std::istringstream words(text);
+    words >> first.layer >> expert >> std::ws;
+    std::getline(words, first.part);
+    if (expert >= 0) first.expert = expert;
+    return;
+  }
 }
 
 void Trainer::watch_divergence(const StepRecord& record) {
@@ -203,6 +227,7 @@ void Trainer::evaluate() {
   DomainWatch domains(config_.model, *parts_.validation, parts_.setup.device);
   EvaluationRecord record = mm::evaluate(state_.model, *parts_.validation, config_.evaluation.tokens,
                                          config_.train.micro_batch, bytes_per_token_v_, &domains);
+  record.loss = world_.from_first(record.loss);  // so that all decide alike
   record.step = state_.step;
   record.best = record.loss < state_.best_loss;
   if (record.best) state_.best_loss = record.loss;
@@ -217,6 +242,7 @@ void Trainer::evaluate() {
 
 void Trainer::sample() {
   still_in("a sample");
+  if (!world_.is_first()) return;
   for (SampleRecord& record : draw_samples(state_.model, parts_.tokenizer, config_)) {
     record.step = state_.step;
     metrics_.write(record);
@@ -258,7 +284,7 @@ bool Trainer::due(const Duty& duty, int64_t step) const {
 }
 
 bool Trainer::asked_to_stop() const {
-  return stop_requested() || (config_.train.stop_after > 0 && state_.step >= config_.train.stop_after);
+  return world_.any(stop_requested()) || (config_.train.stop_after > 0 && state_.step >= config_.train.stop_after);
 }
 
 }  // namespace mm

@@ -9,6 +9,7 @@
 
 #include "core/run_lock.h"
 #include "data/window_source.h"
+#include "distributed/world.h"
 #include "engine/training_step.h"
 #include "train/router_probe.h"
 #include "train/run_metrics.h"
@@ -28,7 +29,8 @@ struct TrainerParts {
   CheckpointStore& store;
   std::vector<std::unique_ptr<MetricSink>>& sinks;
   std::optional<PthExport> pth = {};
-  const RunLock* lock = nullptr;  ///< of the run's folder, which the run must not lose
+  const RunLock* lock = nullptr;        ///< of the run's folder, which the run must not lose
+  const World& world = World::alone();  ///< rank 0 of it writes; the others have no sinks
 };
 
 /// The types of the records that a trainer writes again for the step of a state that was left before all that was due
@@ -81,9 +83,11 @@ class Trainer {
   bool is_learning() const;
   SaveNotes notes() const;
   bool asked_to_stop() const;
+  void find_what_is_not_finite(StepRecord& record);
 
   TrainerParts parts_;
   const RunConfig& config_;
+  const World& world_;
   TrainState& state_;
   TrainingStep training_;
   RunMetrics metrics_;

@@ -1,0 +1,126 @@
+// Rank 0 compares and tells; the others wait for its word.
+#include "run/ranks.h"
+
+#include <map>
+#include <vector>
+
+#include "core/config/config.h"
+#include "core/hash.h"
+#include "core/problems.h"
+#include "core/text.h"
+#include "distributed/failure.h"
+
+namespace mm {
+namespace {
+
+constexpr const char* kSameForAll = "as rank 0 has it; give all ranks the same";
+
+std::string of_rank(size_t rank, const std::string& host) {
+  return format(" of rank %zu on host %s", rank, host.c_str());
+}
+
+/// What may differ from machine to machine.
+bool is_own_affair(const std::string& difference) {
+  return difference.starts_with("run.threads: ") || difference.starts_with("data.cache: ");
+}
+
+/// `key: old -> new` as a sentence.
+void add_difference(const std::string& difference, const std::string& whose, Problems& problems) {
+  const size_t colon = difference.find(": "), arrow = difference.find(" -> ");
+  problems.add(difference.substr(0, colon) + whose, difference.substr(arrow + 4),
+               difference.substr(colon + 2, arrow - colon - 2), kSameForAll);
+}
+
+/// Ends rank 0, and with it all, where there are problems.
+void settle(const World& world, const Problems& problems, ExitCode code) {
+  if (!problems.empty()) throw Error(code, join(problems.messages(), "\n"));
+  world.barrier();
+}
+
+/// Of each rank, a few facts about it.
+std::vector<std::vector<std::string>> gather_facts(const World& world, const std::vector<std::string>& own) {
+  constexpr char kBetween = '\x1f';
+  std::vector<std::vector<std::string>> facts;
+  for (const std::string& text : world.gather(join(own, std::string(1, kBetween)))) {
+    std::vector<std::string>& of_one = facts.emplace_back();
+    for (size_t start = 0; start <= text.size();) {
+      const size_t end = std::min(text.find(kBetween, start), text.size());
+      of_one.push_back(text.substr(start, end - start));
+      start = end + 1;
+    }
+  }
+  return facts;
+}
+
+}  // namespace
+
+void require_shareable(const RunConfig& config, const World& world) {
+  if (world.is_alone()) return;
+  if (config.compat.enabled()) {
+    throw Error(ExitCode::kConfig,
+                got_want("compat.trainer",
+                         config.compat.trainer + format(" with %lld ranks", static_cast<long long>(world.size())),
+                         "one process", "a replay repeats what MiniMind's trainer does on one device"));
+  }
+  if (config.train.shrink_micro_batch) {
+    throw Error(ExitCode::kConfig,
+                got_want("train.shrink_micro_batch", format("true with %lld ranks", static_cast<long long>(world.size())),
+                         "false", "where memory does not suffice all ranks end, and one smaller micro-batch is for all"));
+  }
+  const int64_t accumulation = config.train.accumulation, ranks = world.size();
+  if (accumulation % ranks == 0) return;
+  const int64_t below = accumulation / ranks * ranks;
+  const std::string nearest =
+      below == 0 ? std::to_string(ranks)
+                 : format("%lld or %lld", static_cast<long long>(below), static_cast<long long>(below + ranks));
+  throw Error(
+      ExitCode::kConfig,
+      got_want("train.accumulation",
+               format("%lld for %lld ranks", static_cast<long long>(accumulation), static_cast<long long>(ranks)),
+               "a multiple of the ranks",
+               "they share the micro-batches of a step: " + nearest +
+                   " is next; to keep the size of a step, change train.micro_batch the other way"));
+}
+
+void require_same_config(const World& world, const RunConfig& config, const std::string& version) {
+  if (world.is_alone()) return;
+  const auto facts = gather_facts(world, {host_name(), version, run_config_text(config)});
+  Problems problems;
+  for (size_t rank = 1; rank < facts.size() && world.is_first(); ++rank) {
+    const std::string whose = of_rank(rank, facts[rank][0]);
+    if (facts[rank][1] != facts[0][1]) problems.add("the program" + whose, facts[rank][1], facts[0][1], kSameForAll);
+    for (const std::string& difference : diff_config(facts[0][2], facts[rank][2])) {
+      if (!is_own_affair(difference)) add_difference(difference, whose, problems);
+    }
+  }
+  settle(world, problems, ExitCode::kConfig);
+}
+
+void require_same_data(const World& world, const TrainingData& data, const Tokenizer& tokenizer) {
+  if (world.is_alone()) return;
+  const auto facts = gather_facts(world, {host_name(), hex64(tokenizer.fingerprint()), hex64(data.train->fingerprint()),
+                                          data.validation ? hex64(data.validation->fingerprint()) : "none"});
+  Problems problems;
+  for (size_t rank = 1; rank < facts.size() && world.is_first(); ++rank) {
+    constexpr const char* kNames[] = {"the tokenizer", "the training text", "the validation text"};
+    for (size_t i = 0; i < 3; ++i) {
+      if (facts[rank][i + 1] == facts[0][i + 1]) continue;
+      problems.add(kNames[i] + of_rank(rank, facts[rank][0]), "fingerprint " + facts[rank][i + 1], facts[0][i + 1],
+                   "as rank 0 has it; copy the files of one machine to the others");
+    }
+  }
+  settle(world, problems, ExitCode::kData);
+}
+
+std::string describe_ranks(const World& world) {
+  if (world.is_alone()) return "";
+  std::map<std::string, int> hosts;
+  for (const std::string& host : world.gather(host_name())) ++hosts[host];
+  std::vector<std::string> words;
+  for (const auto& [host, ranks] : hosts) words.push_back(host + format(" (%d)", ranks));
+  return format("%lld ranks on %zu %s: ", static_cast<long long>(world.size()), hosts.size(),
+                hosts.size() == 1 ? "host" : "hosts") +
+         join(words, ", ");
+}
+
+}  // namespace mm

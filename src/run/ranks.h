@@ -1,0 +1,27 @@
+// What the processes of one run must agree on before its first step.
+#pragma once
+
+#include <string>
+
+#include "distributed/world.h"
+#include "recipe/run_config.h"
+#include "run/run_data.h"
+#include "tokenizer/tokenizer.h"
+
+namespace mm {
+
+/// Throws Error(kConfig) when the micro-batches of a step cannot be shared evenly, or the run is one that cannot be
+/// shared at all.
+void require_shareable(const RunConfig& config, const World& world);
+
+/// Throws Error(kConfig) in rank 0, which ends all, when a rank has another config or is another program.
+///   version  of the program
+void require_same_config(const World& world, const RunConfig& config, const std::string& version);
+
+/// Throws Error(kData) in rank 0, which ends all, when a rank has other text or another tokenizer.
+void require_same_data(const World& world, const TrainingData& data, const Tokenizer& tokenizer);
+
+/// `4 ranks on 2 hosts: node1 (2), node2 (2)`; empty in a world of one.
+std::string describe_ranks(const World& world);
+
+}  // namespace mm

@@ -1,0 +1,238 @@
+// Several processes that train one run: the same run as one process trains, whoever started them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/text.h"
+#include "workplace.h"
+
+namespace {
+
+constexpr int kStopped = 75, kHang = 9;
+
+void expect_contains(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in:\n" << text;
+}
+
+/// `launch.sh --ranks N pretrain <arguments>`
+Words launched(int ranks, const Words& arguments) {
+  Words words = {"--ranks", std::to_string(ranks), MM_PRETRAIN};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
+}
+
+Finished launch(const Workplace& workplace, int ranks, const Words& arguments) {
+  return run_program(MM_LAUNCH, launched(ranks, arguments), workplace.folder());
+}
+
+void expect_finished(const Finished& program) {
+  EXPECT_EQ(program.exit_code, 0) << program.out << program.err;
+}
+
+/// A port for a world whose ranks are started by hand: tests of one machine have different ones.
+std::string port() {
+  static int next = 0;
+  return std::to_string(20000 + (::getpid() * 13 + 97 * next++) % 12000);
+}
+
+std::vector<nlohmann::json> records(const Workplace& workplace, const std::string& run, const std::string& type) {
+  std::vector<nlohmann::json> found;
+  std::istringstream lines(workplace.read("output/" + run + "/metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    nlohmann::json record = nlohmann::json::parse(line);
+    if (record.at("type") == type) found.push_back(std::move(record));
+  }
+  return found;
+}
+
+/// Losses to `tolerance` relative, counts of tokens exactly.
+void expect_same_steps(const Workplace& workplace, const std::string& run, const std::string& other, double tolerance,
+                       bool counts = true) {
+  const auto steps = records(workplace, run, "step"), others = records(workplace, other, "step");
+  ASSERT_EQ(steps.size(), others.size());
+  ASSERT_FALSE(steps.empty());
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const double loss = steps[i].at("loss"), other_loss = others[i].at("loss");
+    EXPECT_NEAR(loss, other_loss, tolerance * loss) << run << ", " << other << ": step " << i + 1;
+    EXPECT_EQ(steps[i].at("tokens"), others[i].at("tokens"));
+    if (counts) {
+      EXPECT_EQ(steps[i].value("expert_tokens", nlohmann::json()), others[i].value("expert_tokens", nlohmann::json()));
+    }
+  }
+}
+
+const Words kFour = {"train.accumulation=4", "train.steps=50", "evaluation.every=25", "sample.every=0",
+                     "checkpoint.every=25"};
+
+Words with(Words settings, const Words& more) {
+  settings.insert(settings.end(), more.begin(), more.end());
+  return settings;
+}
+
+void expect_same_run(const std::string& config, const Words& settings) {
+  const Workplace workplace;
+  expect_finished(workplace.pretrain(train(config, "one", settings)));
+  expect_finished(launch(workplace, 2, train(config, "two", settings)));
+  expect_finished(launch(workplace, 4, train(config, "four", settings)));
+  expect_same_steps(workplace, "one", "two", 1e-6);
+  expect_same_steps(workplace, "one", "four", 1e-6);
+}
+
+TEST(Distributed, OneTwoAndFourProcessesTrainTheSameDenseRun) {
+  expect_same_run("dense", kFour);
+}
+
+TEST(Distributed, OneTwoAndFourProcessesTrainTheSameMixture) {
+  expect_same_run("moe", with(kFour, {"model.aux_loss=token", "optim.max_grad_norm=0.5"}));
+}
+
+TEST(Distributed, TheLoadOfAStepIsThatOfAllProcesses) {
+  expect_same_run("moe", with(kFour, {"model.aux_loss=step"}));
+}
+
+TEST(Distributed, BiasesAreRaisedByTheLoadOfAllProcesses) {
+  expect_same_run("moe", with(kFour, {"model.balance=bias", "model.aux_loss=none"}));
+  expect_same_run("moe", with(kFour, {"model.balance=quantile", "model.aux_loss=none"}));
+}
+
+TEST(Distributed, TheSameWorldTwiceGivesTheSameBytes) {
+  const Workplace workplace;
+  const Words settings = {"train.steps=20"};
+  expect_finished(launch(workplace, 2, train("moe", "a", settings)));
+  expect_finished(launch(workplace, 2, train("moe", "b", settings)));
+  EXPECT_EQ(differences(workplace, "a", "b", 20), Words());
+}
+
+TEST(Distributed, ProcessesStartedByHandOrBySlurmAreAWorld) {
+  const Workplace workplace;
+  const auto together = [&](const std::string& run, const auto& variables_of) {
+    const std::string at = port();
+    Program zero(MM_PRETRAIN, train("dense", run, {"train.steps=5"}), workplace.folder(), variables_of("0", at));
+    Program one(MM_PRETRAIN, train("dense", run, {"train.steps=5"}), workplace.folder(), variables_of("1", at));
+    expect_finished(zero.wait());
+    const Finished second = one.wait();
+    expect_finished(second);
+    EXPECT_EQ(second.out, "");
+  };
+  together("plain", [](const std::string& rank, const std::string& at) {
+    return Words{"RANK=" + rank, "WORLD_SIZE=2", "MASTER_ADDR=localhost", "MASTER_PORT=" + at};
+  });
+  together("slurm", [](const std::string& rank, const std::string& at) {
+    return Words{"SLURM_PROCID=" + rank,          "SLURM_NTASKS=2",    "SLURM_LOCALID=" + rank, "SLURM_NNODES=1",
+                 "SLURM_STEP_NODELIST=localhost", "SLURM_JOB_ID=" + at};
+  });
+  EXPECT_EQ(differences(workplace, "plain", "slurm", 5), Words());
+}
+
+TEST(Distributed, AnAccumulationThatCannotBeSharedNamesThoseThatCan) {
+  const Workplace workplace;
+  const Finished refused = launch(workplace, 2, train("dense", "a", {"train.accumulation=3"}));
+  EXPECT_EQ(refused.exit_code, 2);
+  expect_contains(
+      refused.err,
+      "train.accumulation: got 3 for 2 ranks, want a multiple of the ranks (they share the micro-batches of "
+      "a step: 2 or 4 is next");
+  EXPECT_FALSE(workplace.exists("output/a"));
+}
+
+TEST(Distributed, AnotherConfigOrTextOnOneRankIsRefusedBeforeTheFirstStep) {
+  const Workplace workplace;
+  const auto refusal = [&](int code, const Words& zero_settings, const Words& one_settings) {
+    const std::string at = port();
+    const auto variables = [&](const char* rank) {
+      return Words{std::string("RANK=") + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + at};
+    };
+    Program zero(MM_PRETRAIN, train("dense", "a", zero_settings), workplace.folder(), variables("0"));
+    Program one(MM_PRETRAIN, train("dense", "a", one_settings), workplace.folder(), variables("1"));
+    const Finished first = zero.wait();
+    EXPECT_EQ(first.exit_code, code) << first.err;
+    EXPECT_EQ(one.wait().exit_code, code);
+    EXPECT_FALSE(workplace.exists("output/a/metrics.jsonl"));
+    return first.err;
+  };
+  const std::string config = refusal(2, {"optim.learning_rate=0.001"}, {"optim.learning_rate=0.002"});
+  expect_contains(config, "error: optim.learning_rate of rank 1 on host ");
+  expect_contains(config, ": got 0.002, want 0.001 (as rank 0 has it; give all ranks the same)\n");
+}
+
+TEST(Distributed, ASignalToOneProcessStopsAllBehindTheSameStep) {
+  const Workplace workplace;
+  const Words settings = {"train.steps=60"};
+  expect_finished(launch(workplace, 2, train("moe", "whole", settings)));
+  const std::string at = port();
+  const auto variables = [&](const char* rank) {
+    return Words{std::string("RANK=") + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + at};
+  };
+  Program zero(MM_PRETRAIN, train("moe", "parts", settings), workplace.folder(), variables("0"));
+  Program one(MM_PRETRAIN, train("moe", "parts", settings), workplace.folder(), variables("1"));
+  zero.wait_until([&] {
+    return workplace.exists("output/parts/metrics.jsonl") && records(workplace, "parts", "step").size() >= 3;
+  });
+  one.send(SIGTERM);
+  EXPECT_EQ(zero.wait().exit_code, kStopped);
+  EXPECT_EQ(one.wait().exit_code, kStopped);
+  expect_finished(launch(workplace, 2, train("moe", "parts", settings)));
+  EXPECT_EQ(differences(workplace, "whole", "parts", 60), Words());
+}
+
+TEST(Distributed, ASignalToTheLauncherReachesAll) {
+  const Workplace workplace;
+  Program launcher(MM_LAUNCH, launched(2, train("dense", "a", {"train.steps=100000"})), workplace.folder());
+  launcher.wait_until([&] { return workplace.exists("output/a/checkpoints/step_00000005"); });
+  launcher.send(SIGTERM);
+  EXPECT_EQ(launcher.wait().exit_code, kStopped);
+}
+
+TEST(Distributed, ARunGoesOnWithAnotherNumberOfProcesses) {
+  const Workplace workplace;
+  const auto until = [](const std::string& step) { return with(kFour, {"train.stop_after=" + step}); };
+  expect_finished(workplace.pretrain(train("moe", "whole", kFour)));
+  EXPECT_EQ(launch(workplace, 2, train("moe", "parts", until("10"))).exit_code, kStopped);
+  const Finished alone = workplace.pretrain(train("moe", "parts", until("20")));
+  EXPECT_EQ(alone.exit_code, kStopped) << alone.err;
+  expect_contains(alone.out,
+                  "ranks     2 -> 1 (the same run from step 11 on but for rounding, no longer to the bit)\n");
+  const Finished four = launch(workplace, 4, train("moe", "parts", kFour));
+  expect_finished(four);
+  expect_contains(four.out, "ranks     1 -> 4 (");
+  expect_same_steps(workplace, "whole", "parts", 1e-5, /*counts=*/false);
+}
+
+TEST(Distributed, AKilledProcessEndsTheOthersAndTheRunGoesOn) {
+  const Workplace workplace;
+  const std::string at = port();
+  const auto variables = [&](const char* rank) {
+    return Words{std::string("RANK=") + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + at};
+  };
+  const Words settings = {"train.steps=60", "distributed.timeout_seconds=5"};
+  expect_finished(launch(workplace, 2, train("dense", "whole", settings)));
+  Program zero(MM_PRETRAIN, train("dense", "parts", settings), workplace.folder(), variables("0"));
+  Program one(MM_PRETRAIN, train("dense", "parts", settings), workplace.folder(), variables("1"));
+  zero.wait_until([&] { return workplace.exists("output/parts/checkpoints/step_00000005"); });
+  one.send(SIGKILL);
+  const Finished left = zero.wait();
+  EXPECT_EQ(left.exit_code, kHang);
+  expect_contains(left.err, "error: rank 1 on host ");
+  expect_contains(workplace.read("output/parts/train.log"), "rank 1 on host ");
+  expect_finished(launch(workplace, 2, train("dense", "parts", settings)));
+  EXPECT_EQ(differences(workplace, "whole", "parts", 60), Words());
+}
+
+TEST(Distributed, TwoLaunchesOfOneRunAreNotJoined) {
+  const Workplace workplace;
+  Program first(MM_LAUNCH, launched(2, train("dense", "a", {"train.steps=100000"})), workplace.folder());
+  first.wait_until([&] { return workplace.exists("output/a/checkpoints/step_00000005"); });
+  const Finished second = launch(workplace, 2, train("dense", "a", {"train.steps=100000"}));
+  EXPECT_EQ(second.exit_code, 2);
+  expect_contains(second.err, "error: output/a: got a folder in use by process ");
+  first.send(SIGTERM);
+  EXPECT_EQ(first.wait().exit_code, kStopped);
+}
+
+}  // namespace
