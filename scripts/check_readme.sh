@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the commands that README.md shows of the programs, as written. A training that would take longer than a moment
-# gets --check. Wants a build and the run that scripts/quickstart.sh leaves. The two scripts of the README are not
-# called here: this is called after them. README_zh.md has the same commands, and no page links to what is not there.
+# gets --check; that of several processes is short. Wants a build and the run that scripts/quickstart.sh leaves. The two
+# scripts of the README are not called here: this is called after them. README_zh.md has the same commands, and no page
+# links to what is not there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +17,7 @@ python3 scripts/check_links.py
 
 mapfile -t commands < <(
   blocks README.md | grep -v '^```' | sed -e 's/^ *//' |
-    sed -e ':join' -e '/\\$/ {N; s/ *\\\n */ /; b join}' | grep '^build/')
+    sed -e ':join' -e '/\\$/ {N; s/ *\\\n */ /; b join}' | grep -E '^(build/|scripts/launch)')
 ((${#commands[@]})) || { echo "README.md: got no command of a program, want some" >&2; exit 1; }
 
 # Text that the reader brings.
@@ -27,7 +28,7 @@ done
 trap 'rm -f "${missing[@]}"' EXIT
 
 for command in "${commands[@]}"; do
-  if [[ $command == */pretrain* && $command != *--check* && $command != *--bench* ]]; then command+=' --check'; fi
+  if [[ $command == build/*/pretrain* && $command != *--check* && $command != *--bench* ]]; then command+=' --check'; fi
   echo "+ $command"
   bash -c "$command" || { echo "README.md: got exit $? from the command above, want 0" >&2; exit 1; }
 done

@@ -59,11 +59,12 @@ offers() {
   printf '%s\n' "${COMPREPLY[@]}" | grep -qxF -- "$1" || { echo "got ${COMPREPLY[*]}"; return 1; }
 }
 
+# train <run> [<launcher>...]
 train() {
   printf '{"text": "In the beginning was a short text, number %d of many."}\n' {1..400} >text.jsonl
-  pretrain --config configs/debug.json --set data.train=text.jsonl --set data.validation_fraction=0.1 \
+  "${@:2}" pretrain --config configs/debug.json --set data.train=text.jsonl --set data.validation_fraction=0.1 \
     --set tokenizer.path=tokenizer.json --set model.vocab_size=400 --set tokenizer.vocab_size=400 \
-    --set run.name=installed --set train.steps=4 | tee trained.log
+    --set run.name="$1" --set train.steps=4 | tee trained.log
 }
 # The commands of the run's last lines, as they stand there.
 do_what_it_says() {
@@ -80,7 +81,7 @@ check 'every program is installed' has_all_programs
 check 'no name hides the program of somebody else' hides_nothing
 for program in "$prefix"/bin/*; do
   program=${program##*/}
-  [[ $program != *-get-corpus ]] || continue
+  [[ $program != *-get-corpus && $program != *-launch ]] || continue
   check "$program tells its version" tells_version "$program"
   check "$program shows examples that can be typed" helps_by_its_name "$program"
   check "the completion of $program offers its options" offers --version "$program" --ver
@@ -88,7 +89,8 @@ done
 check 'completion knows the settings' offers model.hidden_size= pretrain --set model.hi
 check 'completion knows the devices' offers cuda minimind-evaluate --device cu
 check 'completion knows what a tokenizer can do' offers inspect minimind-tokenizer ins
-check 'a run from an installed config' train
+check 'a run of two processes' train two minimind-launch --ranks 2
+check 'a run from an installed config' train installed
 check 'what it says to type next' do_what_it_says
 check 'an installed experiment finds its config' minimind-experiment configs/experiments/router.json --check \
   --set data.train=text.jsonl --set run.threads=1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Opens what we write with llama.cpp, with the gguf package and with releases of transformers, each release in a virtual
-# environment of its own below build/python; torch is LibTorch's own. The last line is that of the last release:
-# "N passed, N failed".
+# environment of its own below build/python, and starts runs with torchrun; torch is LibTorch's own. The last line is
+# that of the last release: "N passed, N failed".
 # usage: scripts/python_check.sh <release of transformers>...
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,7 +21,7 @@ done
 
 # What only depends on us is tried once.
 torch=$(dirname "$(scripts/setup.sh --print)")
-for check in gguf_files gguf_in_llama_cpp; do
+for check in gguf_files gguf_in_llama_cpp torchrun; do
   PYTHONPATH=$torch "build/python/transformers-$1/bin/python3" -W ignore "tests/python/$check.py" "build/$preset/bin" \
     tests/golden
 done

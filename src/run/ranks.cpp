@@ -63,9 +63,10 @@ void require_shareable(const RunConfig& config, const World& world) {
                          "one process", "a replay repeats what MiniMind's trainer does on one device"));
   }
   if (config.train.shrink_micro_batch) {
-    throw Error(ExitCode::kConfig,
-                got_want("train.shrink_micro_batch", format("true with %lld ranks", static_cast<long long>(world.size())),
-                         "false", "where memory does not suffice all ranks end, and one smaller micro-batch is for all"));
+    throw Error(
+        ExitCode::kConfig,
+        got_want("train.shrink_micro_batch", format("true with %lld ranks", static_cast<long long>(world.size())),
+                 "false", "where memory does not suffice all ranks end, and one smaller micro-batch is for all"));
   }
   const int64_t accumulation = config.train.accumulation, ranks = world.size();
   if (accumulation % ranks == 0) return;
