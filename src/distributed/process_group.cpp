@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
 #include <array>
@@ -43,7 +44,8 @@ std::string own_address(const Placement& place) {
   return address;
 }
 
-c10::intrusive_ptr<c10d::Backend> make_gloo(const Placement& place, const MeetingPoint& meeting) {
+c10::intrusive_ptr<c10d::Backend> make_gloo(const Placement& place, const Membership& member,
+                                            const c10::intrusive_ptr<c10d::Store>& store) {
   using Gloo = c10d::ProcessGroupGloo;
   auto options = Gloo::Options::create(kNoLimit);
   const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
@@ -51,16 +53,16 @@ c10::intrusive_ptr<c10d::Backend> make_gloo(const Placement& place, const Meetin
   options->devices.push_back(interface != nullptr ? Gloo::createDeviceForInterface(interface)
                              : address.empty()    ? Gloo::createDefaultDevice()
                                                   : Gloo::createDeviceForHostname(address));
-  return c10::make_intrusive<Gloo>(meeting.store(), static_cast<int>(place.rank), static_cast<int>(place.size),
+  return c10::make_intrusive<Gloo>(store, static_cast<int>(member.index), static_cast<int>(member.count),
                                    std::move(options));
 }
 
 #ifdef USE_C10D_NCCL
-c10::intrusive_ptr<c10d::Backend> make_nccl(const Placement& place, const MeetingPoint& meeting) {
+c10::intrusive_ptr<c10d::Backend> make_nccl(const Membership& member, const c10::intrusive_ptr<c10d::Store>& store) {
   auto options = c10d::ProcessGroupNCCL::Options::create();
   options->timeout = kNoLimit;
-  return c10::make_intrusive<c10d::ProcessGroupNCCL>(meeting.store(), static_cast<int>(place.rank),
-                                                     static_cast<int>(place.size), std::move(options));
+  return c10::make_intrusive<c10d::ProcessGroupNCCL>(store, static_cast<int>(member.index),
+                                                     static_cast<int>(member.count), std::move(options));
 }
 #endif
 
@@ -76,11 +78,13 @@ struct ProcessGroup::Backends {
   }
 };
 
-ProcessGroup::ProcessGroup(const Placement& place, const MeetingPoint& meeting, at::Device device)
+ProcessGroup::ProcessGroup(const Placement& place, const Membership& member, const MeetingPoint& meeting,
+                           at::Device device)
     : backends_(std::make_unique<Backends>()) {
-  backends_->cpu = make_gloo(place, meeting);
+  const auto store = c10::make_intrusive<c10d::PrefixStore>(member.name, meeting.store());
+  backends_->cpu = make_gloo(place, member, store);
 #ifdef USE_C10D_NCCL
-  if (device.is_cuda()) backends_->gpu = make_nccl(place, meeting);
+  if (device.is_cuda()) backends_->gpu = make_nccl(member, store);
 #else
   require(device.is_cpu(), "GPUs are of the CUDA build");
 #endif
@@ -89,8 +93,12 @@ ProcessGroup::ProcessGroup(const Placement& place, const MeetingPoint& meeting, 
 ProcessGroup::~ProcessGroup() = default;
 
 void ProcessGroup::all_to_all(at::Tensor out, at::Tensor in) {
-  std::vector<int64_t> even;
-  backends_->of(in).alltoall_base(out, in, even, even)->wait();
+  all_to_all(out, in, {}, {});
+}
+
+void ProcessGroup::all_to_all(at::Tensor out, at::Tensor in, std::vector<int64_t> receives,
+                              std::vector<int64_t> sends) {
+  backends_->of(in).alltoall_base(out, in, receives, sends)->wait();
 }
 
 void ProcessGroup::all_gather(at::Tensor out, at::Tensor in) {
@@ -101,6 +109,16 @@ void ProcessGroup::all_gather(at::Tensor out, at::Tensor in) {
 void ProcessGroup::broadcast(at::Tensor tensor) {
   std::vector<at::Tensor> tensors = {tensor};
   backends_->of(tensor).broadcast(tensors)->wait();
+}
+
+void ProcessGroup::send(at::Tensor tensor, int64_t to) {
+  std::vector<at::Tensor> tensors = {tensor};
+  backends_->of(tensor).send(tensors, static_cast<int>(to), 0)->wait();
+}
+
+void ProcessGroup::receive(at::Tensor tensor, int64_t from) {
+  std::vector<at::Tensor> tensors = {tensor};
+  backends_->of(tensor).recv(tensors, static_cast<int>(from), 0)->wait();
 }
 
 }  // namespace mm

@@ -5,28 +5,41 @@
 #include <c10/core/Device.h>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "distributed/meeting_point.h"
 #include "distributed/placement.h"
 
 namespace mm {
 
-/// All ranks call the same in the same order. What goes wrong, a connection that breaks above all, is thrown as
+/// The ranks of a group, by their place in it.
+struct Membership {
+  std::string name;  ///< of the group, which no other group of these ranks has
+  int64_t index = 0, count = 1;
+};
+
+/// All members call the same in the same order. What goes wrong, a connection that breaks above all, is thrown as
 /// std::exception. Tensors are contiguous.
 class ProcessGroup {
  public:
-  /// Connects the ranks.
-  ProcessGroup(const Placement& place, const MeetingPoint& meeting, at::Device device);
+  /// Connects them.
+  ProcessGroup(const Placement& place, const Membership& member, const MeetingPoint& meeting, at::Device device);
   ~ProcessGroup();
   ProcessGroup(const ProcessGroup&) = delete;
   ProcessGroup& operator=(const ProcessGroup&) = delete;
 
-  /// out[r] = what rank r has in in[own rank]; [ranks, n] both.
+  /// out[m] = what member m has in in[own index]; [members, n] both.
   void all_to_all(at::Tensor out, at::Tensor in);
-  /// out[r] = what rank r has in `in`: [ranks, n] and [n].
+  /// The same of rows: receives[m] of `out` are from member m, sends[m] of `in` are for it.
+  void all_to_all(at::Tensor out, at::Tensor in, std::vector<int64_t> receives, std::vector<int64_t> sends);
+  /// out[m] = what member m has in `in`: [members, n] and [n].
   void all_gather(at::Tensor out, at::Tensor in);
-  /// Of rank 0.
+  /// Of the first member.
   void broadcast(at::Tensor tensor);
+  /// From one member to another, which calls receive().
+  void send(at::Tensor tensor, int64_t to);
+  void receive(at::Tensor tensor, int64_t from);
 
  private:
   struct Backends;

@@ -7,6 +7,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -22,6 +23,8 @@ namespace {
 
 /// In one message to all ranks together: bounds what a sum takes besides its buffer.
 constexpr int64_t kElementsAtOnce = int64_t{1} << 23;
+/// So few are sent to all at once, and each rank adds them up itself: one exchange instead of two.
+constexpr int64_t kFewElements = int64_t{1} << 14;
 
 /// As many elements as the shorter of them has.
 void copy_front(const at::Tensor& to, const at::Tensor& from) {
@@ -37,7 +40,7 @@ struct World::Links {
 
   MeetingPoint meeting;
   std::unique_ptr<RankWatch> watch;
-  std::unique_ptr<ProcessGroup> group;
+  std::unique_ptr<ProcessGroup> all, experts, replicas;
   int64_t gathered = 0;  ///< so far: names the next one
 };
 
@@ -120,50 +123,79 @@ std::string World::from_first(const std::string& text) const {
   return said;
 }
 
-void World::connect(at::Device device) {
+void World::connect(at::Device device, int64_t expert_ranks) {
+  require(size() % expert_ranks == 0, "an equal share of the experts for every rank");
+  expert_ranks_ = expert_ranks;
   if (is_alone()) return;
+  const auto connected = [&](Among among, const char* name, int64_t group) {
+    const Membership member{.name = name + std::to_string(group), .index = index(among), .count = count(among)};
+    return member.count == 1 ? nullptr : std::make_unique<ProcessGroup>(place_, member, links_->meeting, device);
+  };
   guarded([&] {
     const RankWatch::Waiting waiting(*links_->watch);
-    links_->group = std::make_unique<ProcessGroup>(place_, links_->meeting, device);
+    links_->all = connected(Among::kAll, "all/", 0);
+    if (expert_ranks == 1) return;
+    links_->experts = connected(Among::kExperts, "experts/", rank() / expert_ranks);
+    links_->replicas = connected(Among::kReplicas, "replicas/", rank() % expert_ranks);
   });
 }
 
-Shard World::shard(int64_t elements, int64_t rank) const {
-  return {elements / size() * rank + std::min(rank, elements % size()),
-          elements / size() * (rank + 1) + std::min(rank + 1, elements % size())};
+int64_t World::count(Among among) const {
+  return among == Among::kAll ? size() : among == Among::kExperts ? expert_ranks_ : size() / expert_ranks_;
 }
 
-void World::reduce_scatter(const at::Tensor& flat) const {
-  in_pieces(flat, [&](int64_t elements, const PartOf& part_of) {
-    const at::Tensor sent_rn = at::zeros({size(), elements}, flat.options()), got_rn = at::empty_like(sent_rn);
-    for (int64_t each = 0; each < size(); ++each) copy_front(sent_rn.select(0, each), part_of(each));
-    links_->group->all_to_all(got_rn, sent_rn);
-    const at::Tensor own = part_of(rank());
-    copy_front(own, got_rn.select(0, 0));
-    for (int64_t each = 1; each < size(); ++each) own.add_(got_rn.select(0, each).narrow(0, 0, own.size(0)));
+int64_t World::index(Among among) const {
+  return among == Among::kAll ? rank() : among == Among::kExperts ? rank() % expert_ranks_ : rank() / expert_ranks_;
+}
+
+ProcessGroup& World::group(Among among) const {
+  // Without a division of the experts all have the same.
+  const bool are_all = among == Among::kAll || (among == Among::kReplicas && expert_ranks_ == 1);
+  return are_all ? *links_->all : among == Among::kExperts ? *links_->experts : *links_->replicas;
+}
+
+Shard World::shard(int64_t elements, int64_t index, Among among) const {
+  const int64_t lines = (elements + kShardMultiple - 1) / kShardMultiple, members = count(among);
+  const auto begin_of = [&](int64_t member) {
+    return std::min((lines / members * member + std::min(member, lines % members)) * kShardMultiple, elements);
+  };
+  return {begin_of(index), begin_of(index + 1)};
+}
+
+void World::reduce_scatter(const at::Tensor& flat, Among among) const {
+  in_pieces(flat, among, [&](int64_t elements, const PartOf& part_of) {
+    const at::Tensor sent_mn = at::zeros({count(among), elements}, flat.options()), got_mn = at::empty_like(sent_mn);
+    for (int64_t each = 0; each < count(among); ++each) copy_front(sent_mn.select(0, each), part_of(each));
+    group(among).all_to_all(got_mn, sent_mn);
+    const at::Tensor own = part_of(index(among));
+    copy_front(own, got_mn.select(0, 0));
+    for (int64_t each = 1; each < count(among); ++each) own.add_(got_mn.select(0, each).narrow(0, 0, own.size(0)));
   });
 }
 
-void World::all_gather(const at::Tensor& flat) const {
-  in_pieces(flat, [&](int64_t elements, const PartOf& part_of) {
+void World::all_gather(const at::Tensor& flat, Among among) const {
+  in_pieces(flat, among, [&](int64_t elements, const PartOf& part_of) {
     const at::Tensor sent_n = at::zeros({elements}, flat.options());
-    const at::Tensor got_rn = at::empty({size(), elements}, flat.options());
-    copy_front(sent_n, part_of(rank()));
-    links_->group->all_gather(got_rn, sent_n);
-    for (int64_t each = 0; each < size(); ++each) copy_front(part_of(each), got_rn.select(0, each));
+    const at::Tensor got_mn = at::empty({count(among), elements}, flat.options());
+    copy_front(sent_n, part_of(index(among)));
+    group(among).all_gather(got_mn, sent_n);
+    for (int64_t each = 0; each < count(among); ++each) copy_front(part_of(each), got_mn.select(0, each));
   });
 }
 
-/// The parts of the ranks side by side, so many elements of each at a time; those of a part that is shorter are fewer.
-void World::in_pieces(const at::Tensor& flat, const std::function<void(int64_t, const PartOf&)>& exchange) const {
-  if (is_alone()) return;
-  const int64_t longest = shard(flat.numel(), 0).size(), most = std::max<int64_t>(kElementsAtOnce / size(), 1);
+/// The parts of the members side by side, so many elements of each at a time; those of a part that is shorter are
+/// fewer.
+void World::in_pieces(const at::Tensor& flat, Among among,
+                      const std::function<void(int64_t, const PartOf&)>& exchange) const {
+  const int64_t members = count(among);
+  if (members == 1) return;
+  const int64_t longest = shard(flat.numel(), 0, among).size(), most = std::max<int64_t>(kElementsAtOnce / members, 1);
   guarded([&] {
     const RankWatch::Waiting waiting(*links_->watch);
     for (int64_t first = 0; first < longest; first += most) {
       const int64_t elements = std::min(most, longest - first);
       exchange(elements, [&](int64_t each) {
-        const Shard part = shard(flat.numel(), each);
+        const Shard part = shard(flat.numel(), each, among);
         const int64_t begin = std::min(part.begin + first, part.end);
         return flat.narrow(0, begin, std::min(begin + elements, part.end) - begin);
       });
@@ -171,18 +203,72 @@ void World::in_pieces(const at::Tensor& flat, const std::function<void(int64_t, 
   });
 }
 
-void World::all_reduce(const at::Tensor& flat) const {
-  reduce_scatter(flat);
-  all_gather(flat);
+void World::all_reduce(const at::Tensor& flat, Among among) const {
+  if (count(among) == 1) return;
+  if (flat.numel() > kFewElements) {
+    reduce_scatter(flat, among);
+    all_gather(flat, among);
+    return;
+  }
+  guarded([&] {
+    const RankWatch::Waiting waiting(*links_->watch);
+    const at::Tensor all_mn = at::empty({count(among), flat.numel()}, flat.options());
+    group(among).all_gather(all_mn, flat);
+    flat.copy_(all_mn.select(0, 0));
+    for (int64_t each = 1; each < count(among); ++each) flat.add_(all_mn.select(0, each));
+  });
 }
 
-void World::broadcast(const at::Tensor& tensor) const {
-  if (is_alone()) return;
+void World::broadcast(const at::Tensor& tensor, Among among) const {
+  if (count(among) == 1) return;
   guarded([&] {
     const RankWatch::Waiting waiting(*links_->watch);
     const at::Tensor whole = tensor.contiguous();
-    links_->group->broadcast(whole);
+    group(among).broadcast(whole);
     if (!whole.is_same(tensor)) tensor.copy_(whole);
+  });
+}
+
+at::Tensor World::exchange(const at::Tensor& rows_rd, const std::vector<int64_t>& sends,
+                           const std::vector<int64_t>& receives, Among among) const {
+  if (count(among) == 1) return rows_rd;
+  const int64_t rows = std::accumulate(receives.begin(), receives.end(), int64_t{0});
+  const at::Tensor got_rd = at::empty({rows, rows_rd.size(1)}, rows_rd.options());
+  guarded([&] {
+    const RankWatch::Waiting waiting(*links_->watch);
+    group(among).all_to_all(got_rd, rows_rd.contiguous(), receives, sends);
+  });
+  return got_rd;
+}
+
+void World::collect(const at::Tensor& part, int64_t from, const at::Tensor& to) const {
+  send(part, 0, to, from);
+}
+
+void World::deliver(const at::Tensor& part, int64_t to_rank, const at::Tensor& to) const {
+  send(part, to_rank, to, 0);
+}
+
+/// By way of the host, a bounded part at a time.
+void World::send(const at::Tensor& part, int64_t to, const at::Tensor& into, int64_t from) const {
+  if (from == to) {
+    if (rank() == to) into.copy_(part);
+    return;
+  }
+  if (rank() != from && rank() != to) return;
+  const at::Tensor& own = rank() == from ? part : into;
+  guarded([&] {
+    const RankWatch::Waiting waiting(*links_->watch);
+    for (int64_t first = 0; first < own.numel(); first += kElementsAtOnce) {
+      const at::Tensor piece = own.narrow(0, first, std::min(kElementsAtOnce, own.numel() - first));
+      if (rank() == from) {
+        links_->all->send(piece.cpu(), to);
+        continue;
+      }
+      const at::Tensor got = piece.is_cpu() ? piece : at::empty(piece.sizes(), piece.options().device(at::kCPU));
+      links_->all->receive(got, from);
+      if (!got.is_same(piece)) piece.copy_(got);
+    }
   });
 }
 
@@ -216,7 +302,9 @@ bool World::report(ExitCode code, const std::string& message) const {
 void World::leave() {
   if (is_alone()) return;
   barrier();
-  links_->group.reset();
+  links_->replicas.reset();
+  links_->experts.reset();
+  links_->all.reset();
   links_->watch.reset();
   // Whoever keeps the words goes last.
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);

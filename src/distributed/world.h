@@ -15,6 +15,18 @@
 
 namespace mm {
 
+class ProcessGroup;
+
+/// The ranks that a collective is among.
+enum class Among {
+  kAll,
+  kExperts,   ///< neighbours, which divide the experts of every layer among themselves
+  kReplicas,  ///< those that have the same experts
+};
+
+/// Parts of a flat buffer begin at multiples of so many elements.
+inline constexpr int64_t kShardMultiple = 1024;
+
 /// Elements [begin, end) of a flat buffer.
 struct Shard {
   int64_t begin = 0, end = 0;
@@ -51,19 +63,34 @@ class World {
   void barrier() const { gather(""); }
 
   /// Connects the ranks for what follows, which works on tensors of this device or of the CPU.
-  void connect(at::Device device);
+  ///   expert_ranks  how many divide the experts among themselves: a divisor of size()
+  void connect(at::Device device, int64_t expert_ranks = 1);
 
-  /// The part of a buffer of so many elements that a rank is in charge of. Parts differ by one element at most.
-  Shard shard(int64_t elements, int64_t rank) const;
-  Shard shard(int64_t elements) const { return shard(elements, rank()); }
-  /// The own part of `flat` becomes the sum over the ranks; the rest of it is as before.
-  void reduce_scatter(const at::Tensor& flat) const;
-  /// Every part of `flat` becomes what the rank has that is in charge of it.
-  void all_gather(const at::Tensor& flat) const;
-  /// `flat` becomes the sum over the ranks.
-  void all_reduce(const at::Tensor& flat) const;
-  /// `tensor` becomes what rank 0 has.
-  void broadcast(const at::Tensor& tensor) const;
+  /// How many they are, and which of them this one is.
+  int64_t count(Among among) const;
+  int64_t index(Among among) const;
+
+  /// The part of a buffer of so many elements that one of them is in charge of.
+  Shard shard(int64_t elements, int64_t index, Among among = Among::kAll) const;
+  Shard shard(int64_t elements, Among among = Among::kAll) const { return shard(elements, index(among), among); }
+  /// The own part of `flat` becomes the sum over them; the rest of it is as before.
+  void reduce_scatter(const at::Tensor& flat, Among among = Among::kAll) const;
+  /// Every part of `flat` becomes what the one has that is in charge of it.
+  void all_gather(const at::Tensor& flat, Among among = Among::kAll) const;
+  /// `flat` becomes the sum over them.
+  void all_reduce(const at::Tensor& flat, Among among = Among::kAll) const;
+  /// `tensor` becomes what the first of them has.
+  void broadcast(const at::Tensor& tensor, Among among = Among::kAll) const;
+  /// Rows of `rows_rd` go to the others, the first sends[0] to the first of them and so on; the rows that come from the
+  /// first stand first, receives[0] of them.
+  at::Tensor exchange(const at::Tensor& rows_rd, const std::vector<int64_t>& sends,
+                      const std::vector<int64_t>& receives, Among among) const;
+
+  /// `to`, in rank 0, becomes what rank `from` has in `part`. Others pass neither. Contiguous, of one dtype, on any
+  /// device: for what is written to files.
+  void collect(const at::Tensor& part, int64_t from, const at::Tensor& to) const;
+  /// The other way.
+  void deliver(const at::Tensor& part, int64_t to_rank, const at::Tensor& to) const;
   /// Whether some rank says so.
   bool any(bool said) const;
   /// The value of rank 0.
@@ -80,11 +107,15 @@ class World {
   struct Links;
   using PartOf = std::function<at::Tensor(int64_t rank)>;
 
+  ProcessGroup& group(Among among) const;
   void wait_for(const std::vector<std::string>& keys) const;
-  void in_pieces(const at::Tensor& flat, const std::function<void(int64_t, const PartOf&)>& exchange) const;
+  void in_pieces(const at::Tensor& flat, Among among,
+                 const std::function<void(int64_t, const PartOf&)>& exchange) const;
+  void send(const at::Tensor& part, int64_t to, const at::Tensor& into, int64_t from) const;
   void guarded(const std::function<void()>& collective) const;
 
   Placement place_;
+  int64_t expert_ranks_ = 1;
   std::unique_ptr<Links> links_;  ///< null in a world of one
 };
 

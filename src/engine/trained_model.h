@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "engine/division.h"
 #include "model/causal_lm.h"
 #include "model/parameters.h"
 #include "optim/loss_scaler.h"
@@ -13,14 +14,20 @@ namespace mm {
 /// Stays where it was made: the parts hold views into the parameters.
 struct TrainedModel {
   /// Parameters are not initialised.
-  TrainedModel(const ModelConfig& config, const OptimConfig& optim, at::Device device, at::ScalarType compute_type)
-      : parameters(config, device, compute_type),
+  ///   world             the ranks that train it together, of which this is one
+  ///   shards_optimizer  each of them keeps a part of the optimizer's state
+  TrainedModel(const ModelConfig& config, const OptimConfig& optim, at::Device device, at::ScalarType compute_type,
+               const World& world = World::alone(), bool shards_optimizer = false)
+      : division(config, world, shards_optimizer),
+        parameters(config, device, compute_type, /*trainable=*/true, division.experts()),
         model(config, parameters),
-        optimizer(make_optimizer(optim, parameters.master(), parameters.gradient(), parameters.layout())),
+        optimizer(
+            make_optimizer(optim, parameters.master(), parameters.gradient(), parameters.layout(), division.updated())),
         scaler(compute_type == at::kHalf, device) {}
   TrainedModel(const TrainedModel&) = delete;
   TrainedModel& operator=(const TrainedModel&) = delete;
 
+  Division division;
   Parameters parameters;
   CausalLm model;
   std::unique_ptr<Optimizer> optimizer;

@@ -44,6 +44,7 @@ TrainingStep::TrainingStep(const ModelConfig& config, const StepOptions& options
 
 void TrainingStep::begin(int64_t micro_batches) {
   result_ = {};
+  norm_of_all_ = at::Tensor();
   result_.weight = static_cast<double>(micro_batches) / static_cast<double>(options_.accumulation);
   result_.loss_scale = trained_.scaler.scale().clone();
   result_.slots = config_.moe.num_experts_per_tok;
@@ -80,9 +81,10 @@ void TrainingStep::backward(const MicroBatchLosses& losses, const Batch& batch) 
   last_batch_ = batch;
 }
 
-void TrainingStep::combine(const World& world) {
+void TrainingStep::combine() {
+  const World& world = trained_.division.world();
   if (world.is_alone()) return;
-  world.all_reduce(trained_.parameters.gradient());
+  norm_of_all_ = trained_.division.sum_gradients(trained_.parameters.gradient());
   result_.combine(world);
 }
 
@@ -98,6 +100,7 @@ void TrainingStep::finish_gradients(const StepLimits& limits) {
 StepResult TrainingStep::update(double learning_rate) {
   const RouterState& router = trained_.parameters.router_state();
   trained_.optimizer->step(learning_rate, gradient_divisor(), result_.skipped);
+  if (trained_.division.shards_optimizer()) trained_.division.share_update(trained_.parameters.master());
   trained_.parameters.refresh_shadow();
   update_router_state(router, {result_.expert_tokens_le, result_.margins_lem}, result_.skipped, config_.moe);
   result_.router_bias_le = router.bias_le;
@@ -108,6 +111,7 @@ StepResult TrainingStep::update(double learning_rate) {
 /// Of the flat buffer, loss scale included.
 at::Tensor TrainingStep::gradient_norm() const {
   const Parameters& parameters = trained_.parameters;
+  if (norm_of_all_.defined()) return norm_of_all_;
   if (!options_.replay) return flat_norm(parameters.gradient());
   std::vector<at::Tensor> gradients;
   for (const auto& entry : parameters.named(parameters.gradient())) gradients.push_back(entry.second);

@@ -48,7 +48,7 @@ class TrainingStep {
   /// Adds the gradients of a micro-batch, and its numbers to the result.
   void backward(const MicroBatchLosses& losses, const Batch& batch);
   /// In a world of several ranks: gradients and numbers of all their micro-batches, summed in the order of the ranks.
-  void combine(const World& world);
+  void combine();
   /// The norm, and whether the step is to be taken: it is finite, and within the limits.
   void finish_gradients(const StepLimits& limits = {});
   /// Clip, optimizer, balance. A step that is not taken changes nothing but, when it is not finite, the loss scale.
@@ -65,6 +65,7 @@ class TrainingStep {
   StepOptions options_;
   TrainedModel& trained_;
   StepResult result_;
+  at::Tensor norm_of_all_;  ///< scalar fp32: of the gradients of all ranks together; undefined in a world of one
   at::Tensor not_finite_;
   Batch last_batch_;
 };

@@ -10,6 +10,10 @@ namespace {
 
 constexpr int64_t kAlignment = 16;
 
+int64_t round_up(int64_t number, int64_t multiple) {
+  return (number + multiple - 1) / multiple * multiple;
+}
+
 /// Collects tensors layer by layer; offsets of slices are relative to their stored tensor until `finish`.
 class LayoutBuilder {
  public:
@@ -32,24 +36,38 @@ class LayoutBuilder {
     slice(name, std::move(shape), 0, row);
   }
 
+  /// The same matrix of several routed experts.
+  void experts(const std::string& name, std::vector<int64_t> shape, std::vector<int64_t> part_rows = {}) {
+    store(name, ParameterKind::kMatrix, std::move(shape), std::move(part_rows));
+    layout_.stored.back().per_expert = true;
+  }
+
   /// An embedding or a head.
   void tokens(const std::string& name, std::vector<int64_t> shape) {
     whole(name, ParameterKind::kMatrix, std::move(shape));
     layout_.stored.back().token_rows = true;
   }
 
-  ParameterLayout finish() {
+  /// Experts that are not of all processes stand before what is.
+  ParameterLayout finish(bool experts_apart) {
     int64_t offset = 0;
+    const auto place = [&](StoredTensor& tensor) {
+      tensor.offset = offset;
+      offset = round_up(offset + element_count(tensor.shape), kAlignment);
+    };
+    const auto is_apart = [&](const StoredTensor& tensor) { return experts_apart && tensor.per_expert; };
+    for (StoredTensor& tensor : layout_.stored) {
+      if (is_apart(tensor)) place(tensor);
+    }
+    layout_.experts_end = offset = round_up(offset, kFlatMultiple);
     for (ParameterKind kind : {ParameterKind::kMatrix, ParameterKind::kGate, ParameterKind::kVector}) {
       for (StoredTensor& tensor : layout_.stored) {
-        if (tensor.kind != kind) continue;
-        tensor.offset = offset;
-        offset += (element_count(tensor.shape) + kAlignment - 1) / kAlignment * kAlignment;
+        if (tensor.kind == kind && !is_apart(tensor)) place(tensor);
       }
       if (kind == ParameterKind::kMatrix) layout_.matrix_end = offset;
       if (kind == ParameterKind::kGate) layout_.decayed_end = offset;
     }
-    layout_.size = (offset + kFlatMultiple - 1) / kFlatMultiple * kFlatMultiple;
+    layout_.size = round_up(offset, kFlatMultiple);
     for (size_t i = 0; i < layout_.named.size(); ++i) layout_.named[i].offset += layout_.stored[owner_[i]].offset;
     return std::move(layout_);
   }
@@ -79,16 +97,15 @@ void add_feed_forward(LayoutBuilder& builder, int64_t d, int64_t width, const st
   builder.whole(prefix + "down_proj.weight", ParameterKind::kMatrix, {d, width});
 }
 
-void add_experts(LayoutBuilder& builder, int64_t experts, int64_t d, int64_t width, const std::string& prefix) {
-  const auto expert = [&](int64_t e) { return prefix + "experts." + std::to_string(e) + "."; };
-  builder.store(prefix + "experts.gate_up_proj.weight", ParameterKind::kMatrix, {experts, 2 * width, d},
-                {width, width});
-  for (int64_t e = 0; e < experts; ++e) {
+void add_experts(LayoutBuilder& builder, ExpertRange experts, int64_t d, int64_t width, const std::string& prefix) {
+  const auto expert = [&](int64_t e) { return prefix + "experts." + std::to_string(experts.first + e) + "."; };
+  builder.experts(prefix + "experts.gate_up_proj.weight", {experts.count, 2 * width, d}, {width, width});
+  for (int64_t e = 0; e < experts.count; ++e) {
     builder.slice(expert(e) + "gate_proj.weight", {width, d}, 2 * e * width * d, d);
     builder.slice(expert(e) + "up_proj.weight", {width, d}, (2 * e + 1) * width * d, d);
   }
-  builder.store(prefix + "experts.down_proj.weight", ParameterKind::kMatrix, {experts, d, width});
-  for (int64_t e = 0; e < experts; ++e) {
+  builder.experts(prefix + "experts.down_proj.weight", {experts.count, d, width});
+  for (int64_t e = 0; e < experts.count; ++e) {
     builder.slice(expert(e) + "down_proj.weight", {d, width}, e * d * width, width);
   }
 }
@@ -118,9 +135,10 @@ void add_router(LayoutBuilder& builder, int64_t d, const MoeConfig& moe, const s
   builder.whole(prefix + "2.weight", ParameterKind::kGate, {moe.num_experts, moe.router_hidden_size});
 }
 
-void add_mixture(LayoutBuilder& builder, int64_t d, const MoeConfig& moe, const std::string& prefix) {
+void add_mixture(LayoutBuilder& builder, int64_t d, const MoeConfig& moe, ExpertRange experts,
+                 const std::string& prefix) {
   add_router(builder, d, moe, prefix + "gate.");
-  add_experts(builder, moe.num_experts, d, *moe.moe_intermediate_size, prefix);
+  add_experts(builder, experts, d, *moe.moe_intermediate_size, prefix);
   if (moe.n_shared_experts == 0) return;
   add_shared_experts(builder, moe.n_shared_experts, d, *moe.shared_expert_intermediate_size, prefix);
   if (moe.shared_expert_gate) builder.whole(prefix + "shared_expert_gate.weight", ParameterKind::kGate, {1, d});
@@ -140,8 +158,10 @@ const StoredTensor& ParameterLayout::find(const std::string& stored_name) const 
   return *found;
 }
 
-ParameterLayout parameter_layout(const ModelConfig& config) {
+ParameterLayout parameter_layout(const ModelConfig& config, ExpertRange experts) {
   LayoutBuilder builder;
+  const bool has_some = experts.count > 0;
+  if (!has_some) experts = {.first = 0, .count = config.moe.num_experts};
   const int64_t d = config.hidden_size;
   builder.tokens("model.embed_tokens.weight", {config.vocab_size, d});
   for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
@@ -153,11 +173,11 @@ ParameterLayout parameter_layout(const ModelConfig& config) {
       add_feed_forward(builder, d, config.expert_width(), prefix + "mlp.");
       continue;
     }
-    add_mixture(builder, d, config.moe, prefix + "mlp.");
+    add_mixture(builder, d, config.moe, experts, prefix + "mlp.");
   }
   builder.whole("model.norm.weight", ParameterKind::kVector, {d});
   if (!config.tie_word_embeddings) builder.tokens("lm_head.weight", {config.vocab_size, d});
-  return builder.finish();
+  return builder.finish(/*experts_apart=*/has_some);
 }
 
 std::vector<std::string> router_bias_names(const ModelConfig& config) {

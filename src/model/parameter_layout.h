@@ -27,6 +27,7 @@ struct StoredTensor {
   std::vector<int64_t> shape;
   std::vector<int64_t> part_rows = {};  ///< of each matrix in it that is joined of several; empty: it is one
   bool token_rows = false;              ///< embedding and head, whose rows are tokens
+  bool per_expert = false;              ///< the first axis is that of the routed experts
   int64_t offset = 0;                   ///< elements from the start of the buffer, a multiple of 16 (64 bytes)
 };
 
@@ -39,9 +40,16 @@ struct NamedSlice {
   int64_t offset = 0;
 };
 
+/// The routed experts of every layer that a buffer holds. Of several processes, each may have some.
+struct ExpertRange {
+  int64_t first = 0;
+  int64_t count = 0;  ///< 0: all
+};
+
 struct ParameterLayout {
   std::vector<StoredTensor> stored;
   std::vector<NamedSlice> named;  ///< embedding, layer by layer, head; a tied head is not repeated
+  int64_t experts_end = 0;        ///< [0, experts_end): per_expert, where the buffer holds some of them; else 0
   int64_t matrix_end = 0;         ///< [0, matrix_end): kMatrix
   int64_t decayed_end = 0;        ///< [0, decayed_end): kMatrix and kGate
   int64_t size = 0;               ///< elements, alignment gaps included; a multiple of kFlatMultiple
@@ -53,7 +61,7 @@ struct ParameterLayout {
 int64_t element_count(const std::vector<int64_t>& shape);
 
 /// The layout of a resolved config.
-ParameterLayout parameter_layout(const ModelConfig& config);
+ParameterLayout parameter_layout(const ModelConfig& config, ExpertRange experts = {});
 
 /// The checkpoint name of each layer's router bias (DeepSeek's), which is part of the model and no parameter:
 /// [num_experts] fp32. Empty for a config without.

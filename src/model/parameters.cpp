@@ -40,8 +40,10 @@ void zero_gaps(const at::Tensor& flat, const ParameterLayout& layout) {
 
 }  // namespace
 
-Parameters::Parameters(const ModelConfig& config, at::Device device, at::ScalarType compute_type, bool trainable)
-    : layout_(parameter_layout(config)),
+Parameters::Parameters(const ModelConfig& config, at::Device device, at::ScalarType compute_type, bool trainable,
+                       const ExpertShare& experts)
+    : experts_(experts),
+      layout_(parameter_layout(config, experts.range)),
       router_bias_names_(router_bias_names(config)),
       router_state_(make_router_state(config, device)),
       compute_type_(compute_type),

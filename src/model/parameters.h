@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/moe/expert_exchange.h"
 #include "model/moe/router_state.h"
 #include "model/parameter_layout.h"
 
@@ -19,10 +20,13 @@ class Parameters {
  public:
   /// Gradients are 0. The parameters are whatever memory held until `initialize` or `copy_weights` writes every one of
   /// them (a pass of zeros first would cost as much as reading a file); what lies between them is 0 and stays it.
-  /// `compute_type` is kFloat, kBFloat16 or kHalf; `trainable` false leaves out gradients.
-  Parameters(const ModelConfig& config, at::Device device, at::ScalarType compute_type, bool trainable = true);
+  /// `compute_type` is kFloat, kBFloat16 or kHalf; `trainable` false leaves out gradients. `experts` outlives the
+  /// model.
+  Parameters(const ModelConfig& config, at::Device device, at::ScalarType compute_type, bool trainable = true,
+             const ExpertShare& experts = {});
 
   const ParameterLayout& layout() const { return layout_; }
+  const ExpertShare& experts() const { return experts_; }
   at::ScalarType compute_type() const { return compute_type_; }
   at::Device device() const { return master_.device(); }
 
@@ -41,10 +45,12 @@ class Parameters {
   ///   begin  where `flat` holds a part of such a buffer: its first element; parameters outside are left out
   std::vector<std::pair<std::string, at::Tensor>> named(const at::Tensor& flat, int64_t begin = 0) const;
 
-  /// Everything that a model file holds: named(master()), and behind it the router biases where there are any.
+  /// Everything that a model file holds: named(master()), and behind it the router biases where there are any. Of the
+  /// experts, those of this process.
   std::vector<std::pair<std::string, at::Tensor>> tensors() const;
 
  private:
+  ExpertShare experts_;
   ParameterLayout layout_;
   std::vector<std::string> router_bias_names_;
   RouterState router_state_;

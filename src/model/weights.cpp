@@ -31,6 +31,7 @@ ModelWeights bind_weights(const ModelConfig& config, const Parameters& parameter
       if (state.load_le.defined()) block.moe.router.step_load_e = state.load_le.select(0, layer);
       block.moe.experts_gate_up = leaf(prefix + "mlp.experts.gate_up_proj");
       block.moe.experts_down = leaf(prefix + "mlp.experts.down_proj");
+      block.moe.exchange = parameters.experts().exchange;
       if (config.moe.n_shared_experts > 0) block.moe.shared = feed_forward(prefix + "mlp.shared_experts.");
       if (config.moe.shared_expert_gate) block.moe.shared_gate = leaf(prefix + "mlp.shared_expert_gate");
     } else {

@@ -35,10 +35,11 @@ struct RouterWeights {
 
 struct MoeWeights {
   RouterWeights router;
-  at::Tensor experts_gate_up;  ///< [e, 2i, d]
-  at::Tensor experts_down;     ///< [e, d, i]
-  FeedForwardWeights shared;   ///< all shared experts side by side; undefined when there are none
-  at::Tensor shared_gate;      ///< [1, d] fp32; undefined when they are not gated
+  at::Tensor experts_gate_up;             ///< [e, 2i, d]; of the experts that are here
+  at::Tensor experts_down;                ///< [e, d, i]
+  FeedForwardWeights shared;              ///< all shared experts side by side; undefined when there are none
+  at::Tensor shared_gate;                 ///< [1, d] fp32; undefined when they are not gated
+  const RowExchange* exchange = nullptr;  ///< to the experts that are not here; null: all are
 };
 
 struct BlockWeights {

@@ -78,8 +78,9 @@ void AdamW::forget(FlatRange elements) {
 }
 
 std::unique_ptr<Optimizer> make_adamw(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                      const ParameterLayout& layout) {
-  return std::make_unique<AdamW>(std::move(parameters), std::move(gradients), layout.decayed_end, config);
+                                      const ParameterLayout& layout, std::vector<FlatRange> updated) {
+  return std::make_unique<AdamW>(std::move(parameters), std::move(gradients), layout.decayed_end, config,
+                                 std::move(updated));
 }
 
 OptimizerCost adamw_cost(const OptimConfig&, const ParameterLayout& layout) {

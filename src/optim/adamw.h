@@ -40,7 +40,7 @@ class AdamW final : public Optimizer {
 };
 
 std::unique_ptr<Optimizer> make_adamw(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                      const ParameterLayout& layout);
+                                      const ParameterLayout& layout, std::vector<FlatRange> updated);
 OptimizerCost adamw_cost(const OptimConfig& config, const ParameterLayout& layout);
 
 }  // namespace mm

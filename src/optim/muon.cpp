@@ -125,7 +125,7 @@ void Muon::forget(FlatRange elements) {
 }
 
 std::unique_ptr<Optimizer> make_muon(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                     const ParameterLayout& layout) {
+                                     const ParameterLayout& layout, std::vector<FlatRange> /*updated*/) {
   return std::make_unique<Muon>(std::move(parameters), std::move(gradients), layout, config);
 }
 

@@ -74,7 +74,7 @@ class Muon : public Optimizer {
 };
 
 std::unique_ptr<Optimizer> make_muon(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                     const ParameterLayout& layout);
+                                     const ParameterLayout& layout, std::vector<FlatRange> updated);
 OptimizerCost muon_cost(const OptimConfig& config, const ParameterLayout& layout);
 
 }  // namespace mm

@@ -65,7 +65,7 @@ void NorMuon::forget(FlatRange elements) {
 }
 
 std::unique_ptr<Optimizer> make_normuon(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                        const ParameterLayout& layout) {
+                                        const ParameterLayout& layout, std::vector<FlatRange> /*updated*/) {
   return std::make_unique<NorMuon>(std::move(parameters), std::move(gradients), layout, config);
 }
 

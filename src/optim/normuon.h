@@ -36,7 +36,7 @@ class NorMuon final : public Muon {
 };
 
 std::unique_ptr<Optimizer> make_normuon(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                        const ParameterLayout& layout);
+                                        const ParameterLayout& layout, std::vector<FlatRange> updated);
 OptimizerCost normuon_cost(const OptimConfig& config, const ParameterLayout& layout);
 
 }  // namespace mm

@@ -45,7 +45,9 @@ class Optimizer {
 /// The optimizer that `config.type` names.
 ///   parameters, gradients  flat fp32 buffers of one size, kept by the caller
 ///   layout                 what lies where in them
+///   updated                what of them it updates, in order and apart from each other; empty: all. Of those that
+///                          can_update_parts() alone
 std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                          const ParameterLayout& layout);
+                                          const ParameterLayout& layout, std::vector<FlatRange> updated = {});
 
 }  // namespace mm

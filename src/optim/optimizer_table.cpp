@@ -15,14 +15,16 @@ namespace {
 
 struct Row {
   std::string_view name;
-  std::unique_ptr<Optimizer> (*make)(const OptimConfig&, at::Tensor, at::Tensor, const ParameterLayout&);
+  bool updates_parts;
+  std::unique_ptr<Optimizer> (*make)(const OptimConfig&, at::Tensor, at::Tensor, const ParameterLayout&,
+                                     std::vector<FlatRange>);
   OptimizerCost (*cost)(const OptimConfig&, const ParameterLayout&);
 };
 
 constexpr std::array kTable = {
-    Row{"adamw", make_adamw, adamw_cost},
-    Row{"muon", make_muon, muon_cost},
-    Row{"normuon", make_normuon, normuon_cost},
+    Row{"adamw", true, make_adamw, adamw_cost},
+    Row{"muon", false, make_muon, muon_cost},
+    Row{"normuon", false, make_normuon, normuon_cost},
 };
 
 const Row& row_of(const OptimConfig& config) {
@@ -40,13 +42,18 @@ std::vector<std::string_view> optimizer_names() {
   return names;
 }
 
+bool can_update_parts(const OptimConfig& config) {
+  return row_of(config).updates_parts;
+}
+
 OptimizerCost optimizer_cost(const OptimConfig& config, const ParameterLayout& layout) {
   return row_of(config).cost(config, layout);
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                          const ParameterLayout& layout) {
-  return row_of(config).make(config, std::move(parameters), std::move(gradients), layout);
+                                          const ParameterLayout& layout, std::vector<FlatRange> updated) {
+  require(updated.empty() || can_update_parts(config), "an optimizer that updates parts");
+  return row_of(config).make(config, std::move(parameters), std::move(gradients), layout, std::move(updated));
 }
 
 }  // namespace mm

@@ -136,7 +136,7 @@ void restore_or_initialize(const RunConfig& config, const std::optional<LoadedCh
   }
   state.ranks = ranks;
   if (config.init.from.empty()) {
-    initialize(state.parameters, config.model, static_cast<uint64_t>(config.run.seed));
+    state.start_fresh(config);
     log_info("weights   from scratch");
   } else {
     require(weights.has_value(), "a run from weights has them open");

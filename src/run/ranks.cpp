@@ -9,6 +9,7 @@
 #include "core/problems.h"
 #include "core/text.h"
 #include "distributed/failure.h"
+#include "optim/optimizer_table.h"
 
 namespace mm {
 namespace {
@@ -54,33 +55,73 @@ std::vector<std::vector<std::string>> gather_facts(const World& world, const std
 
 }  // namespace
 
-void require_shareable(const RunConfig& config, const World& world) {
-  if (world.is_alone()) return;
+namespace {
+
+std::string ranks_of(const World& world) {
+  return world.is_alone() ? "1 process" : format("%lld ranks", static_cast<long long>(world.size()));
+}
+
+void require_one_process(const RunConfig& config, const World& world, Problems& problems) {
+  const std::string with_ranks = " with " + ranks_of(world);
   if (config.compat.enabled()) {
-    throw Error(ExitCode::kConfig,
-                got_want("compat.trainer",
-                         config.compat.trainer + format(" with %lld ranks", static_cast<long long>(world.size())),
-                         "one process", "a replay repeats what MiniMind's trainer does on one device"));
+    problems.add("compat.trainer", config.compat.trainer + with_ranks, "one process",
+                 "a replay repeats what MiniMind's trainer does on one device");
   }
   if (config.train.shrink_micro_batch) {
-    throw Error(
-        ExitCode::kConfig,
-        got_want("train.shrink_micro_batch", format("true with %lld ranks", static_cast<long long>(world.size())),
-                 "false", "where memory does not suffice all ranks end, and one smaller micro-batch is for all"));
+    problems.add("train.shrink_micro_batch", "true" + with_ranks, "false",
+                 "where memory does not suffice all ranks end, and one smaller micro-batch is for all");
   }
+}
+
+void require_even_shares(const RunConfig& config, const World& world, Problems& problems) {
   const int64_t accumulation = config.train.accumulation, ranks = world.size();
   if (accumulation % ranks == 0) return;
   const int64_t below = accumulation / ranks * ranks;
   const std::string nearest =
       below == 0 ? std::to_string(ranks)
                  : format("%lld or %lld", static_cast<long long>(below), static_cast<long long>(below + ranks));
-  throw Error(
-      ExitCode::kConfig,
-      got_want("train.accumulation",
-               format("%lld for %lld ranks", static_cast<long long>(accumulation), static_cast<long long>(ranks)),
+  problems.add("train.accumulation", format("%lld for ", static_cast<long long>(accumulation)) + ranks_of(world),
                "a multiple of the ranks",
                "they share the micro-batches of a step: " + nearest +
-                   " is next; to keep the size of a step, change train.micro_batch the other way"));
+                   " is next; to keep the size of a step, change train.micro_batch the other way");
+}
+
+void require_divisible_experts(const RunConfig& config, const World& world, Problems& problems) {
+  const int64_t ranks = config.distributed.expert_parallel, experts = config.model.moe.num_experts;
+  if (ranks == 1) return;
+  const auto refuse = [&](const std::string& because, const std::string& want, const std::string& remedy) {
+    problems.add("distributed.expert_parallel", std::to_string(ranks) + because, want, remedy);
+  };
+  if (!config.model.is_moe()) return refuse(" for a dense model", "1", "there are no experts to divide");
+  if (world.size() % ranks != 0) {
+    refuse(" for " + ranks_of(world), "a divisor of their number", "each group of so many ranks has all experts");
+  }
+  if (experts % ranks != 0) {
+    refuse(format(" for model.num_experts %lld", static_cast<long long>(experts)), "a divisor of their number",
+           "each rank has an equal share");
+  }
+  if (!can_update_parts(config.optim)) {
+    refuse(" with optim.type " + config.optim.type, "1", "or set optim.type to adamw");
+  }
+  if (config.revival.method != "none") {
+    refuse(" with revival.method " + config.revival.method, "1", "or none: an expert takes over from one of its rank");
+  }
+}
+
+}  // namespace
+
+void require_shareable(const RunConfig& config, const World& world) {
+  Problems problems;
+  require_divisible_experts(config, world, problems);
+  if (config.distributed.shard_optimizer == "on" && !can_update_parts(config.optim)) {
+    problems.add("distributed.shard_optimizer", "on with optim.type " + config.optim.type, "auto or off",
+                 "it updates whole matrices; adamw can be sharded");
+  }
+  if (!world.is_alone()) {
+    require_one_process(config, world, problems);
+    require_even_shares(config, world, problems);
+  }
+  problems.throw_if_any();
 }
 
 void require_same_config(const World& world, const RunConfig& config, const std::string& version) {

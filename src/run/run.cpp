@@ -148,13 +148,13 @@ ExitCode open_and_train(World& world, RunConfig config, std::optional<Weights> w
   log_model(config, setup, caller.version);
   if (const std::string ranks = describe_ranks(world); !ranks.empty()) log_info("ranks     " + ranks);
 
-  TrainState state(config, setup, data.train, {.rank = world.rank(), .ranks = world.size()});
+  world.connect(setup.device, config.distributed.expert_parallel);
+  TrainState state(config, setup, data.train, world);
   if (data.validation) state.validation_fingerprint = data.validation->fingerprint();
   if (is_first) restore_or_initialize(config, loaded, weights, world.size(), state);
   loaded.reset();  // unmaps the files
   weights.reset();
-  world.connect(setup.device);
-  state.share(world);
+  state.share();
 
   std::optional<Replay> replay;
   if (state.replay_start) replay.emplace(config, data.train->totals().windows, *state.replay_start);

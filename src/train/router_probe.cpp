@@ -13,16 +13,14 @@
 #include "engine/training_step.h"
 #include "model/moe/moe_views.h"
 #include "ops/add_to.h"
-#include "ops/flat_norm.h"
 #include "train/probe_batch.h"
 
 namespace mm {
 namespace {
 
 /// The product of the experts' weights with each other, [experts, experts]: gate, up and down as one vector each.
-at::Tensor products_of_experts(const MoeViews& weights) {
-  return weights.experts_gate_up.matmul(weights.experts_gate_up.t()) +
-         weights.experts_down.matmul(weights.experts_down.t());
+at::Tensor products_of_experts(const at::Tensor& gate_up_ep, const at::Tensor& down_ep) {
+  return gate_up_ep.matmul(gate_up_ep.t()) + down_ep.matmul(down_ep.t());
 }
 
 /// L2 norm of each expert's share of two matrices, [experts]. Takes no memory of their size.
@@ -92,7 +90,8 @@ LayerReports RouterProbe::measure_gradients(RouterRecord& record) {
   const bool has_auxiliary = auxiliary.defined() && auxiliary.requires_grad();
 
   backward(loss, /*keep_graph=*/has_auxiliary);
-  const std::vector<double> model = host_values(flat_norm(state_.parameters.gradient()) / state_.scaler.scale());
+  const std::vector<double> model =
+      host_values(state_.division.norm_of_same_batch(state_.parameters.gradient()) / state_.scaler.scale());
   record.gate_gradient_lm = gate_norms();
   if (has_auxiliary) {
     backward(auxiliary, /*keep_graph=*/false);
@@ -102,7 +101,7 @@ LayerReports RouterProbe::measure_gradients(RouterRecord& record) {
   }
 
   const ParameterLayout& layout = state_.parameters.layout();
-  const double model_rms = model[0] / std::sqrt(static_cast<double>(layout.size));
+  const double model_rms = model[0] / std::sqrt(static_cast<double>(state_.division.whole_layout().size));
   for (int64_t layer = 0; layer < record.layers; ++layer) {
     int64_t gate_size = 0;
     for (const at::Tensor& gate : moe_views(config_.model, layout, state_.parameters.gradient(), layer).gate) {
@@ -116,15 +115,19 @@ LayerReports RouterProbe::measure_gradients(RouterRecord& record) {
 }
 
 void RouterProbe::measure_weights(RouterRecord& record) {
+  const Division& division = state_.division;
   for (int64_t layer = 0; layer < record.layers; ++layer) {
     const MoeViews weights = moe_views(config_.model, state_.parameters.layout(), state_.parameters.master(), layer);
-    add_likeness(products_of_experts(weights), record);
+    add_likeness(products_of_experts(division.of_all_experts(weights.experts_gate_up),
+                                     division.of_all_experts(weights.experts_down)),
+                 record);
     if (kept_.empty()) continue;
     ExpertWeights& kept = kept_[static_cast<size_t>(layer)];
     const at::Tensor norms_e = norms_of_experts(kept.gate_up_ep, kept.down_ep).clamp_min(1e-30);
     kept.gate_up_ep.sub_(weights.experts_gate_up);
     kept.down_ep.sub_(weights.experts_down);
-    const std::vector<double> ratios = host_values(norms_of_experts(kept.gate_up_ep, kept.down_ep) / norms_e);
+    const at::Tensor ratios_e = norms_of_experts(kept.gate_up_ep, kept.down_ep) / norms_e;
+    const std::vector<double> ratios = host_values(division.of_all_experts(ratios_e.unsqueeze(1)));
     record.update_ratio.insert(record.update_ratio.end(), ratios.begin(), ratios.end());
   }
   kept_.clear();

@@ -69,8 +69,8 @@ void Saver::save(TrainState& state, const SaveNotes& notes) {
     state.best_saved_loss = *notes.validation_loss;
     state.best_saved_step = state.step;
   }
-  if (!writes_) return;
   Checkpoint checkpoint = checkpoint_of(state, notes);
+  if (!writes_) return;
   const auto how = in_background_ ? std::launch::async : std::launch::deferred;
   written_ = std::async(how, [this, checkpoint = std::move(checkpoint), step = state.step, best,
                               replace = notes.replace, queued = SideStream(state.parameters.device())] {
@@ -93,11 +93,12 @@ void Saver::save_again(TrainState& state, SaveNotes notes) {
   save(state, notes);
 }
 
-Checkpoint Saver::checkpoint_of(const TrainState& state, const SaveNotes& notes) {
+Checkpoint Saver::checkpoint_of(TrainState& state, const SaveNotes& notes) {
   Checkpoint checkpoint = state.checkpoint();
   checkpoint.config_json = run_config_text(config_);
   checkpoint.healthy = notes.healthy;
-  if (!in_background_) return checkpoint;
+  // What was divided has been brought together in memory of its own.
+  if (!in_background_ || !writes_ || state.division.is_divided()) return checkpoint;
   try {
     snapshot_.forget();
     Checkpoint copy = checkpoint;

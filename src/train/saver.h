@@ -72,7 +72,7 @@ class Saver {
   };
 
   /// Of a copy of the tensors, where memory holds one.
-  Checkpoint checkpoint_of(const TrainState& state, const SaveNotes& notes);
+  Checkpoint checkpoint_of(TrainState& state, const SaveNotes& notes);
   /// In the thread; returns the seconds that it took.
   double write(const Checkpoint& checkpoint, int64_t step, bool best, bool replace) const;
   void settle(TrainState& state, bool last);

@@ -83,7 +83,7 @@ void Spikes::roll_back(const RollBack& reason, CheckpointStore& store, Saver& sa
                          "lower optim.learning_rate, or set checkpoint.every lower or checkpoint.keep higher"));
   }
   if (older) state_.restore(*older);
-  state_.share(world_);
+  state_.share();
   state_.loader.seek(reached);
   state_.spikes_acted_on = acted_on;
   state_.rate_factor = rate_factor;

@@ -13,6 +13,8 @@
 #include "core/text.h"
 #include "interchange/model_settings.h"
 #include "interchange/rope_rows.h"
+#include "model/init.h"
+#include "optim/optimizer_table.h"
 #include "train/probe_batch.h"
 
 namespace mm {
@@ -22,18 +24,18 @@ void append(NamedTensors& to, const std::string& prefix, const NamedTensors& ten
   for (const auto& [name, tensor] : tensors) to.emplace_back(prefix + name, tensor);
 }
 
-NamedTensors optimizer_tensors(const TrainState& state) {
-  const Parameters& parameters = state.parameters;
+/// Moments are those of `whole`.
+NamedTensors optimizer_tensors(const TrainState& state, WholeModel& whole) {
   const LossScaler& scaler = state.scaler;
   NamedTensors tensors;
-  for (const OptimizerState& part : state.optimizer->state()) {
+  for (const OptimizerState& part : whole.optimizer()) {
     if (part.begin) {
-      append(tensors, part.name + ".", parameters.named(part.values, *part.begin));
+      append(tensors, part.name + ".", whole.parameters().named(part.values, *part.begin));
     } else {
       tensors.emplace_back(part.name, part.values);
     }
   }
-  const at::Tensor& router_load = parameters.router_state().load_le;
+  const at::Tensor& router_load = state.parameters.router_state().load_le;
   if (router_load.defined()) tensors.emplace_back("router_load", router_load);
   if (state.probe_experts_lns.defined()) tensors.emplace_back("probe_experts", state.probe_experts_lns);
   if (scaler.enabled()) {
@@ -63,6 +65,10 @@ double loss_from_json(const nlohmann::json& value) {
   return value.is_null() ? std::numeric_limits<double>::infinity() : value.get<double>();
 }
 
+bool shards_optimizer(const RunConfig& config) {
+  return config.distributed.shard_optimizer != "off" && can_update_parts(config.optim);
+}
+
 constexpr int64_t kVersion = 1;
 
 void check_version(int64_t version, const std::string& folder) {
@@ -83,9 +89,10 @@ void check_data(const std::string& trained_on, uint64_t fingerprint, const std::
 }  // namespace
 
 TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, std::shared_ptr<TrainingText> data,
-                       RankShare share)
-    : TrainedModel(config.model, config.optim, setup.device, setup.compute_type),
-      loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device, share),
+                       const World& world)
+    : TrainedModel(config.model, config.optim, setup.device, setup.compute_type, world, shards_optimizer(config)),
+      loader(data, config.train.micro_batch, static_cast<uint64_t>(config.run.seed), setup.device,
+             {.rank = world.rank(), .ranks = world.size()}),
       data_fingerprint(data->fingerprint()),
       alarms(config.alarms, config.model.moe.num_experts_per_tok, config.model.vocab_size),
       probe_experts_lns(unknown_probe_experts(config, data->sequence_length(), setup.device)),
@@ -94,8 +101,16 @@ TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, std::s
   if (config.compat.enabled()) replay_start.emplace();
 }
 
+WholeModel& TrainState::whole() {
+  return whole_ ? *whole_ : whole_.emplace(*this);
+}
+
+void TrainState::start_fresh(const RunConfig& config) {
+  initialize(whole().parameters(), config.model, static_cast<uint64_t>(config.run.seed));
+}
+
 void TrainState::start_from(const Weights& weights, const RunConfig& config) {
-  copy_weights(weights, config.model, parameters);
+  copy_weights(weights, config.model, whole().parameters());
   if (!config.init.optimizer) return;
   if (!weights.training) {
     throw Error(ExitCode::kCheckpoint,
@@ -108,11 +123,11 @@ void TrainState::start_from(const Weights& weights, const RunConfig& config) {
       return in_rope_layout(moments, *config.model.head_dim, weights.file.model.rope_layout, config.model.rope_layout);
     };
     // The config allows it for AdamW alone.
-    for (const OptimizerState& part : optimizer->state()) {
+    for (const OptimizerState& part : whole().optimizer()) {
       if (part.name == "updates") part.values.fill_(static_cast<double>(training.updates));
       if (!part.begin) continue;
       const NamedTensors& moments = part.name == "exp_avg" ? training.first_moments : training.second_moments;
-      copy_named(in_layout(moments), parameters.named(part.values), weights.file.path);
+      copy_named(in_layout(moments), whole().parameters().named(part.values), weights.file.path);
     }
   }
   if (replay_start) {
@@ -154,26 +169,28 @@ std::string TrainState::counters() const {
   return state.dump(2) + "\n";
 }
 
-Checkpoint TrainState::checkpoint() const {
-  return {parameters.tensors(), optimizer_tensors(*this), counters(), {{kModelMetadata, section_of(model.config())}}};
+Checkpoint TrainState::checkpoint() {
+  WholeModel all(*this);
+  all.collect();
+  if (!division.world().is_first()) return {};
+  return {all.parameters().tensors(),
+          optimizer_tensors(*this, all),
+          counters(),
+          {{kModelMetadata, section_of(model.config())}}};
 }
 
-void TrainState::share(const World& world) {
+void TrainState::share() {
+  const World& world = division.world();
   if (world.is_alone()) return;
-  world.broadcast(parameters.master());
-  for (const OptimizerState& part : optimizer->state()) world.broadcast(part.values);
-  const RouterState& router = parameters.router_state();
-  for (const at::Tensor& part :
-       {router.bias_le, router.load_le, probe_experts_lns, scaler.scale(), scaler.finite_steps()}) {
-    if (part.defined()) world.broadcast(part);
-  }
-  parameters.refresh_shadow();
+  whole().deliver();
+  whole_.reset();
+  if (probe_experts_lns.defined()) world.broadcast(probe_experts_lns);
   restore_counters(world.from_first(counters()), "rank 0");
 }
 
 void TrainState::restore(const LoadedCheckpoint& loaded) {
-  copy_named(loaded.checkpoint.model, parameters.tensors(), loaded.folder + "/model.safetensors");
-  NamedTensors saved = loaded.checkpoint.optimizer, own = optimizer_tensors(*this);
+  copy_named(loaded.checkpoint.model, whole().parameters().tensors(), loaded.folder + "/model.safetensors");
+  NamedTensors saved = loaded.checkpoint.optimizer, own = optimizer_tensors(*this, whole());
   keep_in_both_or_neither("loss_scale", saved, own);
   keep_in_both_or_neither("router_load", saved, own);
   keep_in_both_or_neither("probe_experts", saved, own);

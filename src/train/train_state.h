@@ -13,6 +13,7 @@
 #include "distributed/world.h"
 #include "engine/device.h"
 #include "engine/trained_model.h"
+#include "engine/whole_model.h"
 #include "interchange/weights.h"
 #include "metrics/alarms/alarm_watch.h"
 #include "recipe/replay_rules.h"
@@ -23,8 +24,9 @@ namespace mm {
 
 /// The state of a run. Random streams are functions of (seed, name, step), so the step is all there is to save of them.
 struct TrainState : TrainedModel {
+  ///   world  connected, where several ranks train together
   TrainState(const RunConfig& config, const DeviceSetup& setup, std::shared_ptr<TrainingText> data,
-             RankShare share = {});
+             const World& world = World::alone());
 
   BatchLoader loader;
   int64_t step = 0;                         ///< updates done
@@ -48,21 +50,30 @@ struct TrainState : TrainedModel {
   int64_t duties_done = -1;      ///< of what was due behind this step; -1: all
   int64_t ranks = 1;             ///< that took the last step
 
+  // Of several ranks, the first begins a run or takes it up, and then all share() it.
+
+  /// First weights from scratch.
+  void start_fresh(const RunConfig& config);
   /// First weights from elsewhere; with `init.optimizer` also AdamW's moments and the place in the run. Throws
   /// Error(kCheckpoint) when they are of another model, or the file has no training state.
   void start_from(const Weights& weights, const RunConfig& config);
 
-  Checkpoint checkpoint() const;
-  /// What rank 0 has becomes the state of all ranks.
-  void share(const World& world);
+  /// Of several ranks, for rank 0; all call it.
+  Checkpoint checkpoint();
+  /// What rank 0 has begun or taken up becomes the state of all ranks.
+  void share();
   /// Throws Error(kCheckpoint) when the checkpoint is of another model, damaged or of a newer version, Error(kData)
   /// when it was trained on other data.
   void restore(const LoadedCheckpoint& loaded);
 
  private:
+  /// To write to, until share().
+  WholeModel& whole();
   /// All but the tensors, as JSON and back.
   std::string counters() const;
   void restore_counters(const std::string& json, const std::string& folder);
+
+  std::optional<WholeModel> whole_;
 };
 
 /// Of a state.json, without a state: the step of the best checkpoint, -1 for none or unknown; and whether something

@@ -140,7 +140,7 @@ StepRecord Trainer::step() {
       throw;
     }
   }
-  training_.combine(world_);
+  training_.combine();
   training_.finish_gradients(state_.spikes.limits_of_updates());
   if (due(duties_[kRouter], state_.step + 1)) probe_->keep_weights();
   const double learning_rate = plan.learning_rate * state_.rate_factor;
@@ -242,7 +242,8 @@ void Trainer::evaluate() {
 
 void Trainer::sample() {
   still_in("a sample");
-  if (!world_.is_first()) return;
+  // Where experts are divided it takes all ranks.
+  if (!world_.is_first() && !state_.division.divides_experts()) return;
   for (SampleRecord& record : draw_samples(state_.model, parts_.tokenizer, config_)) {
     record.step = state_.step;
     metrics_.write(record);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/random.h"
 #include "core/text.h"
 #include "workplace.h"
 
@@ -75,13 +76,16 @@ Words with(Words settings, const Words& more) {
   return settings;
 }
 
-void expect_same_run(const std::string& config, const Words& settings) {
-  const Workplace workplace;
+void expect_same_run(const Workplace& workplace, const std::string& config, const Words& settings) {
   expect_finished(workplace.pretrain(train(config, "one", settings)));
   expect_finished(launch(workplace, 2, train(config, "two", settings)));
   expect_finished(launch(workplace, 4, train(config, "four", settings)));
   expect_same_steps(workplace, "one", "two", 1e-6);
   expect_same_steps(workplace, "one", "four", 1e-6);
+}
+
+void expect_same_run(const std::string& config, const Words& settings) {
+  expect_same_run(Workplace(), config, settings);
 }
 
 TEST(Distributed, OneTwoAndFourProcessesTrainTheSameDenseRun) {
@@ -101,12 +105,68 @@ TEST(Distributed, BiasesAreRaisedByTheLoadOfAllProcesses) {
   expect_same_run("moe", with(kFour, {"model.balance=quantile", "model.aux_loss=none"}));
 }
 
-TEST(Distributed, TheSameWorldTwiceGivesTheSameBytes) {
+TEST(Distributed, AllLeaveOutTheSameSteps) {
   const Workplace workplace;
-  const Words settings = {"train.steps=20"};
-  expect_finished(launch(workplace, 2, train("moe", "a", settings)));
-  expect_finished(launch(workplace, 2, train("moe", "b", settings)));
+  mm::RandomStream random(3, "noise");
+  std::string text = workplace.read("text.jsonl");
+  for (int line = 0; line < 12; ++line) {
+    std::string noise;
+    for (int i = 0; i < 300; ++i) noise += static_cast<char>('!' + random.below(90));
+    text += nlohmann::json{{"text", noise}}.dump() + "\n";
+  }
+  workplace.write("text.jsonl", text);
+  const Words settings = {"spikes.policy=skip", "spikes.window=8",     "spikes.deviations=2",
+                          "spikes.budget=100",  "train.micro_batch=1", "optim.learning_rate=0.002"};
+  expect_same_run(workplace, "moe", with(kFour, settings));
+  const auto steps = records(workplace, "four", "step");
+  EXPECT_TRUE(std::any_of(steps.begin(), steps.end(), [](const auto& step) { return step.at("skipped"); }));
+}
+
+TEST(Distributed, TheSameWorldGivesTheSameBytesWhoeverKeepsTheMoments) {
+  const Workplace workplace;
+  expect_finished(launch(workplace, 2, train("moe", "a")));
+  expect_finished(launch(workplace, 2, train("moe", "b")));
+  expect_finished(launch(workplace, 2, train("moe", "off", {"distributed.shard_optimizer=off"})));
   EXPECT_EQ(differences(workplace, "a", "b", 20), Words());
+  EXPECT_EQ(differences(workplace, "a", "off", 20), Words());
+}
+
+TEST(Distributed, ProcessesThatDivideTheExpertsTrainTheSameRun) {
+  const Workplace workplace;
+  expect_finished(workplace.pretrain(train("moe", "one", kFour)));
+  expect_finished(launch(workplace, 2, train("moe", "two", with(kFour, {"distributed.expert_parallel=2"}))));
+  expect_finished(launch(workplace, 4, train("moe", "pairs", with(kFour, {"distributed.expert_parallel=2"}))));
+  expect_finished(launch(workplace, 4, train("moe", "four", with(kFour, {"distributed.expert_parallel=4"}))));
+  for (const char* run : {"two", "pairs", "four"}) expect_same_steps(workplace, "one", run, 1e-6);
+}
+
+TEST(Distributed, MuonUpdatesWholeMatricesInEveryProcess) {
+  const Workplace workplace;
+  const Words muon = with(kFour, {"optim.type=muon", "train.steps=10"});
+  expect_finished(workplace.pretrain(train("moe", "one", muon)));
+  expect_finished(launch(workplace, 2, train("moe", "two", muon)));
+  expect_same_steps(workplace, "one", "two", 1e-5);
+  const Finished refused = launch(workplace, 2, train("moe", "a", with(muon, {"distributed.shard_optimizer=on"})));
+  EXPECT_EQ(refused.exit_code, 2);
+  expect_contains(refused.err, "distributed.shard_optimizer: got on with optim.type muon, want auto or off (");
+}
+
+TEST(Distributed, ExpertsThatCannotBeDividedAreRefusedWithTheReason) {
+  const Workplace workplace;
+  const auto refusal = [&](const std::string& config, const Words& settings) {
+    const Finished refused = workplace.pretrain(train(config, "a", settings));
+    EXPECT_EQ(refused.exit_code, 2);
+    EXPECT_FALSE(workplace.exists("output/a"));
+    return refused.err;
+  };
+  expect_contains(refusal("moe", {"distributed.expert_parallel=2"}),
+                  "distributed.expert_parallel: got 2 for 1 process, want a divisor of their number (");
+  expect_contains(refusal("dense", {"distributed.expert_parallel=2"}),
+                  "distributed.expert_parallel: got 2 for a dense model, want 1 (there are no experts to divide)");
+  expect_contains(refusal("moe", {"distributed.expert_parallel=3"}),
+                  "distributed.expert_parallel: got 3 for model.num_experts 4, want a divisor of their number (");
+  expect_contains(refusal("moe", {"distributed.expert_parallel=2", "revival.method=gate"}),
+                  "distributed.expert_parallel: got 2 with revival.method gate, want 1 (");
 }
 
 TEST(Distributed, ProcessesStartedByHandOrBySlurmAreAWorld) {
@@ -193,7 +253,8 @@ TEST(Distributed, ARunGoesOnWithAnotherNumberOfProcesses) {
   const Workplace workplace;
   const auto until = [](const std::string& step) { return with(kFour, {"train.stop_after=" + step}); };
   expect_finished(workplace.pretrain(train("moe", "whole", kFour)));
-  EXPECT_EQ(launch(workplace, 2, train("moe", "parts", until("10"))).exit_code, kStopped);
+  const Words divided = with(until("10"), {"distributed.expert_parallel=2"});
+  EXPECT_EQ(launch(workplace, 2, train("moe", "parts", divided)).exit_code, kStopped);
   const Finished alone = workplace.pretrain(train("moe", "parts", until("20")));
   EXPECT_EQ(alone.exit_code, kStopped) << alone.err;
   expect_contains(alone.out,

@@ -7,6 +7,7 @@
 #include "model/feed_forward.h"
 #include "model/moe/balance.h"
 #include "model/moe/capacity.h"
+#include "model/moe/expert_exchange.h"
 #include "model/moe/router.h"
 #include "model/moe/router_bias.h"
 #include "model/moe/statistics.h"
@@ -30,6 +31,16 @@ at::Tensor shared_experts(const at::Tensor& x_nd, const MoeWeights& weights, dou
   if (!weights.shared_gate.defined()) return out_nd;
   const at::Tensor open_n1 = mm::linear(x_nd.to(at::kFloat), weights.shared_gate).sigmoid();
   return out_nd * open_n1.to(out_nd.scalar_type());
+}
+
+/// Of rows sorted by expert, wherever the experts are.
+at::Tensor routed_experts(const at::Tensor& rows_rd, const at::Tensor& ends_e, const MoeWeights& weights) {
+  const auto own_experts = [&](const at::Tensor& own_rd, const at::Tensor& own_ends_e) {
+    const at::Tensor hidden_ri = swiglu(grouped_linear(own_rd, weights.experts_gate_up, own_ends_e));
+    return grouped_linear(hidden_ri, weights.experts_down, own_ends_e);
+  };
+  if (weights.exchange == nullptr) return own_experts(rows_rd, ends_e);
+  return exchange_experts(rows_rd, ends_e, *weights.exchange, own_experts);
 }
 
 }  // namespace
@@ -62,9 +73,7 @@ at::Tensor moe_layer(const at::Tensor& x_nd, const at::Tensor& counted_bt, const
     report.dropped_tokens_e = count_by_expert(routing.experts_ns, dropped, moe.num_experts).sum(0).to(at::kLong);
     weights_ns = weights_ns * kept_ns;
   }
-  const at::Tensor rows_rd = dispatch(x_nd, plan);
-  const at::Tensor hidden_ri = swiglu(grouped_linear(rows_rd, weights.experts_gate_up, plan.ends_e));
-  at::Tensor out_rd = grouped_linear(hidden_ri, weights.experts_down, plan.ends_e);
+  at::Tensor out_rd = routed_experts(dispatch(x_nd, plan), plan.ends_e, weights);
   if (mode.training && moe.fp16_expert_output) out_rd = out_rd.to(at::kHalf).to(out_rd.scalar_type());
   if (mode.inspect) report.output_squares_e = output_squares(out_rd.detach(), plan.ends_e);
   if (mode.dropout > 0) out_rd = at::dropout(out_rd, mode.dropout, true);
