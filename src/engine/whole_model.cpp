@@ -24,7 +24,7 @@ WholeModel::WholeModel(TrainedModel& trained) : trained_(trained) {
   const Division& division = trained.division;
   if (!division.is_divided()) return;
   const bool is_first = division.world().is_first();
-  if (is_first && division.divides_experts()) {
+  if (is_first) {
     parameters_ = std::make_unique<Parameters>(trained.model.config(), at::kCPU, at::kFloat, /*trainable=*/false);
   }
   for (const OptimizerState& part : trained.optimizer->state()) {
@@ -49,10 +49,9 @@ std::vector<OptimizerState> WholeModel::optimizer() {
 
 void WholeModel::for_each_divided(const Carry& carry) {
   const Division& division = trained_.division;
-  if (division.divides_experts()) {
-    carry(division.parameter_pieces(), {{trained_.parameters.master()}},
-          parameters_ ? parameters_->master() : at::Tensor());
-  }
+  if (!division.is_divided()) return;
+  carry(division.parameter_pieces(), {{trained_.parameters.master()}},
+        parameters_ ? parameters_->master() : at::Tensor());
   for (const OptimizerState& moment : moments_) {
     carry(division.moment_pieces(), parts_of(moment.name, *trained_.optimizer), moment.values);
   }
@@ -64,6 +63,11 @@ void WholeModel::collect() {
   });
   const at::Tensor& bias_le = trained_.parameters.router_state().bias_le;
   if (parameters_ && bias_le.defined()) parameters_->router_state().bias_le.copy_(bias_le);
+}
+
+bool WholeModel::has_copy_in(const at::Tensor& tensor) const {
+  return std::any_of(moments_.begin(), moments_.end(),
+                     [&](const OptimizerState& moment) { return moment.values.is_alias_of(tensor); });
 }
 
 void WholeModel::deliver() {

@@ -10,8 +10,8 @@
 
 namespace mm {
 
-/// Where nothing is divided it is the model itself. Else it has buffers of its own on the host of rank 0, and the other
-/// ranks have it only to collect() and to deliver().
+/// Where nothing is divided it is the model itself. Else it is a copy on the host of rank 0, and the other ranks have
+/// it only to collect() and to deliver().
 class WholeModel {
  public:
   /// `trained` outlives this.
@@ -23,6 +23,8 @@ class WholeModel {
 
   /// It becomes what the ranks have, which all call this.
   void collect();
+  /// Whether a tensor is a part of a moment that was brought together, and not of a model in training.
+  bool has_copy_in(const at::Tensor& tensor) const;
   /// Each rank, which all call this, gets its part of it and what all have alike.
   void deliver();
 
@@ -31,8 +33,9 @@ class WholeModel {
   void for_each_divided(const Carry& carry);
 
   TrainedModel& trained_;
-  std::unique_ptr<Parameters> parameters_;  ///< in rank 0, where experts are divided
-  std::vector<OptimizerState> moments_;     ///< where they are divided, from the first element of a whole buffer on
+  // Where something is divided; buffers in rank 0 alone.
+  std::unique_ptr<Parameters> parameters_;
+  std::vector<OptimizerState> moments_;  ///< from the first element of a whole buffer on
 };
 
 }  // namespace mm

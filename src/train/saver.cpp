@@ -97,7 +97,7 @@ Checkpoint Saver::checkpoint_of(TrainState& state, const SaveNotes& notes) {
   Checkpoint checkpoint = state.checkpoint();
   checkpoint.config_json = run_config_text(config_);
   checkpoint.healthy = notes.healthy;
-  // What was divided has been brought together in memory of its own.
+  // What was divided is a copy already.
   if (!in_background_ || !writes_ || state.division.is_divided()) return checkpoint;
   try {
     snapshot_.forget();

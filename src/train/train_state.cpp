@@ -24,7 +24,7 @@ void append(NamedTensors& to, const std::string& prefix, const NamedTensors& ten
   for (const auto& [name, tensor] : tensors) to.emplace_back(prefix + name, tensor);
 }
 
-/// Moments are those of `whole`.
+/// What a checkpoint holds besides the model, to read and to write; moments are those of `whole`.
 NamedTensors optimizer_tensors(const TrainState& state, WholeModel& whole) {
   const LossScaler& scaler = state.scaler;
   NamedTensors tensors;
@@ -173,10 +173,14 @@ Checkpoint TrainState::checkpoint() {
   WholeModel all(*this);
   all.collect();
   if (!division.world().is_first()) return {};
-  return {all.parameters().tensors(),
-          optimizer_tensors(*this, all),
-          counters(),
-          {{kModelMetadata, section_of(model.config())}}};
+  NamedTensors optimizer = optimizer_tensors(*this, all);
+  if (division.is_divided()) {
+    // Training may go on while it is written.
+    for (auto& [name, values] : optimizer) {
+      if (!all.has_copy_in(values)) values = values.clone();
+    }
+  }
+  return {all.parameters().tensors(), std::move(optimizer), counters(), {{kModelMetadata, section_of(model.config())}}};
 }
 
 void TrainState::share() {

@@ -58,7 +58,7 @@ struct TrainState : TrainedModel {
   /// Error(kCheckpoint) when they are of another model, or the file has no training state.
   void start_from(const Weights& weights, const RunConfig& config);
 
-  /// Of several ranks, for rank 0; all call it.
+  /// Of several ranks, for rank 0; all call it. A copy where the ranks divide the state, else the state itself.
   Checkpoint checkpoint();
   /// What rank 0 has begun or taken up becomes the state of all ranks.
   void share();

@@ -144,6 +144,29 @@ TEST(DISABLED_Member, HasOneExpertOrAnIdleOne) {
   is_trained_as_by_one(4, "bias", {1, 3});
 }
 
+// It is written while training goes on.
+TEST(DISABLED_Member, KeepsWhatWasCollected) {
+  in_world(60, [](const World& world) {
+    Trained trained(mixture(), world, /*shards=*/true, {});
+    std::vector<at::Tensor> collected;
+    if (world.is_first()) {
+      collected.push_back(trained.whole.parameters().master());
+      for (const OptimizerState& part : trained.whole.optimizer()) {
+        if (part.begin) collected.push_back(part.values);
+      }
+    }
+    std::vector<at::Tensor> before;
+    for (const at::Tensor& values : collected) before.push_back(values.clone());
+    trained.model.parameters.master().add_(1);
+    for (const OptimizerState& part : trained.model.optimizer->state()) part.values.add_(1);
+    for (size_t i = 0; i < collected.size(); ++i) EXPECT_TRUE(at::equal(collected[i], before[i]));
+  });
+}
+
+TEST(Division, WhatWasCollectedIsACopy) {
+  EXPECT_EQ(codes_of("KeepsWhatWasCollected", 2), std::vector<int>(2, 0));
+}
+
 TEST(Division, AShardedOptimizerUpdatesAsAWholeOneDoes) {
   EXPECT_EQ(codes_of("HasAllExperts", 2), std::vector<int>(2, 0));
   EXPECT_EQ(codes_of("HasAllExperts", 4), std::vector<int>(4, 0));

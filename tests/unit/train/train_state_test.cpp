@@ -89,7 +89,7 @@ TEST(TrainState, ARestoredStateTakesTheSameNextStep) {
 
 TEST(TrainState, ALossThatWasNeverMeasuredIsNullInTheFile) {
   const TempFolder folder;
-  const TinyRun run(folder.path(), tiny_config());
+  TinyRun run(folder.path(), tiny_config());
   std::string state = run.state.checkpoint().state_json;
   const size_t alarms = state.find("  \"alarms\""), behind = state.find("  \"revived\"");
   ASSERT_LT(alarms, behind);
