@@ -49,7 +49,8 @@ awk -v label="$(basename "$PWD")/" '
     may["train/replay"] = may["train"] " train"
     may["run"] = may["train"] " core/watchdog train train/replay view view/history view/report view/tensorboard"
     may["experiment"] = core " metrics view view/history view/report model checkpoint optim recipe"
-    may["app"] = may["run"] " run dashboard experiment interchange/gguf"
+    may["app/program"] = core " tokenizer ops model interchange recipe engine"
+    may["app"] = may["run"] " run dashboard experiment interchange/gguf app/program"
     split("core core/json core/config core/watchdog tokenizer tokenizer/unicode tokenizer/bpe tokenizer/training metrics metrics/alarms view view/history view/report view/tensorboard dashboard", names)
     for (i in names) torch_free[names[i]] = 1
   }
@@ -92,7 +93,7 @@ awk -v label="$(basename "$PWD")/" '
     } else if (target ~ /^(spdlog|fmt)\//) {
       if (FILENAME != "core/log.cpp") refuse("only core/log.cpp")
     } else if (target ~ /^CLI\//) {
-      if (FILENAME != "app/command_line.cpp") refuse("only app/command_line.cpp")
+      if (FILENAME != "app/program/command_line.cpp") refuse("only app/program/command_line.cpp")
     } else if (target ~ /^httplib/) {
       if (FILENAME != "dashboard/server.cpp") refuse("only dashboard/server.cpp")
     } else if (target ~ /^nlohmann\//) {

@@ -2,10 +2,10 @@
 #include <charconv>
 #include <filesystem>
 
-#include "app/command_line.h"
-#include "app/guard.h"
-#include "app/opened_model.h"
-#include "app/option_words.h"
+#include "app/program/command_line.h"
+#include "app/program/guard.h"
+#include "app/program/opened_model.h"
+#include "app/program/option_words.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "interchange/export/export.h"

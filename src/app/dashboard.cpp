@@ -4,8 +4,8 @@
 #include <csignal>
 #include <string>
 
-#include "app/command_line.h"
-#include "app/plain_guard.h"
+#include "app/program/command_line.h"
+#include "app/program/plain_guard.h"
 #include "core/log.h"
 #include "dashboard/server.h"
 #include "dashboard/site.h"

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <optional>
 
-#include "app/command_line.h"
-#include "app/guard.h"
-#include "app/opened_model.h"
+#include "app/program/command_line.h"
+#include "app/program/guard.h"
+#include "app/program/opened_model.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "eval/domain_evaluation.h"

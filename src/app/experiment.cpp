@@ -2,10 +2,10 @@
 #include <string>
 #include <vector>
 
-#include "app/command_line.h"
-#include "app/guard.h"
-#include "app/option_words.h"
-#include "app/place.h"
+#include "app/program/command_line.h"
+#include "app/program/guard.h"
+#include "app/program/option_words.h"
+#include "app/program/place.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/run_lock.h"

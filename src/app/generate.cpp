@@ -5,11 +5,11 @@
 #include <iterator>
 #include <string>
 
-#include "app/command_line.h"
 #include "app/generate/chat.h"
 #include "app/generate/text_output.h"
-#include "app/guard.h"
-#include "app/opened_model.h"
+#include "app/program/command_line.h"
+#include "app/program/guard.h"
+#include "app/program/opened_model.h"
 #include "core/text.h"
 #include "eval/chat_template.h"
 #include "eval/generate.h"

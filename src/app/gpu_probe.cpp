@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "app/command_line.h"
 #include "app/gpu_probe/device_clock.h"
 #include "app/gpu_probe/device_info.h"
 #include "app/gpu_probe/host_waits.h"
 #include "app/gpu_probe/op_table.h"
 #include "app/gpu_probe/step_check.h"
-#include "app/guard.h"
+#include "app/program/command_line.h"
+#include "app/program/guard.h"
 #include "core/log.h"
 #include "run/run.h"
 

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "app/command_line.h"
-#include "app/guard.h"
-#include "app/option_words.h"
-#include "app/place.h"
-#include "app/version.h"
+#include "app/program/command_line.h"
+#include "app/program/guard.h"
+#include "app/program/option_words.h"
+#include "app/program/place.h"
+#include "app/program/version.h"
 #include "core/json/json_text.h"
 #include "core/log.h"
 #include "core/terminal.h"

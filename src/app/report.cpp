@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "app/command_line.h"
-#include "app/plain_guard.h"
+#include "app/program/command_line.h"
+#include "app/program/plain_guard.h"
 #include "core/log.h"
 #include "core/terminal.h"
 #include "view/history/watch_run.h"

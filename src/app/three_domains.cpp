@@ -14,8 +14,8 @@
 #include <cmath>
 #include <unordered_map>
 
-#include "app/command_line.h"
-#include "app/guard.h"
+#include "app/program/command_line.h"
+#include "app/program/guard.h"
 #include "app/three_domains/heat_map.h"
 #include "app/three_domains/texts.h"
 #include "core/files.h"

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "app/command_line.h"
-#include "app/guard.h"
+#include "app/program/command_line.h"
+#include "app/program/guard.h"
 #include "core/files.h"
 #include "core/text.h"
 #include "core/visible_text.h"

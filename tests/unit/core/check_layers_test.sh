@@ -38,6 +38,8 @@ expect train/x.h '#include "app/pretrain.h"' "train may not include app/pretrain
 'data metrics metrics/alarms ops model optim checkpoint interchange interchange/export distributed recipe engine eval)'
 expect train/x.h '#include "train/replay/replay.h"' "train may not include train/replay/replay.h (only itself and $core "\
 'tokenizer data metrics metrics/alarms ops model optim checkpoint interchange interchange/export distributed recipe engine eval)'
+expect app/program/x.cpp '#include "run/run.h"' "app/program may not include run/run.h (only itself and $core "\
+'tokenizer ops model interchange recipe engine)'
 expect core/x.cpp '#include "text.h"' 'core may not include text.h (write it with its folder)'
 expect misc/x.cpp '#include "core/text.h"' \
   'misc may not include core/text.h (the folder is not in the table of scripts/check_layers.sh)'
@@ -50,7 +52,7 @@ expect ops/x.cpp '#include <torch/torch.h>' \
 expect ops/x.cpp '#include <torch/csrc/autograd/custom_function.h>' 'ops may not include '\
 'torch/csrc/autograd/custom_function.h (only ops/own_gradient.cpp: it costs ten seconds a file)'
 expect core/files.cpp '#include <spdlog/spdlog.h>' 'core may not include spdlog/spdlog.h (only core/log.cpp)'
-expect app/x.cpp '#include <CLI/CLI.hpp>' 'app may not include CLI/CLI.hpp (only app/command_line.cpp)'
+expect app/x.cpp '#include <CLI/CLI.hpp>' 'app may not include CLI/CLI.hpp (only app/program/command_line.cpp)'
 expect data/x.h '#include <simdjson.h>' \
   'data may not include simdjson.h (only .cpp files and core/json/json_reader.h)'
 expect tokenizer/bpe/x.cpp '#include <ATen/core/Tensor.h>' 'tokenizer/bpe may not include ATen/core/Tensor.h (no LibTorch here)'
@@ -62,7 +64,7 @@ expect data/batch.h '#include <ATen/core/Tensor.h>' ''
 expect train/x.cpp '#include "model/language_model.h"' ''
 expect train/replay/x.cpp '#include "train/trainer.h"' ''
 expect view/report/x.cpp '#include "view/series.h"' ''
-expect app/command_line.cpp '#include <CLI/CLI.hpp>' ''
+expect app/program/command_line.cpp '#include <CLI/CLI.hpp>' ''
 expect ops/own_gradient.cpp '#include <torch/csrc/autograd/custom_function.h>' ''
 expect core/x.cpp '// #include "train/loop.h"' ''
 

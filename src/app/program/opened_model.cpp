@@ -1,8 +1,8 @@
 // Device first: it decides how memory is allocated.
-#include "app/opened_model.h"
+#include "app/program/opened_model.h"
 
-#include "app/command_line.h"
-#include "app/option_words.h"
+#include "app/program/command_line.h"
+#include "app/program/option_words.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"

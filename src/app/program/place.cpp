@@ -1,6 +1,6 @@
 // Installed, programs lie in MM_PROGRAMS of the prefix under their own names, and links to them in MM_COMMANDS, named
 // so that they hide no other program.
-#include "app/place.h"
+#include "app/program/place.h"
 
 #include <cstdlib>
 #include <filesystem>

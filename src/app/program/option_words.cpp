@@ -1,4 +1,4 @@
-#include "app/option_words.h"
+#include "app/program/option_words.h"
 
 #include "interchange/generation.h"
 #include "recipe/run_config.h"

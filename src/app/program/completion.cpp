@@ -1,6 +1,6 @@
 // bash calls a function with the word to complete and the one before it, and offers what it leaves in COMPREPLY; with
 // nothing there and `compopt -o default`, files. An equals sign is a word of its own.
-#include "app/completion.h"
+#include "app/program/completion.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,5 +1,5 @@
 // The only file that is compiled again for a new commit.
-#include "app/version.h"
+#include "app/program/version.h"
 
 #include <string_view>
 

@@ -1,11 +1,11 @@
-#include "app/plain_guard.h"
+#include "app/program/plain_guard.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <new>
 
-#include "app/command_line.h"
+#include "app/program/command_line.h"
 #include "core/log.h"
 
 namespace mm {

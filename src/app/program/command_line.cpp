@@ -1,12 +1,12 @@
-#include "app/command_line.h"
+#include "app/program/command_line.h"
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 
-#include "app/completion.h"
-#include "app/place.h"
-#include "app/version.h"
+#include "app/program/completion.h"
+#include "app/program/place.h"
+#include "app/program/version.h"
 
 namespace mm {
 namespace {

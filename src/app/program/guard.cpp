@@ -1,11 +1,11 @@
 // Errors of LibTorch come with a backtrace, which says nothing to a user: only the first line is shown.
-#include "app/guard.h"
+#include "app/program/guard.h"
 
 #include <c10/util/Exception.h>
 
 #include <new>
 
-#include "app/plain_guard.h"
+#include "app/program/plain_guard.h"
 
 namespace mm {
 
