@@ -11,6 +11,7 @@
 #include "checkpoint/checkpoint_store.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "metrics/record_fields.h"
 #include "view/history/file_lines.h"
 
 namespace mm {
@@ -53,10 +54,11 @@ std::map<int64_t, double> read_timing(const std::string& folder, RunResult& resu
     const std::optional<Json> record = record_in(line);
     if (!record || text(*record, "type") != "step") return;
     const int64_t step = (*record)["step"].get<int64_t>();
-    sum += number(*record, "seconds");
+    const double step_seconds = number(*record, key_of(&StepRecord::seconds));
+    sum += step_seconds;
     until[step] = sum;
-    rates.push_back(number(*record, "tokens_per_second"));
-    if (step > kWarmUp) seconds.push_back(number(*record, "seconds"));
+    rates.push_back(number(*record, field_of(&tokens_per_second).key));
+    if (step > kWarmUp) seconds.push_back(step_seconds);
   });
   result.tokens_per_second = median(std::move(rates));
   result.seconds_per_step = median(std::move(seconds));
@@ -78,9 +80,9 @@ void read_metrics(const std::string& folder, const std::map<int64_t, double>& se
       const std::optional<Json> step = record_in(last_step);
       EvaluationPoint& point = result.evaluations.emplace_back();
       point.step = (*record)["step"].get<int64_t>();
-      point.loss = number(*record, "loss");
-      point.bits_per_byte = number(*record, "bits_per_byte");
-      if (step) point.tokens = number(*step, "tokens_total");
+      point.loss = number(*record, key_of(&EvaluationRecord::loss));
+      point.bits_per_byte = number(*record, key_of(&EvaluationRecord::bits_per_byte));
+      if (step) point.tokens = number(*step, key_of(&StepRecord::tokens_total));
       const auto seconds = seconds_until.upper_bound(point.step);
       if (seconds != seconds_until.begin()) point.seconds = std::prev(seconds)->second;
     }

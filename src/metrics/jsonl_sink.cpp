@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "metrics/load_statistics.h"
+#include "metrics/record_fields.h"
 
 namespace mm {
 namespace {
@@ -28,30 +29,39 @@ Json rows(const std::vector<T>& values, int64_t layers) {
   return result;
 }
 
-void add_router(Json& line, const StepRecord& record) {
-  const RouterNumbers& router = record.router;
-  if (!router.token_entropy.empty()) line["token_entropy"] = router.token_entropy;
-  if (!router.logit_size.empty()) line["logit_size"] = router.logit_size;
-  if (!router.bias.empty()) line["router_bias"] = rows(router.bias, record.load.layers);
+/// The numbers of `record` that belong into `file`.
+template <class Record>
+void add_numbers(Json& line, MetricFile file, const Record& record) {
+  for (const NumberField<Record>& field : number_fields<Record>()) {
+    if (field.file != file || (field.is_written != nullptr && !field.is_written(record))) continue;
+    with_value(field, record, [&](auto value) { line[field.key] = value; });
+  }
+}
+
+template <class Record>
+void add_layers(Json& line, const Record& record) {
+  for (const LayerField<Record>& field : layer_fields<Record>()) {
+    if (!(record.*field.values).empty()) line[field.key] = record.*field.values;
+  }
 }
 
 void add_experts(Json& line, const StepRecord& record) {
   const ExpertLoad& load = record.load;
   const LoadStatistics statistics = load_statistics(load);
-  int64_t pairs = 0;
-  for (const int64_t tokens : load.tokens) pairs += tokens;
   Json max_over_mean = Json::array(), cv = Json::array(), entropy = Json::array();
   for (const LayerLoadStatistics& layer_statistics : statistics.layers) {
     max_over_mean.push_back(layer_statistics.max_over_mean);
     cv.push_back(layer_statistics.coefficient_of_variation);
     entropy.push_back(layer_statistics.entropy);
   }
-  line["expert_tokens"] = rows(load.tokens, load.layers);
-  line["dropped"] = pairs > 0 ? static_cast<double>(record.dropped_tokens) / static_cast<double>(pairs) : 0.0;
+  line[kExpertTokensKey] = rows(load.tokens, load.layers);
+  line[kDroppedKey] = dropped_share(record);
   line["dead"] = statistics.dead;
   line["max_over_mean"] = std::move(max_over_mean);
   line["cv"] = std::move(cv);
   line["entropy"] = std::move(entropy);
+  add_layers(line, record.router);
+  if (!record.router.bias.empty()) line["router_bias"] = rows(record.router.bias, load.layers);
 }
 
 /// A row of experts and one of weights for each piece.
@@ -92,35 +102,13 @@ void JsonlSink::rewind(int64_t step) {
 }
 
 void JsonlSink::write(const StepRecord& record) {
-  Json line = {{"type", "step"},
-               {"step", record.step},
-               {"tokens", record.tokens},
-               {"tokens_total", record.tokens_total},
-               {"loss", record.loss},
-               {"aux_loss", record.aux_loss},
-               {"z_loss", record.z_loss},
-               {"grad_norm", record.grad_norm},
-               {"learning_rate", record.learning_rate},
-               {"loss_scale", record.loss_scale},
-               {"skipped", record.skipped}};
-  if (record.aux_loss_floor > 0) {
-    line["aux_loss_unscaled"] = record.aux_loss_unscaled;
-    line["aux_loss_floor"] = record.aux_loss_floor;
-  }
-  if (!record.load.empty()) {
-    add_experts(line, record);
-    add_router(line, record);
-  }
-  if (!record.verdict.empty()) line["verdict"] = record.verdict;
+  Json line = {{"type", "step"}, {"step", record.step}}, timing = line;
+  add_numbers(line, MetricFile::kMetrics, record);
+  if (!record.load.empty()) add_experts(line, record);
+  if (!record.verdict.empty()) line[kVerdictKey] = record.verdict;
   metrics_.append(to_line(line));
-
-  const double rate = record.seconds > 0 ? static_cast<double>(record.tokens) / record.seconds : 0;
-  append_timing(to_line({{"type", "step"},
-                         {"step", record.step},
-                         {"seconds", record.seconds},
-                         {"tokens_per_second", rate},
-                         {"mfu", record.mfu},
-                         {"memory_bytes", record.memory_bytes}}));
+  add_numbers(timing, MetricFile::kTiming, record);
+  append_timing(to_line(timing));
 }
 
 void JsonlSink::append_timing(const std::string& line) {
@@ -134,14 +122,11 @@ void JsonlSink::append_timing(const std::string& line) {
 }
 
 void JsonlSink::write(const EvaluationRecord& record) {
-  metrics_.append(to_line({{"type", "evaluation"},
-                           {"step", record.step},
-                           {"tokens", record.tokens},
-                           {"loss", record.loss},
-                           {"perplexity", record.perplexity},
-                           {"bits_per_byte", record.bits_per_byte},
-                           {"best", record.best}}));
-  append_timing(to_line({{"type", "evaluation"}, {"step", record.step}, {"seconds", record.seconds}}));
+  Json line = {{"type", "evaluation"}, {"step", record.step}}, timing = line;
+  add_numbers(line, MetricFile::kMetrics, record);
+  metrics_.append(to_line(line));
+  add_numbers(timing, MetricFile::kTiming, record);
+  append_timing(to_line(timing));
 }
 
 void JsonlSink::write(const SampleRecord& record) {
@@ -151,15 +136,8 @@ void JsonlSink::write(const SampleRecord& record) {
 }
 
 void JsonlSink::write_router(const RouterRecord& record) {
-  Json line = {{"type", "router"},
-               {"step", record.step},
-               {"tokens", record.tokens},
-               {"gate_gradient_lm", record.gate_gradient_lm},
-               {"gate_gradient_aux", record.gate_gradient_aux},
-               {"gate_gradient_relative", record.gate_gradient_relative}};
-  if (!record.churn.empty()) line["churn"] = record.churn;
-  line["expert_cosine"] = record.expert_cosine;
-  line["closest_cosine"] = record.closest_cosine;
+  Json line = {{"type", "router"}, {"step", record.step}, {"tokens", record.tokens}};
+  add_layers(line, record);
   line["closest_experts"] = rows(record.closest_experts, record.layers);
   line["output_rms"] = rows(record.output_rms, record.layers);
   line["update_ratio"] = rows(record.update_ratio, record.layers);

@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "core/visible_text.h"
 #include "metrics/load_statistics.h"
+#include "metrics/record_fields.h"
 #include "view/expert_table.h"
 
 namespace mm {
@@ -29,8 +30,8 @@ std::string losses(const StepRecord& record) {
   return text;
 }
 
-std::string tokens_per_second(const StepRecord& record) {
-  std::string rate = short_count(static_cast<double>(record.tokens) / record.seconds);
+std::string speed(const StepRecord& record) {
+  std::string rate = short_count(tokens_per_second(record));
   if (std::isdigit(static_cast<unsigned char>(rate.back()))) rate += ' ';
   return rate + "tok/s";
 }
@@ -43,10 +44,8 @@ std::string expert_shares(const ExpertLoad& load) {
 }
 
 /// `dropped 26%` of the (token, expert) pairs.
-std::string dropped_share(const StepRecord& record) {
-  int64_t pairs = 0;
-  for (const int64_t tokens : record.load.tokens) pairs += tokens;
-  return format("dropped %.1f%%", 100 * static_cast<double>(record.dropped_tokens) / static_cast<double>(pairs));
+std::string dropped_words(const StepRecord& record) {
+  return format("dropped %.1f%%", 100 * dropped_share(record));
 }
 
 }  // namespace
@@ -70,13 +69,13 @@ std::vector<std::string> step_parts(const StepRecord& record, double eta_seconds
   if (record.skipped && record.loss_scale != 1) parts.push_back(format("loss scale %g", record.loss_scale));
   if (record.seconds > 0) {
     parts.push_back(short_seconds(record.seconds));
-    parts.push_back(tokens_per_second(record));
+    parts.push_back(speed(record));
   }
   if (record.mfu > 0) parts.push_back(format("mfu %.0f%%", 100 * record.mfu));
   parts.push_back("eta " + clock_time(eta_seconds));
   if (!record.load.empty()) {
     parts.push_back(expert_shares(record.load));
-    if (record.dropped_tokens > 0) parts.push_back(dropped_share(record));
+    if (record.dropped_tokens > 0) parts.push_back(dropped_words(record));
   }
   if (!record.verdict.empty()) parts.push_back("router " + record.verdict);
   return parts;

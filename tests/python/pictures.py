@@ -218,8 +218,8 @@ USE_OF_CONTROLS = """(() => {
   expect('one cursor in all charts', told.length === charts.length && charts.length > 8);
   expect('a cursor by the keyboard', chart.querySelector('svg').tabIndex === 0);
   const rows = curvesAsCsv().trim().split('\\n');
-  expect('a file of the values', rows[0].split(',').length === 7 && rows.length > 50 &&
-    rows.some(row => row.includes('"Loss"')));
+  expect('a file of the values', rows[0].split(',').length === 8 && rows.length > 50 &&
+    rows.some(row => row.includes('"Loss"') && row.includes(',step.loss,')));
   const box = find('[data-show="0"]');
   if (box) {
     box.click();

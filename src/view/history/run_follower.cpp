@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "metrics/alarms/alarm.h"
+#include "metrics/record_fields.h"
 #include "view/history/record_reader.h"
 
 namespace mm {
@@ -31,10 +32,21 @@ Value value_of(const Json& record, const char* key, Value otherwise) {
   }
 }
 
+/// For read_numbers.
+auto numbers_in(const Json& record) {
+  return [&record](const char* key) -> std::optional<double> {
+    const auto found = record.find(key);
+    if (found == record.end()) return std::nullopt;
+    if (found->is_number()) return found->get<double>();
+    if (found->is_boolean()) return found->get<bool>() ? 1 : 0;
+    return found->is_null() ? std::optional(NAN) : std::nullopt;
+  };
+}
+
 /// Empty unless it is a table of counts.
 ExpertLoad load_of(const Json& record) {
   ExpertLoad load;
-  const auto layers = record.find("expert_tokens");
+  const auto layers = record.find(kExpertTokensKey);
   if (layers == record.end() || !layers->is_array()) return {};
   for (const Json& layer : *layers) {
     if (!layer.is_array() || (load.layers > 0 && std::ssize(layer) != load.experts)) return {};
@@ -51,20 +63,13 @@ ExpertLoad load_of(const Json& record) {
 StepRecord step_of(const Json& line) {
   StepRecord record;
   record.step = value_of<int64_t>(line, "step", 0);
-  record.tokens = value_of<int64_t>(line, "tokens", 0);
-  record.tokens_total = value_of<int64_t>(line, "tokens_total", 0);
-  record.loss = value_of(line, "loss", NAN);
-  record.aux_loss = value_of(line, "aux_loss", 0.0);
-  record.z_loss = value_of(line, "z_loss", 0.0);
-  record.grad_norm = value_of(line, "grad_norm", NAN);
-  record.learning_rate = value_of(line, "learning_rate", 0.0);
-  record.loss_scale = value_of(line, "loss_scale", 1.0);
-  record.skipped = value_of(line, "skipped", false);
+  record.loss = record.grad_norm = NAN;
+  read_numbers(MetricFile::kMetrics, numbers_in(line), record);
   record.load = load_of(line);
-  record.verdict = value_of<std::string>(line, "verdict", "");
+  record.verdict = value_of<std::string>(line, kVerdictKey, "");
   int64_t pairs = 0;
   for (const int64_t tokens : record.load.tokens) pairs += tokens;
-  record.dropped_tokens = std::llround(value_of(line, "dropped", 0.0) * static_cast<double>(pairs));
+  record.dropped_tokens = std::llround(value_of(line, kDroppedKey, 0.0) * static_cast<double>(pairs));
   return record;
 }
 
@@ -143,8 +148,7 @@ void RunFollower::read_timing() {
   for (const std::string& line : lines) {
     const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!record.is_object() || value_of<std::string>(record, "type", "") != "step") continue;
-    timings_[value_of<int64_t>(record, "step", 0)] = {value_of(record, "seconds", 0.0), value_of(record, "mfu", 0.0),
-                                                      value_of<int64_t>(record, "memory_bytes", 0)};
+    timings_[value_of<int64_t>(record, "step", 0)] = line;
   }
 }
 
@@ -173,9 +177,8 @@ bool RunFollower::tell_line(const std::string& text, MetricSink& sink) {
       return false;
     }
     if (timing != timings_.end()) {
-      record.seconds = timing->second.seconds;
-      record.mfu = timing->second.mfu;
-      record.memory_bytes = timing->second.memory_bytes;
+      const Json numbers = Json::parse(timing->second);
+      read_numbers(MetricFile::kTiming, numbers_in(numbers), record);
       timings_.erase(timings_.begin(), std::next(timing));
     }
     record.total_steps = std::max(total_steps_, record.step);
@@ -191,11 +194,8 @@ bool RunFollower::tell_line(const std::string& text, MetricSink& sink) {
   } else if (type == "evaluation") {
     EvaluationRecord record;
     record.step = value_of<int64_t>(line, "step", 0);
-    record.tokens = value_of<int64_t>(line, "tokens", 0);
-    record.loss = value_of(line, "loss", NAN);
-    record.perplexity = value_of(line, "perplexity", NAN);
-    record.bits_per_byte = value_of(line, "bits_per_byte", NAN);
-    record.best = value_of(line, "best", false);
+    record.loss = record.perplexity = record.bits_per_byte = NAN;
+    read_numbers(MetricFile::kMetrics, numbers_in(line), record);
     sink.write(record);
   } else if (type == "sample") {
     sink.write(read_sample(text));

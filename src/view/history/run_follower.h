@@ -38,11 +38,6 @@ class RunFollower {
   bool tell(MetricSink& sink);
 
  private:
-  struct Timing {
-    double seconds = 0, mfu = 0;
-    int64_t memory_bytes = 0;
-  };
-
   void read_timing();
   bool tell_line(const std::string& text, MetricSink& sink);
   bool note_alarm(const nlohmann::json& line);
@@ -52,9 +47,9 @@ class RunFollower {
   int64_t total_steps_ = 0;
   NewLines metrics_, timing_;
   std::deque<std::string> lines_;
-  std::map<int64_t, Timing> timings_;  ///< of steps that were not told yet
-  int64_t waited_for_ = 0;             ///< a step whose timing was not there at the call before
-  std::set<std::string> standing_;     ///< alarms, in short
+  std::map<int64_t, std::string> timings_;  ///< lines of steps that were not told yet
+  int64_t waited_for_ = 0;                  ///< a step whose timing was not there at the call before
+  std::set<std::string> standing_;          ///< alarms, in short
 };
 
 }  // namespace mm

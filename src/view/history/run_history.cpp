@@ -14,8 +14,10 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "metrics/record_fields.h"
 #include "view/history/file_lines.h"
 #include "view/history/record_reader.h"
+#include "view/history/thinning.h"
 
 namespace mm {
 namespace {
@@ -24,9 +26,17 @@ using simdjson::dom::element;
 
 constexpr size_t kMostEvents = 500;
 
-double number(element record, std::string_view key) {
-  double value = 0;
-  return record[key].get(value) == simdjson::SUCCESS ? value : std::numeric_limits<double>::quiet_NaN();
+/// For read_numbers.
+auto numbers_in(element record) {
+  return [record](std::string_view key) -> std::optional<double> {
+    element found;
+    double number = 0;
+    bool truth = false;
+    if (record[key].get(found) != simdjson::SUCCESS) return std::nullopt;
+    if (found.get(number) == simdjson::SUCCESS) return number;
+    if (found.get(truth) == simdjson::SUCCESS) return truth ? 1 : 0;
+    return found.is_null() ? std::optional(NAN) : std::nullopt;
+  };
 }
 
 int64_t integer(element record, std::string_view key) {
@@ -39,13 +49,8 @@ std::string_view text(element record, std::string_view key) {
   return record[key].get(value) == simdjson::SUCCESS ? value : std::string_view();
 }
 
-bool is_true(element record, std::string_view key) {
-  bool value = false;
-  return record[key].get(value) == simdjson::SUCCESS && value;
-}
-
 /// Empty unless it is a list of numbers.
-std::vector<double> numbers(element record, std::string_view key) {
+std::vector<double> list_of_numbers(element record, std::string_view key) {
   std::vector<double> values;
   simdjson::dom::array list;
   if (record[key].get(list) != simdjson::SUCCESS) return {};
@@ -57,6 +62,13 @@ std::vector<double> numbers(element record, std::string_view key) {
   return values;
 }
 
+template <class Record>
+void read_layers(element line, Record& record) {
+  for (const LayerField<Record>& field : layer_fields<Record>()) {
+    record.*field.values = list_of_numbers(line, field.key);
+  }
+}
+
 void add_mean(Series& series, int64_t step, const std::vector<double>& values) {
   if (values.empty()) return;
   series.add(step, std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()));
@@ -66,7 +78,7 @@ void add_mean(Series& series, int64_t step, const std::vector<double>& values) {
 ExpertLoad expert_load(element record) {
   ExpertLoad load;
   simdjson::dom::array layers;
-  if (record["expert_tokens"].get(layers) != simdjson::SUCCESS) return {};
+  if (record[kExpertTokensKey].get(layers) != simdjson::SUCCESS) return {};
   for (const element layer : layers) {
     simdjson::dom::array experts;
     if (layer.get(experts) != simdjson::SUCCESS) return {};
@@ -114,39 +126,71 @@ void count_step(RunHistory& run, int64_t step) {
   run.steps = std::max(run.steps, step);
 }
 
-void add_step(RunHistory& run, int64_t step, element record) {
-  count_step(run, step);
-  run.tokens = std::max(run.tokens, integer(record, "tokens_total"));
-  run.tokens_at.add(step, static_cast<double>(run.tokens));
-  run.skipped_steps += is_true(record, "skipped");
-  run.verdict = short_text(record, "verdict");
-  run.loss.add(step, number(record, "loss"));
-  // 0 is what a loss that is not used is written as.
-  if (const double aux = number(record, "aux_loss"); aux != 0) run.aux_loss.add(step, aux);
-  if (const double z = number(record, "z_loss"); z != 0) run.z_loss.add(step, z);
-  if (const double floor = number(record, "aux_loss_floor"); floor > 0) run.aux_loss_floor = floor;
-  if (const double dropped = number(record, "dropped"); dropped > 0) run.dropped.add(step, dropped);
-  run.grad_norm.add(step, number(record, "grad_norm"));
-  run.learning_rate.add(step, number(record, "learning_rate"));
-  const ExpertLoad load = expert_load(record);
-  if (!load.empty()) run.load.add(step, load);
-  add_mean(run.token_entropy, step, numbers(record, "token_entropy"));
+/// A curve that is a number of a step as it stands.
+struct StepCurve {
+  const NumberField<StepRecord>& field;
+  Series RunHistory::*series;
+};
+
+std::span<const StepCurve> step_curves() {
+  static const StepCurve kCurves[] = {
+      {field_of(&StepRecord::loss), &RunHistory::loss},
+      {field_of(&StepRecord::aux_loss), &RunHistory::aux_loss},
+      {field_of(&StepRecord::z_loss), &RunHistory::z_loss},
+      {field_of(&StepRecord::grad_norm), &RunHistory::grad_norm},
+      {field_of(&StepRecord::learning_rate), &RunHistory::learning_rate},
+      {field_of(&tokens_per_second), &RunHistory::tokens_per_second},
+      {field_of(&StepRecord::mfu), &RunHistory::mfu},
+  };
+  return kCurves;
 }
 
-void add_router(RunHistory& run, int64_t step, element record) {
-  add_mean(run.churn, step, numbers(record, "churn"));
-  const std::vector<double> gradients = numbers(record, "gate_gradient_relative");
+void add_curves(RunHistory& run, MetricFile file, int64_t step, element line) {
+  for (const StepCurve& curve : step_curves()) {
+    if (curve.field.file != file) continue;
+    const std::optional<double> number = numbers_in(line)(curve.field.key);
+    if (number && *number != curve.field.none) (run.*curve.series).add(step, *number);
+  }
+}
+
+StepRecord step_of(MetricFile file, element line) {
+  StepRecord record;
+  read_numbers(file, numbers_in(line), record);
+  return record;
+}
+
+void add_step(RunHistory& run, int64_t step, element line) {
+  const StepRecord record = step_of(MetricFile::kMetrics, line);
+  count_step(run, step);
+  run.tokens = std::max(run.tokens, record.tokens_total);
+  run.tokens_at.add(step, static_cast<double>(run.tokens));
+  run.skipped_steps += record.skipped;
+  run.verdict = short_text(line, kVerdictKey);
+  add_curves(run, MetricFile::kMetrics, step, line);
+  if (record.aux_loss_floor > 0) run.aux_loss_floor = record.aux_loss_floor;
+  if (const auto dropped = numbers_in(line)(kDroppedKey); dropped && *dropped > 0) run.dropped.add(step, *dropped);
+  const ExpertLoad load = expert_load(line);
+  if (!load.empty()) run.load.add(step, load);
+  RouterNumbers router;
+  read_layers(line, router);
+  add_mean(run.token_entropy, step, router.token_entropy);
+}
+
+void add_router(RunHistory& run, int64_t step, element line) {
+  RouterRecord record;
+  read_layers(line, record);
+  add_mean(run.churn, step, record.churn);
+  const std::vector<double>& gradients = record.gate_gradient_relative;
   if (gradients.empty()) return;
   run.gate_gradient.add(step, *std::min_element(gradients.begin(), gradients.end()));
   run.gate_gradient_most.add(step, *std::max_element(gradients.begin(), gradients.end()));
 }
 
-void add_evaluation(RunHistory& run, int64_t step, element record) {
+void add_evaluation(RunHistory& run, int64_t step, element line) {
   EvaluationRecord evaluation;
   evaluation.step = step;
-  evaluation.loss = number(record, "loss");
-  evaluation.perplexity = number(record, "perplexity");
-  evaluation.bits_per_byte = number(record, "bits_per_byte");
+  evaluation.loss = evaluation.perplexity = evaluation.bits_per_byte = NAN;
+  read_numbers(MetricFile::kMetrics, numbers_in(line), evaluation);
   run.validation.add(step, evaluation.loss);
   if (evaluation.loss < (run.best ? run.best->loss : std::numeric_limits<double>::infinity())) run.best = evaluation;
 }
@@ -195,61 +239,14 @@ void read_metrics(RunHistory& run) {
 
 void read_timing(RunHistory& run) {
   constexpr double kGib = 1 << 30;
-  for_each_record(run.folder + "/timing.jsonl", run.unreadable_lines, [&](int64_t step, element record) {
-    if (text(record, "type") != "step") return;
-    const double seconds = number(record, "seconds"), mfu = number(record, "mfu");
-    if (seconds > 0) run.seconds += seconds;
+  for_each_record(run.folder + "/timing.jsonl", run.unreadable_lines, [&](int64_t step, element line) {
+    if (text(line, "type") != "step") return;
+    const StepRecord record = step_of(MetricFile::kTiming, line);
+    if (record.seconds > 0) run.seconds += record.seconds;
     run.seconds_at.add(step, run.seconds);
-    run.tokens_per_second.add(step, number(record, "tokens_per_second"));
-    if (mfu > 0) run.mfu.add(step, mfu);
-    if (const double bytes = number(record, "memory_bytes"); bytes > 0) run.memory_gib.add(step, bytes / kGib);
+    add_curves(run, MetricFile::kTiming, step, line);
+    if (record.memory_bytes > 0) run.memory_gib.add(step, static_cast<double>(record.memory_bytes) / kGib);
   });
-}
-
-/// Leaves samples of about a dozen steps, the first and the last among them, and cuts long texts.
-void thin_samples(std::vector<SampleRecord>& samples, size_t most_bytes) {
-  constexpr size_t kMostSteps = 12;
-  std::vector<int64_t> steps;
-  for (const SampleRecord& sample : samples) {
-    if (steps.empty() || steps.back() != sample.step) steps.push_back(sample.step);
-  }
-  std::vector<int64_t> kept;
-  const size_t count = std::min(kMostSteps, steps.size());
-  for (size_t i = 0; i < count; ++i) kept.push_back(steps[count == 1 ? 0 : i * (steps.size() - 1) / (count - 1)]);
-  std::erase_if(samples, [&](const SampleRecord& sample) {
-    return std::find(kept.begin(), kept.end(), sample.step) == kept.end();
-  });
-  const size_t most_each = most_bytes / std::max<size_t>(samples.size(), 1);
-  for (SampleRecord& sample : samples) {
-    for (std::string* part : {&sample.prompt, &sample.text}) part->resize(std::min(part->size(), most_each / 2));
-  }
-}
-
-/// Cuts a text to what a page has room for.
-void cut(std::string& text, size_t most_bytes = 48) {
-  if (text.size() > most_bytes) text.resize(most_bytes);
-}
-
-/// Leaves the cells and tokens of as many layers as the limit allows.
-void thin_domains(DomainReport& report, const std::string& path, size_t most_items) {
-  size_t items = report.domains.size() + report.layers.size();
-  if (items > most_items / 4) {
-    throw Error(ExitCode::kData, got_want(path, std::to_string(items) + " domains and layers",
-                                          "at most " + std::to_string(most_items / 4) + " on one page"));
-  }
-  cut(report.text);
-  cut(report.weights, 400);
-  for (DomainLoss& domain : report.domains) cut(domain.name);
-  for (LayerDomains& layer : report.layers) {
-    items += layer.expert_tokens.counts.size();
-    for (std::vector<TypicalToken>& tokens : layer.typical) {
-      items += 1 + tokens.size();
-      for (TypicalToken& token : tokens) cut(token.text);
-    }
-    if (items <= most_items) continue;
-    layer.expert_tokens.counts.clear();
-    layer.typical.clear();
-  }
 }
 
 /// A damaged file must not cost the rest of the report.
@@ -288,6 +285,15 @@ double RunHistory::setting(const std::string& key, double otherwise) const {
   const char* end = found->second.data() + found->second.size();
   const auto [stopped, problem] = std::from_chars(found->second.data(), end, value);
   return problem == std::errc() && stopped == end && std::isfinite(value) ? value : otherwise;
+}
+
+std::string RunHistory::field_of_curve(const Series& curve) const {
+  for (const StepCurve& each : step_curves()) {
+    if (&(this->*each.series) == &curve) return std::string("step.") + each.field.key;
+  }
+  if (&curve == &dropped) return std::string("step.") + kDroppedKey;
+  if (&curve == &validation) return std::string("evaluation.") + key_of(&EvaluationRecord::loss);
+  return "";
 }
 
 RunHistory::RunHistory(std::string run_folder, const HistoryLimits& limits)

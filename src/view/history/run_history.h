@@ -36,6 +36,10 @@ struct RunHistory {
   /// A number of config.json, `alarms.patience`; `otherwise` where it has none there.
   double setting(const std::string& key, double otherwise) const;
 
+  /// `step.grad_norm`: of one of these curves, the type and the key of its numbers in metrics.jsonl or timing.jsonl.
+  /// Empty where they stand in no file as they are drawn.
+  std::string field_of_curve(const Series& curve) const;
+
   /// Keeps some of all that are added, evenly over the run and the last of them.
   void add_domains(DomainsRecord record);
 

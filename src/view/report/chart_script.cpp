@@ -63,7 +63,7 @@ class Chart {
     }
     const value = pixel => this.yLow + (pixel - this.bottom) / (this.top - this.bottom) * (this.yHigh - this.yLow);
     const read = shape => ({
-      shape, run: Number(shape.dataset.run), name: shape.dataset.name,
+      shape, run: Number(shape.dataset.run), name: shape.dataset.name, field: shape.dataset.field,
       points: shape.getAttribute('points').trim().split(' ').map(point => {
         const [x, y] = point.split(',').map(Number);
         return [step(x), value(y)];
@@ -230,12 +230,12 @@ const pointAt = x => {
 const drawAll = () => charts.forEach(chart => chart.draw());
 const curvesAsCsv = () => {
   const quoted = text => '"' + text.replaceAll('"', '""') + '"';
-  const rows = ['run,chart,curve,step,tokens,seconds,value'];
+  const rows = ['run,chart,curve,field,step,tokens,seconds,value'];
   for (const chart of charts) {
     for (const line of chart.lines) {
       for (const [step, value] of line.points) {
         const run = runs[line.run] ?? {name: '', tokens: [[0], [0]], time: [[0], [0]]};
-        rows.push([quoted(run.name), quoted(chart.title), quoted(line.name), Math.round(step),
+        rows.push([quoted(run.name), quoted(chart.title), quoted(line.name), line.field, Math.round(step),
           Math.round(interpolate(run.tokens, step)), interpolate(run.time, step).toFixed(1),
           Number(value.toPrecision(6))].join());
       }

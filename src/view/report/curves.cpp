@@ -166,12 +166,14 @@ std::string chart_html(const ChartKind& kind, const Runs& runs, const std::vecto
     chart.curves.push_back({.name = many ? names[run] : kind.first_name,
                             .run = run,
                             .colour = colour,
+                            .field = runs[run].field_of_curve(kind.first(runs[run])),
                             .buckets = kind.first(runs[run]).buckets()});
     if (!two) continue;
     chart.curves.push_back({.name = many ? names[run] + ", " + kind.second_name : kind.second_name,
                             .run = run,
                             .colour = many ? colour : 1,
                             .dashed = many,
+                            .field = runs[run].field_of_curve(kind.second(runs[run])),
                             .buckets = kind.second(runs[run]).buckets()});
   }
   if (!many) chart.marks = runs.front().log.resumes;

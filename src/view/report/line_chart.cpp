@@ -97,7 +97,8 @@ std::string line(const Curve& curve, const Axis& x, const Axis& y) {
   for (const Bucket& bucket : curve.buckets) points += point(x, y, middle(bucket), bucket.mean());
   std::string svg = format("<polyline class=\"line c%d%s\" data-run=\"%zu\" data-name=\"", colour,
                            curve.dashed ? " dashed" : "", curve.run) +
-                    escape_html(curve.name) + "\" points=\"" + points + "\"/>\n";
+                    escape_html(curve.name) + "\" data-field=\"" + escape_html(curve.field) + "\" points=\"" + points +
+                    "\"/>\n";
   constexpr size_t kFewPoints = 40;
   if (curve.buckets.size() > kFewPoints) return svg;
   for (const Bucket& bucket : curve.buckets) {

@@ -15,6 +15,7 @@ struct Curve {
   int colour = 0;       ///< which of the page's colours
   bool dashed = false;  ///< a second curve of the same colour, which the legend leaves out
   bool band = true;
+  std::string field = {};  ///< of the run's files, for the CSV file; empty where they have no such number
   std::vector<Bucket> buckets = {};
 };
 

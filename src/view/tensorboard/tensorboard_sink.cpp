@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "core/utf8.h"
 #include "metrics/load_statistics.h"
+#include "metrics/record_fields.h"
 #include "metrics/wall_time.h"
 #include "view/load_image.h"
 #include "view/tensorboard/event.h"
@@ -19,6 +20,24 @@ namespace {
 
 constexpr int64_t kMostShareScalars = 64;
 constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+
+template <class Record>
+void add_numbers(Summary& summary, const Record& record) {
+  for (const NumberField<Record>& field : number_fields<Record>()) {
+    const std::optional<double> number = field.tag != nullptr ? shown_number(field, record) : std::nullopt;
+    if (number) summary.scalar(field.tag, *number);
+  }
+}
+
+template <class Record>
+void add_layers(Summary& summary, const Record& record) {
+  for (const LayerField<Record>& field : layer_fields<Record>()) {
+    const std::vector<double>& values = record.*field.values;
+    for (size_t layer = 0; field.in_tensorboard && layer < values.size(); ++layer) {
+      summary.scalar(format("router/layer_%zu/%s", layer, field.key), values[layer]);
+    }
+  }
+}
 
 void add_evenness(Summary& summary, const LoadStatistics& statistics) {
   double max_over_mean = 0, entropy = 1;
@@ -89,30 +108,13 @@ TensorboardSink::TensorboardSink(const MetricsConfig& config, const std::string&
 
 void TensorboardSink::write(const StepRecord& record) {
   Summary summary;
-  summary.scalar("loss/train", record.loss);
-  if (record.aux_loss != 0) summary.scalar("loss/aux", record.aux_loss);
-  if (record.z_loss != 0) summary.scalar("loss/z", record.z_loss);
-  summary.scalar("optim/grad_norm", record.grad_norm);
-  summary.scalar("optim/learning_rate", record.learning_rate);
-  if (record.loss_scale != 1) summary.scalar("optim/loss_scale", record.loss_scale);
-  if (record.seconds > 0) {
-    summary.scalar("speed/seconds_per_step", record.seconds);
-    summary.scalar("speed/tokens_per_second", static_cast<double>(record.tokens) / record.seconds);
-  }
-  if (record.mfu > 0) summary.scalar("speed/mfu", record.mfu);
-  if (record.memory_bytes > 0) summary.scalar("memory/bytes", static_cast<double>(record.memory_bytes));
+  add_numbers(summary, record);
   summary.scalar("alarms/standing", static_cast<double>(record.standing.size()));
   if (!record.load.empty()) {
     const LoadStatistics statistics = load_statistics(record.load);
     add_evenness(summary, statistics);
-    if (record.dropped_tokens > 0) {
-      double pairs = 0;
-      for (const int64_t tokens : record.load.tokens) pairs += static_cast<double>(tokens);
-      summary.scalar("experts/dropped", static_cast<double>(record.dropped_tokens) / pairs);
-    }
-    for (size_t layer = 0; layer < record.router.token_entropy.size(); ++layer) {
-      summary.scalar(format("router/layer_%zu/token_entropy", layer), record.router.token_entropy[layer]);
-    }
+    if (record.dropped_tokens > 0) summary.scalar("experts/dropped", dropped_share(record));
+    add_layers(summary, record.router);
     if (experts_every_ > 0 && record.step % experts_every_ == 0) add_shares(summary, record.load, statistics);
   }
   file_.append(summary_event(wall_time(), record.step, summary));
@@ -120,9 +122,7 @@ void TensorboardSink::write(const StepRecord& record) {
 
 void TensorboardSink::write(const EvaluationRecord& record) {
   Summary summary;
-  summary.scalar("loss/validation", record.loss);
-  summary.scalar("validation/perplexity", record.perplexity);
-  summary.scalar("validation/bits_per_byte", record.bits_per_byte);
+  add_numbers(summary, record);
   file_.append(summary_event(wall_time(), record.step, summary));
 }
 
@@ -143,12 +143,7 @@ void TensorboardSink::write_domains(const DomainsRecord& record) {
 
 void TensorboardSink::write_router(const RouterRecord& record) {
   Summary summary;
-  for (size_t layer = 0; layer < record.gate_gradient_lm.size(); ++layer) {
-    summary.scalar(format("router/layer_%zu/gate_gradient_lm", layer), record.gate_gradient_lm[layer]);
-    summary.scalar(format("router/layer_%zu/gate_gradient_aux", layer), record.gate_gradient_aux[layer]);
-    summary.scalar(format("router/layer_%zu/closest_cosine", layer), record.closest_cosine[layer]);
-    if (!record.churn.empty()) summary.scalar(format("router/layer_%zu/churn", layer), record.churn[layer]);
-  }
+  add_layers(summary, record);
   file_.append(summary_event(wall_time(), record.step, summary));
 }
 

@@ -253,6 +253,10 @@ TEST(Report, CurvesHaveTheValuesThatTheyAreReadBy) {
   EXPECT_TRUE(contains(page, ">ln E: undecided</text>"));
   EXPECT_TRUE(contains(page, "data-value=\"0.04\""));
   EXPECT_TRUE(contains(page, ">floor: every load even</text>"));
+  // A curve that stands in a file says where, for the CSV; one that was worked out does not.
+  EXPECT_TRUE(contains(page, "data-name=\"training\" data-field=\"step.loss\""));
+  EXPECT_TRUE(contains(page, "data-name=\"aux\" data-field=\"step.aux_loss\""));
+  EXPECT_TRUE(contains(page, "data-name=\"\" data-field=\"\""));
 }
 
 TEST(Report, TheBestOfSeveralRunsIsTheOneWithTheFewestBitsPerByte) {
