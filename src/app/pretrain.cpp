@@ -24,7 +24,7 @@ constexpr const char* kFooter = R"(
 examples:
   pretrain --config configs/quickstart.json
   pretrain --config configs/moe_512.json --set run.name=lr3 --set optim.learning_rate=3e-4
-  pretrain --config configs/minimind3_moe_768.json --check
+  pretrain --config configs/minimind3_moe_768.json --check --ranks 8
   pretrain --config configs/seed_moe.json --init output/pretrain_moe/pretrain_512_moe.pth
 
 The same command again resumes the run in output/<run.name>.
@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
   std::string config_path, device, init;
   std::vector<std::string> overrides;
   bool check = false, describe = false, from_scratch = false, watch = false;
-  int64_t bench_steps = 0, replayed_step = 0, dashboard = -1;
+  int64_t bench_steps = 0, replayed_step = 0, dashboard = -1, ranks = 1;
   line.option("--config FILE", config_path, "JSON config; configs/ has presets");
   line.option("--set KEY=VALUE", overrides, "Change one setting; may be repeated")
       .one_at_a_time()
@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
   line.flag("--from-scratch", from_scratch, "Short for --set init.from=\"\": random first weights").excludes("--init");
   line.flag("--check", check,
             "Find what is missing and print what the run takes: sizes, text, memory, time, disk; write nothing");
+  line.option("--ranks N", ranks, "With --check: what each of so many processes that train it together takes")
+      .range(1, 1 << 20);
   line.flag("--describe", describe, "Print every setting with its type, range, default and meaning");
   line.option("--bench [STEPS]", bench_steps,
               "Time that many steps on made-up tokens (default 5) against the GEMM rate")
@@ -71,21 +73,30 @@ int main(int argc, char** argv) {
       throw mm::Error(mm::ExitCode::kConfig, mm::got_want("pretrain", "no --config", "a JSON config",
                                                           "configs/quickstart.json is one; --help tells more"));
     }
+    if (ranks > 1 && !check) {
+      throw mm::Error(mm::ExitCode::kConfig, mm::got_want("--ranks", "no --check", "--check beside it",
+                                                          "scripts/launch.sh --ranks starts several processes"));
+    }
     if (!device.empty()) overrides.push_back("run.device=" + device);
     if (!init.empty() || from_scratch) overrides.push_back("init.from=" + mm::quote_json(init));
     std::vector<std::string> notes;
     mm::ConfiguredRun run = mm::configure_run(mm::shipped_file(config_path), overrides, notes);
+    const mm::Placement place = mm::placement_of_this_process();
+    if (!place.is_alone() && (check || replayed_step > 0)) {
+      throw mm::Error(
+          mm::ExitCode::kConfig,
+          mm::got_want(check ? "--check" : "--replay-step", std::to_string(place.size) + " processes", "one",
+                       check ? "--ranks tells what several take" : "it takes the step of all of them"));
+    }
     // Of several processes that train one run, rank 0 speaks.
-    const bool trains = !check && bench_steps == 0 && replayed_step == 0;
-    if (trains && mm::placement_of_this_process().rank > 0) mm::set_log_level(mm::LogLevel::kError);
+    if (place.rank > 0) mm::set_log_level(mm::LogLevel::kError);
     for (const std::string& note : notes) mm::log_warning(note);
     if (check) {
-      mm::check_run(run.config, run.weights);
+      mm::check_run(run.config, run.weights, ranks);
       return mm::ExitCode::kFinished;
     }
     if (bench_steps > 0) {
-      mm::log_info(mm::bench(run.config, bench_steps));
-      return mm::ExitCode::kFinished;
+      return mm::bench_run(run.config, bench_steps);
     }
     if (replayed_step > 0) {
       mm::log_info(mm::replay_step(run.config, replayed_step));

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "ops/flat_norm.h"
+#include "optim/optimizer_table.h"
 
 namespace mm {
 namespace {
@@ -33,6 +34,10 @@ at::Tensor find_piece(const Piece& piece, const std::vector<FlatPart>& own) {
 }
 
 }  // namespace
+
+bool shards_optimizer(const RunConfig& config) {
+  return config.distributed.shard_optimizer != "off" && can_update_parts(config.optim);
+}
 
 /// Over the world.
 class Division::Exchange final : public RowExchange {

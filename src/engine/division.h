@@ -11,8 +11,12 @@
 #include "model/moe/expert_exchange.h"
 #include "model/parameter_layout.h"
 #include "optim/optimizer.h"
+#include "recipe/run_config.h"
 
 namespace mm {
+
+/// Whether the ranks of a run divide the optimizer's moments, where they are several.
+bool shards_optimizer(const RunConfig& config);
 
 /// A part of a flat buffer that is the same in several ranks, or becomes it: gradients of it are summed among those.
 struct FlatSection {

@@ -11,7 +11,9 @@
 #include "engine/device.h"
 #include "ops/cpu/caching_allocator.h"
 #include "recipe/forecast.h"
+#include "recipe/ranks_forecast.h"
 #include "run/opening.h"
+#include "run/ranks.h"
 #include "run/step_cost.h"
 
 namespace mm {
@@ -51,7 +53,8 @@ bool fits(const RunConfig& config, const DeviceSetup& setup) {
 
 }  // namespace
 
-void check_run(const RunConfig& config, const std::optional<Weights>& weights) {
+void check_run(const RunConfig& config, const std::optional<Weights>& weights, int64_t ranks) {
+  require_shareable(config, ranks);
   std::vector<Error> missing = missing_inputs(config, weights.has_value());
   const auto attempt = [&](auto call) {
     try {
@@ -81,6 +84,7 @@ void check_run(const RunConfig& config, const std::optional<Weights>& weights) {
       if (const auto steps = forecast_steps(config, facts.sequences)) facts.seconds = run_seconds(config, cost, *steps);
     });
     log_info(forecast(config, facts));
+    if (ranks > 1) log_info(forecast_ranks(config, ranks));
   }
   throw_missing(missing);
 }

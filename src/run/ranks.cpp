@@ -57,12 +57,12 @@ std::vector<std::vector<std::string>> gather_facts(const World& world, const std
 
 namespace {
 
-std::string ranks_of(const World& world) {
-  return world.is_alone() ? "1 process" : format("%lld ranks", static_cast<long long>(world.size()));
+std::string in_words(int64_t ranks) {
+  return ranks == 1 ? "1 process" : format("%lld ranks", static_cast<long long>(ranks));
 }
 
-void require_one_process(const RunConfig& config, const World& world, Problems& problems) {
-  const std::string with_ranks = " with " + ranks_of(world);
+void require_one_process(const RunConfig& config, int64_t ranks, Problems& problems) {
+  const std::string with_ranks = " with " + in_words(ranks);
   if (config.compat.enabled()) {
     problems.add("compat.trainer", config.compat.trainer + with_ranks, "one process",
                  "a replay repeats what MiniMind's trainer does on one device");
@@ -73,30 +73,30 @@ void require_one_process(const RunConfig& config, const World& world, Problems& 
   }
 }
 
-void require_even_shares(const RunConfig& config, const World& world, Problems& problems) {
-  const int64_t accumulation = config.train.accumulation, ranks = world.size();
+void require_even_shares(const RunConfig& config, int64_t ranks, Problems& problems) {
+  const int64_t accumulation = config.train.accumulation;
   if (accumulation % ranks == 0) return;
   const int64_t below = accumulation / ranks * ranks;
   const std::string nearest =
       below == 0 ? std::to_string(ranks)
                  : format("%lld or %lld", static_cast<long long>(below), static_cast<long long>(below + ranks));
-  problems.add("train.accumulation", format("%lld for ", static_cast<long long>(accumulation)) + ranks_of(world),
+  problems.add("train.accumulation", format("%lld for ", static_cast<long long>(accumulation)) + in_words(ranks),
                "a multiple of the ranks",
                "they share the micro-batches of a step: " + nearest +
                    " is next; to keep the size of a step, change train.micro_batch the other way");
 }
 
-void require_divisible_experts(const RunConfig& config, const World& world, Problems& problems) {
-  const int64_t ranks = config.distributed.expert_parallel, experts = config.model.moe.num_experts;
-  if (ranks == 1) return;
+void require_divisible_experts(const RunConfig& config, int64_t ranks, Problems& problems) {
+  const int64_t parts = config.distributed.expert_parallel, experts = config.model.moe.num_experts;
+  if (parts == 1) return;
   const auto refuse = [&](const std::string& because, const std::string& want, const std::string& remedy) {
-    problems.add("distributed.expert_parallel", std::to_string(ranks) + because, want, remedy);
+    problems.add("distributed.expert_parallel", std::to_string(parts) + because, want, remedy);
   };
   if (!config.model.is_moe()) return refuse(" for a dense model", "1", "there are no experts to divide");
-  if (world.size() % ranks != 0) {
-    refuse(" for " + ranks_of(world), "a divisor of their number", "each group of so many ranks has all experts");
+  if (ranks % parts != 0) {
+    refuse(" for " + in_words(ranks), "a divisor of their number", "each group of so many ranks has all experts");
   }
-  if (experts % ranks != 0) {
+  if (experts % parts != 0) {
     refuse(format(" for model.num_experts %lld", static_cast<long long>(experts)), "a divisor of their number",
            "each rank has an equal share");
   }
@@ -110,18 +110,33 @@ void require_divisible_experts(const RunConfig& config, const World& world, Prob
 
 }  // namespace
 
-void require_shareable(const RunConfig& config, const World& world) {
+void require_shareable(const RunConfig& config, int64_t ranks) {
   Problems problems;
-  require_divisible_experts(config, world, problems);
+  require_divisible_experts(config, ranks, problems);
   if (config.distributed.shard_optimizer == "on" && !can_update_parts(config.optim)) {
     problems.add("distributed.shard_optimizer", "on with optim.type " + config.optim.type, "auto or off",
                  "it updates whole matrices; adamw can be sharded");
   }
-  if (!world.is_alone()) {
-    require_one_process(config, world, problems);
-    require_even_shares(config, world, problems);
+  if (ranks > 1) {
+    require_one_process(config, ranks, problems);
+    require_even_shares(config, ranks, problems);
   }
   problems.throw_if_any();
+}
+
+ExitCode in_world(const DistributedConfig& config, const std::function<ExitCode(World&)>& work) {
+  World world(placement_of_this_process(), config);
+  try {
+    const ExitCode code = work(world);
+    world.leave();
+    return code;
+  } catch (const Error& error) {
+    const bool is_told = world.report(error.code(), error.what()) && !world.is_first();
+    throw Error(error.code(), is_told ? "" : error.what());
+  } catch (const std::exception& error) {
+    world.report(ExitCode::kInternal, error.what());
+    throw;
+  }
 }
 
 void require_same_config(const World& world, const RunConfig& config, const std::string& version) {

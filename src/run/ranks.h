@@ -1,6 +1,7 @@
 // What the processes of one run must agree on before its first step.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "distributed/world.h"
@@ -10,9 +11,13 @@
 
 namespace mm {
 
+/// Forms the world that the environment says, works in it and leaves it. An error of one rank becomes that of all, told
+/// by rank 0. Throws what `work` throws.
+ExitCode in_world(const DistributedConfig& config, const std::function<ExitCode(World&)>& work);
+
 /// Throws Error(kConfig) when the micro-batches of a step cannot be shared evenly, or the run is one that cannot be
 /// shared at all.
-void require_shareable(const RunConfig& config, const World& world);
+void require_shareable(const RunConfig& config, int64_t ranks);
 
 /// Throws Error(kConfig) in rank 0, which ends all, when a rank has another config or is another program.
 ///   version  of the program

@@ -87,7 +87,7 @@ std::vector<std::unique_ptr<MetricSink>> open_sinks(const RunConfig& config, con
 }
 
 ExitCode open_and_train(World& world, RunConfig config, std::optional<Weights> weights, const Caller& caller) {
-  require_shareable(config, world);
+  require_shareable(config, world.size());
   require_same_config(world, config, caller.version);
   const bool is_first = world.is_first();
   throw_missing(missing_inputs(config, weights.has_value() || !is_first));
@@ -237,18 +237,9 @@ ExitCode train_in(World& world, RunConfig config, std::optional<Weights> weights
 
 ExitCode train_run(RunConfig config, std::optional<Weights> weights, const Caller& caller) {
   install_signal_handlers();
-  World world(placement_of_this_process(), config.distributed);
-  try {
-    const ExitCode code = train_in(world, std::move(config), std::move(weights), caller);
-    world.leave();
-    return code;
-  } catch (const Error& error) {
-    const bool is_told = world.report(error.code(), error.what()) && !world.is_first();
-    throw Error(error.code(), is_told ? "" : error.what());
-  } catch (const std::exception& error) {
-    world.report(ExitCode::kInternal, error.what());
-    throw;
-  }
+  const DistributedConfig distributed = config.distributed;
+  return in_world(distributed,
+                  [&](World& world) { return train_in(world, std::move(config), std::move(weights), caller); });
 }
 
 }  // namespace mm

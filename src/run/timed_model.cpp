@@ -46,10 +46,10 @@ double median(std::vector<double> seconds) {
   return seconds[seconds.size() / 2];
 }
 
-TimedModel::TimedModel(const RunConfig& config, const DeviceSetup& setup)
+TimedModel::TimedModel(const RunConfig& config, const DeviceSetup& setup, const World& world)
     : config_(config),
       setup_(setup),
-      trained_(config.model, config.optim, setup.device, setup.compute_type),
+      trained_(config.model, config.optim, setup.device, setup.compute_type, world, shards_optimizer(config)),
       training_(config.model, {.accumulation = config.train.accumulation, .max_grad_norm = config.optim.max_grad_norm},
                 trained_) {
   initialize(trained_.parameters, config.model, static_cast<uint64_t>(config.run.seed));
@@ -67,6 +67,12 @@ TimedModel::Passes TimedModel::train_micro_batch() {
   training_.backward(losses, made_up_);
   passes.backward_seconds = clock.lap();
   return passes;
+}
+
+double TimedModel::combine() {
+  PhaseClock clock(setup_.device);
+  training_.combine();
+  return clock.lap();
 }
 
 double TimedModel::update() {

@@ -14,8 +14,9 @@ double median(std::vector<double> seconds);
 
 class TimedModel {
  public:
-  /// Takes the memory of a run's model. Both arguments outlive it.
-  TimedModel(const RunConfig& config, const DeviceSetup& setup);
+  /// Takes the memory of a run's model. All arguments outlive it.
+  ///   world  connected, where several ranks share the step
+  TimedModel(const RunConfig& config, const DeviceSetup& setup, const World& world = World::alone());
 
   /// Makes up the tokens of a micro-batch, which is the one that the calls below train on.
   void take_batch_of(int64_t sequences);
@@ -29,7 +30,9 @@ class TimedModel {
   /// Begins a step of so many micro-batches.
   void begin(int64_t micro_batches) { training_.begin(micro_batches); }
   Passes train_micro_batch();
-  /// Seconds of norm, clip and optimizer.
+  /// Seconds of the sums over the ranks.
+  double combine();
+  /// Seconds of norm, clip and optimizer; in a world of ranks, also until each has the new weights.
   double update();
 
  private:

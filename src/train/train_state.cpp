@@ -14,7 +14,6 @@
 #include "interchange/model_settings.h"
 #include "interchange/rope_rows.h"
 #include "model/init.h"
-#include "optim/optimizer_table.h"
 #include "train/probe_batch.h"
 
 namespace mm {
@@ -63,10 +62,6 @@ nlohmann::json loss_to_json(double loss) {
 
 double loss_from_json(const nlohmann::json& value) {
   return value.is_null() ? std::numeric_limits<double>::infinity() : value.get<double>();
-}
-
-bool shards_optimizer(const RunConfig& config) {
-  return config.distributed.shard_optimizer != "off" && can_update_parts(config.optim);
 }
 
 constexpr int64_t kVersion = 1;

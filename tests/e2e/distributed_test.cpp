@@ -296,4 +296,22 @@ TEST(Distributed, TwoLaunchesOfOneRunAreNotJoined) {
   EXPECT_EQ(first.wait().exit_code, kStopped);
 }
 
+TEST(Distributed, TheCheckTellsWhatEachOfSeveralTakesAndTheBenchTimesThemTogether) {
+  const Workplace workplace;
+  Words check = train("moe", "a", {"train.accumulation=4"});
+  check.insert(check.end(), {"--check", "--ranks", "4"});
+  const Finished told = workplace.pretrain(check);
+  expect_finished(told);
+  expect_contains(told.out, "ranks       4, each with 1 of the 4 micro-batches of a step: ");
+  Words bench = train("moe", "a", {"train.accumulation=4"});
+  bench.insert(bench.end(), {"--bench", "1"});
+  const Finished timed = launch(workplace, 2, bench);
+  expect_finished(timed);
+  expect_contains(timed.out, ", sums over 2 ranks ");
+  check.resize(check.size() - 2);
+  const Finished refused = launch(workplace, 2, check);
+  EXPECT_EQ(refused.exit_code, 2);
+  expect_contains(refused.err, "--check: got 2 processes, want one (--ranks tells what several take)");
+}
+
 }  // namespace

@@ -94,7 +94,9 @@ def run_agent(words, folder, draw=None, instant=0.0):
         start = time.monotonic()
         if draw:
             time.sleep(instant)
-            os.kill(draw.choice(children_of(agent.pid)), signal.SIGKILL)
+            ranks = children_of(agent.pid)
+            if ranks:  # else they were quicker this time
+                os.kill(draw.choice(ranks), signal.SIGKILL)
         out, _ = agent.communicate(timeout=300)
         return agent.returncode, time.monotonic() - start, out
 
