@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <filesystem>
@@ -283,6 +284,26 @@ TEST(Distributed, AKilledProcessEndsTheOthersAndTheRunGoesOn) {
   expect_contains(workplace.read("output/parts/train.log"), "rank 1 on host ");
   expect_finished(launch(workplace, 2, train("dense", "parts", settings)));
   EXPECT_EQ(differences(workplace, "whole", "parts", 60), Words());
+}
+
+TEST(Distributed, AProcessThatIsStoppedIsNoticedInTime) {
+  const Workplace workplace;
+  const std::string at = port();
+  const auto variables = [&](const char* rank) {
+    return Words{std::string("RANK=") + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + at};
+  };
+  const Words settings = {"train.steps=100000", "distributed.timeout_seconds=3"};
+  Program zero(MM_PRETRAIN, train("moe", "a", settings), workplace.folder(), variables("0"));
+  Program one(MM_PRETRAIN, train("moe", "a", settings), workplace.folder(), variables("1"));
+  zero.wait_until([&] { return workplace.exists("output/a/checkpoints/step_00000005"); });
+  one.send(SIGSTOP);
+  const auto start = std::chrono::steady_clock::now();
+  const Finished left = zero.wait();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(15));
+  EXPECT_EQ(left.exit_code, kHang);
+  expect_contains(left.err, "error: rank 1 on host ");
+  one.send(SIGCONT);
+  EXPECT_EQ(one.wait().exit_code, kHang);
 }
 
 TEST(Distributed, TwoLaunchesOfOneRunAreNotJoined) {
