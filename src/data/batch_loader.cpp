@@ -110,7 +110,7 @@ Batch BatchLoader::next() {
   if (!thread_.joinable()) start();
   std::unique_lock lock(mutex_);
   while (!changed_.wait_for(lock, kPatience, [&] { return !made_.empty() || failure_; })) {
-    if (stop_requested()) throw StopRequested();
+    leave_if_stopping();
   }
   if (made_.empty()) {
     const std::exception_ptr failure = failure_;

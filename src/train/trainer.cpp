@@ -68,7 +68,8 @@ ExitCode Trainer::run() {
   } catch (const StopRequested&) {
     // What was half done is done again by the resumed run.
   } catch (const Error& error) {
-    if (error.code() == ExitCode::kStorage) save_before_leaving();
+    // What is divided takes all ranks to save, and they do not know of it.
+    if (error.code() == ExitCode::kStorage && !state_.division.is_divided()) save_before_leaving();
     throw;
   }
   save();
