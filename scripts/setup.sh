@@ -37,7 +37,7 @@ readonly cuda_tree=$cache/torch-$cuda_wheel-cu130
 readonly apt_packages=(
   g++ cmake ninja-build ccache git pkg-config ca-certificates python3 python3-venv python3-pip
   libcli11-dev nlohmann-json3-dev libspdlog-dev libsentencepiece-dev libsimdjson-dev libxxhash-dev libdeflate-dev
-  libcpp-httplib-dev libgloo-dev
+  libcpp-httplib-dev libgloo-dev zlib1g-dev libzstd-dev
   libgtest-dev libgmock-dev libbenchmark-dev groff-base)
 
 say() { echo "setup: $*" >&2; }

@@ -20,6 +20,8 @@ class Hasher {
  public:
   Hasher();
   void add(std::span<const std::byte> bytes);
+  /// Blocks from all over `bytes`, their beginning and their end among them: of a long file in little time.
+  void add_sample(std::span<const std::byte> bytes);
   uint64_t value() const;
 
  private:

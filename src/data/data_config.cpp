@@ -6,7 +6,7 @@
 namespace mm {
 
 Reading DataConfig::reading() const {
-  Reading reading = {.text_key = text_key, .skip_bad_lines = bad_lines == "skip"};
+  Reading reading = {.text_key = text_key, .skip_bad_lines = bad_lines == "skip", .cache = cache};
   // A group is of several parts from all over the text.
   constexpr size_t kPartsInGroup = 4;
   if (shuffle_bytes() > 0) reading.part_bytes = std::min(reading.part_bytes, shuffle_bytes() / kPartsInGroup);
@@ -14,11 +14,11 @@ Reading DataConfig::reading() const {
 }
 
 void DataConfig::visit(Fields& fields) {
-  fields(
-      "train", train,
-      "text: JSON Lines with a \"text\" in each line, a JSON array of such objects, CSV with a header, plain text; a "
-      "folder stands for its *.jsonl, *?[] for files that match: \"a.jsonl\" or {\"path\": \"a.jsonl\", \"domain\": "
-      "\"poems\"}");
+  fields("train", train,
+         "text: JSON Lines with a \"text\" in each line, a JSON array of such objects, CSV with a header, plain text; "
+         "each may "
+         "be a .gz or .zst; a folder stands for its *.jsonl, *?[] for files that match: \"a.jsonl\" or {\"path\": "
+         "\"a.jsonl\", \"domain\": \"poems\"}");
   fields("validation", validation, "files to validate on; none: a part of data.train is held out");
   fields("validation_fraction", validation_fraction, "part of the text held out when data.validation is empty",
          {.min = 0, .max = 0.5, .unit = "of the tokens"});
@@ -47,7 +47,7 @@ void DataConfig::visit(Fields& fields) {
          "what becomes of lines without a text, of invalid UTF-8 or JSON: stop, or skip them, counted, as long as they "
          "are no more than one in a hundred",
          {.choices = {"stop", "skip"}});
-  fields("cache", cache, "folder for the token files; empty: beside the text files");
+  fields("cache", cache, "folder for the token files, and for what .gz and .zst hold; empty: beside the text files");
 }
 
 }  // namespace mm

@@ -11,6 +11,7 @@
 #include "data/document_dataset.h"
 #include "data/grouped_text.h"
 #include "data/text_paths.h"
+#include "data/unpacked.h"
 
 namespace mm {
 namespace {
@@ -48,7 +49,7 @@ int64_t count_left_out(const std::vector<PackedSource>& sources, const KeepDocum
 }  // namespace
 
 std::string domain_of(const LabelledPath& file) {
-  return file.domain.empty() ? std::filesystem::path(file.path).stem().string() : file.domain;
+  return file.domain.empty() ? std::filesystem::path(unpacked_name(file.path)).stem().string() : file.domain;
 }
 
 void check_files_once(const DataConfig& config) {

@@ -19,8 +19,8 @@ struct Magic {
 };
 
 constexpr std::array kMagics = {
-    Magic{"\x1f\x8b"sv, "a gzip file", "gunzip -k %"},
-    Magic{"\x28\xb5\x2f\xfd"sv, "a zstd file", "zstd -d %"},
+    Magic{"\x1f\x8b"sv, "a gzip file in an archive", "unpack it until it is text"},
+    Magic{"\x28\xb5\x2f\xfd"sv, "a zstd file in an archive", "unpack it until it is text"},
     Magic{"\xfd"
           "7zXZ"sv,
           "an xz file", "xz -dk %"},
@@ -85,6 +85,10 @@ bool looks_like_gbk(std::string_view head) {
 ForeignFile recognize_foreign(const std::string& path, std::string_view file) {
   for (const Magic& magic : kMagics) {
     if (file.starts_with(magic.bytes)) return {std::string(magic.what), with_name(magic.remedy, path)};
+  }
+  constexpr size_t kTarMark = 257;
+  if (file.size() > kTarMark && file.substr(kTarMark).starts_with("ustar")) {
+    return {"a tar archive", with_name("tar -xf %", path)};
   }
   constexpr size_t kHead = 65536;
   std::string_view head = file.substr(0, kHead);

@@ -13,15 +13,16 @@
 #include "core/stop_signal.h"
 #include "core/text.h"
 #include "data/datasets.h"
+#include "data/unpacked.h"
 
 namespace mm {
 namespace {
 
-size_t bytes_of(const std::vector<LabelledPath>& files) {
+size_t bytes_of(const std::vector<LabelledPath>& files, const std::string& cache) {
   size_t bytes = 0;
   for (const LabelledPath& file : files) {
     std::error_code missing;  // which is told of by who opens it
-    const auto size = std::filesystem::file_size(file.path, missing);
+    const auto size = std::filesystem::file_size(unpacked(file.path, cache), missing);
     if (!missing) bytes += size;
   }
   return bytes;
@@ -32,20 +33,10 @@ void add_values(Hasher& hasher, const T& values) {
   hasher.add(std::as_bytes(std::span(values)));
 }
 
-/// Blocks from all over a text, its beginning and its end among them.
-void add_sample(Hasher& hasher, std::span<const std::byte> text) {
-  constexpr size_t kBlocks = 64, kBlock = 4096;
-  if (text.size() <= kBlocks * kBlock) return hasher.add(text);
-  for (size_t i = 0; i < kBlocks; ++i) {
-    hasher.add(text.subspan((text.size() - kBlock) / (kBlocks - 1) * i, kBlock));
-  }
-  hasher.add(text.last(kBlock));
-}
-
 }  // namespace
 
 bool GroupedText::is_for(const std::vector<LabelledPath>& files, const DataConfig& config) {
-  return config.shuffles_in_groups() && bytes_of(files) > config.shuffle_bytes();
+  return config.shuffles_in_groups() && bytes_of(files, config.cache) > config.shuffle_bytes();
 }
 
 GroupedText::GroupedText(const std::vector<LabelledPath>& files, const DataConfig& config, std::vector<uint64_t> not_on,
@@ -95,7 +86,7 @@ uint64_t GroupedText::sampled_fingerprint() const {
   for (const PartedText& text : builder_->texts()) {
     add_values(hasher, std::array{static_cast<uint64_t>(text.text.bytes().size()), text.identity,
                                   static_cast<uint64_t>(text.parts.size())});
-    add_sample(hasher, text.text.bytes());
+    hasher.add_sample(text.text.bytes());
   }
   return hasher.value();
 }

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "data/unpacked.h"
 
 namespace mm {
 namespace {
@@ -41,7 +42,10 @@ TextCounts& TextCounts::operator+=(const TextCounts& other) {
 }
 
 TextFile::TextFile(const std::string& path, const Reading& reading)
-    : file_(existing(path), ExitCode::kData), reading_(reading), format_(recognize_format(path, content(), reading)) {}
+    : path_(path),
+      file_(unpacked(existing(path), reading.cache), ExitCode::kData),
+      reading_(reading),
+      format_(recognize_format(path, content(), reading)) {}
 
 std::string_view TextFile::content() const {
   return {reinterpret_cast<const char*>(bytes().data()), bytes().size()};

@@ -31,7 +31,8 @@ struct TextCounts {
 /// Records may be as long as they like: no buffer but the reader's, which grows with the longest one's text.
 class TextFile {
  public:
-  /// Throws Error(kData) when there is no such file, it cannot be read, or is no text (recognize_format).
+  /// Throws Error(kData) when there is no such file, it cannot be read, or is no text (recognize_format) and
+  /// holds none (unpacked).
   explicit TextFile(const std::string& path, const Reading& reading = {});
 
   /// `text` is valid UTF-8 and lives until the next call.
@@ -52,8 +53,10 @@ class TextFile {
   /// Cuts the file into parts of whole records, about `part_bytes` each: the ends of the parts, the last is the size.
   std::vector<size_t> cut(size_t part_bytes) const;
 
-  const std::string& path() const { return file_.path(); }
+  /// The file that was named, which may be an archive.
+  const std::string& path() const { return path_; }
   const Reading& reading() const { return reading_; }
+  /// Of an archive: what it holds.
   std::span<const std::byte> bytes() const { return file_.bytes(); }
 
  private:
@@ -63,6 +66,7 @@ class TextFile {
   std::string describe(size_t record, const std::string& problem) const;
   [[noreturn]] void fail(size_t record, const std::string& problem) const;
 
+  std::string path_;
   MappedFile file_;
   Reading reading_;
   std::unique_ptr<const TextFormat> format_;

@@ -16,6 +16,7 @@
 #include "core/utf8.h"
 #include "data/foreign_file.h"
 #include "data/json_line.h"
+#include "data/unpacked.h"
 
 namespace mm {
 namespace {
@@ -257,7 +258,7 @@ std::unique_ptr<TextFormat> recognize_format(const std::string& path, std::strin
     throw Error(ExitCode::kData,
                 got_want(path, foreign.what, "JSON Lines, a JSON array, CSV or plain text in UTF-8", foreign.remedy));
   }
-  const std::string ending = std::filesystem::path(path).extension().string();
+  const std::string ending = std::filesystem::path(unpacked_name(path)).extension().string();
   if (ending == ".txt" || ending == ".text" || ending == ".md") return std::make_unique<PlainText>();
   if (ending == ".csv") return std::make_unique<Csv>(path, file, reading, ',');
   if (ending == ".tsv") return std::make_unique<Csv>(path, file, reading, '\t');

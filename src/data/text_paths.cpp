@@ -3,32 +3,42 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <string_view>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/hash.h"
+#include "data/unpacked.h"
 
 namespace mm {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// Files with one of these endings; those of the first kind that there is.
-std::vector<std::string> files_in(const std::string& folder) {
-  static constexpr std::array<std::array<std::string_view, 4>, 2> kKinds = {
-      {{".jsonl"}, {".json", ".csv", ".tsv", ".txt"}}};
+/// Files with one of these endings.
+std::vector<std::string> files_ending_in(const std::string& folder, const std::vector<std::string_view>& endings,
+                                         bool packed) {
   std::vector<std::string> files;
-  for (const auto& endings : kKinds) {
-    std::error_code failed;
-    for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
-      const std::string ending = entry->path().extension().string();
-      const bool wanted = !ending.empty() && std::find(endings.begin(), endings.end(), ending) != endings.end();
-      std::error_code ignored;
-      if (wanted && entry->is_regular_file(ignored)) files.push_back(entry->path().string());
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
+    const std::string path = entry->path().string(), name = unpacked_name(path);
+    const std::string ending = fs::path(name).extension().string();
+    std::error_code ignored;
+    if ((name != path) == packed && std::find(endings.begin(), endings.end(), ending) != endings.end() &&
+        entry->is_regular_file(ignored)) {
+      files.push_back(path);
     }
-    if (!files.empty()) break;
+  }
+  return files;
+}
+
+/// Those of the first kind that there is. Archives come last: many lie beside what they hold.
+std::vector<std::string> files_in(const std::string& folder) {
+  std::vector<std::string> files;
+  for (const bool packed : {false, true}) {
+    if (files.empty()) files = files_ending_in(folder, {".jsonl"}, packed);
+    if (files.empty()) files = files_ending_in(folder, {".json", ".csv", ".tsv", ".txt"}, packed);
   }
   std::sort(files.begin(), files.end());
   if (files.empty()) {
@@ -73,6 +83,16 @@ std::vector<LabelledPath> text_files(const std::vector<LabelledPath>& paths) {
     }
   }
   return files;
+}
+
+std::string place_beside(const std::string& text_path, const std::string& cache, const std::string& ending) {
+  const fs::path text(text_path);
+  std::error_code ignored;
+  // In a common cache there may be files of one name from several folders.
+  const std::string home = fs::weakly_canonical(text, ignored).parent_path().string();
+  const std::string place = cache.empty() ? "" : "." + hex64(hash64(home)).substr(0, 8);
+  const fs::path folder = cache.empty() ? text.parent_path() : fs::path(cache);
+  return (folder / (text.filename().string() + place + ending)).string();
 }
 
 }  // namespace mm

@@ -12,4 +12,8 @@ namespace mm {
 /// goes to all of them. Throws Error(kData) when there is none.
 std::vector<LabelledPath> text_files(const std::vector<LabelledPath>& paths);
 
+/// Where what is made from a text is kept: `<file name><ending>` beside it, or in the folder `cache`, with the place of
+/// the text in its name.
+std::string place_beside(const std::string& text_path, const std::string& cache, const std::string& ending);
+
 }  // namespace mm

@@ -9,6 +9,7 @@
 #include "core/leftovers.h"
 #include "core/stop_signal.h"
 #include "core/text.h"
+#include "data/text_paths.h"
 
 namespace mm {
 namespace {
@@ -81,13 +82,7 @@ uint64_t tokens_identity(const Tokenizer& tokenizer, const Reading& reading) {
 }
 
 std::string folder_of_parts(const std::string& text_path, const std::string& cache, uint64_t identity) {
-  const fs::path text(text_path);
-  std::error_code ignored;
-  // In a common cache there may be files of one name from several folders.
-  const std::string home = fs::weakly_canonical(text, ignored).parent_path().string();
-  const std::string place = cache.empty() ? "" : "." + hex64(hash64(home)).substr(0, 8);
-  const fs::path folder = cache.empty() ? text.parent_path() : fs::path(cache);
-  return (folder / (text.filename().string() + place + "." + hex64(identity) + ".tokens")).string();
+  return place_beside(text_path, cache, "." + hex64(identity) + ".tokens");
 }
 
 PartedText::PartedText(const std::string& path, const std::string& cache, const Tokenizer& tokenizer,

@@ -26,8 +26,7 @@ struct PartPlan {
 /// always were it is that of the tokenizer alone.
 uint64_t tokens_identity(const Tokenizer& tokenizer, const Reading& reading);
 
-/// Where the tokens of a text are kept: `<file name>.<identity>.tokens` beside it, or in the folder `cache`, with the
-/// place of the text in its name.
+/// Where the tokens of a text are kept: `<file name>.<identity>.tokens` (place_beside).
 std::string folder_of_parts(const std::string& text_path, const std::string& cache, uint64_t identity);
 
 /// A text and the parts that it is cut into: `Reading::part_bytes` of text or more. Of a text that is read line by line

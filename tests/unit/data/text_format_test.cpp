@@ -72,9 +72,9 @@ TEST(ForeignFile, IsNamedForWhatItIsWithTheCommandThatMakesTextOfIt) {
   const auto what = [](const std::string& content, const std::string& name = "a.jsonl") {
     return recognize_foreign(name, content).what;
   };
-  EXPECT_EQ(what("\x1f\x8b\x08rest"), "a gzip file");
-  EXPECT_EQ(recognize_foreign("x/a.gz", "\x1f\x8b\x08").remedy, "gunzip -k x/a.gz");
-  EXPECT_EQ(what("\x28\xb5\x2f\xfdrest"), "a zstd file");
+  EXPECT_EQ(what("BZh9rest"), "a bzip2 file");
+  EXPECT_EQ(recognize_foreign("x/a.bz2", "BZh9").remedy, "bzip2 -dk x/a.bz2");
+  EXPECT_EQ(what(std::string(257, 'x') + "ustar"), "a tar archive");
   EXPECT_EQ(what("PAR1...."), "a Parquet file");
   EXPECT_EQ(what("version https://git-lfs.github.com/spec/v1\n"),
             "a pointer of git-lfs instead of the file it stands for");
@@ -103,6 +103,11 @@ TEST(TextPaths, AFolderIsItsTextFilesAndAPatternWhatMatches) {
   };
   EXPECT_EQ(paths(""), (Texts{"/a.jsonl", "/b.jsonl"}));
   EXPECT_EQ(paths("/below"), Texts{"/below/e.txt"});
+  write_file_atomic(folder + "/packed/f.jsonl.gz", "x");
+  write_file_atomic(folder + "/packed/g.tar.gz", "x");
+  EXPECT_EQ(paths("/packed"), Texts{"/packed/f.jsonl.gz"});
+  write_file_atomic(folder + "/packed/f.jsonl", "x");
+  EXPECT_EQ(paths("/packed"), Texts{"/packed/f.jsonl"}) << "an archive beside what it holds";
   EXPECT_EQ(paths("/*.[jt]*"), (Texts{"/a.jsonl", "/b.jsonl", "/c.txt"}));
   EXPECT_EQ(paths("/none.jsonl"), Texts{"/none.jsonl"});
   EXPECT_NE(error_of(ExitCode::kData, [&] { paths("/*.nothing"); }).find("a pattern that matches no file"),
