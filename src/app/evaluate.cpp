@@ -148,6 +148,7 @@ void read_as_trained(const mm::DataConfig& trained, mm::DataConfig& settings) {
   settings.packing = trained.packing;
   settings.validation_packing = trained.validation_packing;
   settings.hold_out_by = trained.hold_out_by;
+  settings.special_tokens = trained.special_tokens;
   settings.shuffle_megabytes = trained.shuffle_megabytes;  // what a store of tokens is cut by
 }
 

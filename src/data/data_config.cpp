@@ -7,6 +7,10 @@ namespace mm {
 
 Reading DataConfig::reading() const {
   Reading reading = {.text_key = text_key, .skip_bad_lines = bad_lines == "skip", .cache = cache};
+  if (special_tokens == "parse") reading.special_tokens = SpecialTokensInText::kParse;
+  if (special_tokens == "reject") reading.special_tokens = SpecialTokensInText::kReject;
+  if (bin_tokens == "uint16") reading.bin_token_bytes = sizeof(uint16_t);
+  if (bin_tokens == "uint32") reading.bin_token_bytes = sizeof(uint32_t);
   // A group is of several parts from all over the text.
   constexpr size_t kPartsInGroup = 4;
   if (shuffle_bytes() > 0) reading.part_bytes = std::min(reading.part_bytes, shuffle_bytes() / kPartsInGroup);
@@ -42,7 +46,18 @@ void DataConfig::visit(Fields& fields) {
   fields("validation_packing", validation_packing,
          "the same for the validation loss; auto: stream where data.packing is, else documents",
          {.choices = {"auto", "stream", "documents"}});
-  fields("text_key", text_key, "what the text is called: a key of JSON objects, a column of CSV files");
+  fields("text_key", text_key,
+         "what the text is called: a key of JSON objects, a column of CSV files; where it is a list of messages "
+         "(conversations), they are joined as MiniMind does");
+  fields("special_tokens", special_tokens,
+         "what control tokens are whose names are written out in a text, such as <|im_end|>: text, so that no text can "
+         "end itself, the tokens (parse), as in MiniMind and in runs that began before there was a choice, or a bad "
+         "line (reject)",
+         {.choices = {"text", "parse", "reject"}});
+  fields("bin_tokens", bin_tokens,
+         "what .bin files hold that do not say it themselves, as those of llm.c and Megatron do: nothing that is read "
+         "(none), or tokens of the run's tokenizer, as nanoGPT writes them (uint16, uint32)",
+         {.choices = {"none", "uint16", "uint32"}});
   fields("bad_lines", bad_lines,
          "what becomes of lines without a text, of invalid UTF-8 or JSON: stop, or skip them, counted, as long as they "
          "are no more than one in a hundred",

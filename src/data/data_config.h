@@ -21,6 +21,8 @@ struct DataConfig {
   std::string packing = "stream";
   std::string validation_packing = "auto";
   std::string text_key = "text";
+  std::string special_tokens = "text";
+  std::string bin_tokens = "none";
   std::string bad_lines = "stop";
   std::string cache;
 

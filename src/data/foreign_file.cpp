@@ -32,8 +32,7 @@ constexpr std::array kMagics = {
     Magic{"ARROW1"sv, "an Arrow file",
           "python3 -c \"import pandas; pandas.read_feather('%').to_json('text.jsonl', orient='records', lines=True, "
           "force_ascii=False)\""},
-    Magic{"MMIDIDX\0"sv, "the index of a Megatron dataset, tokens of another program",
-          "name the text it was made from"},
+    Magic{"MMIDIDX\0"sv, "the index of a Megatron dataset", "name the .bin beside it"},
     Magic{"MMTOKENS"sv, "a token file of this program", "name the text it was made from"},
     Magic{"\xff\xfe"sv, "UTF-16", "iconv -f UTF-16 -t UTF-8 % > text.jsonl"},
     Magic{"\xfe\xff"sv, "UTF-16", "iconv -f UTF-16 -t UTF-8 % > text.jsonl"},
@@ -92,8 +91,11 @@ ForeignFile recognize_foreign(const std::string& path, std::string_view file) {
   }
   constexpr size_t kHead = 65536;
   std::string_view head = file.substr(0, kHead);
-  if (looks_like_tokens(path) && !is_utf8(head)) {
-    return {"tokens of another program", "name the text they were made from: other tokenizers number tokens otherwise"};
+  if (looks_like_tokens(path) && (!is_utf8(head) || head.find('\0') != std::string_view::npos)) {
+    if (path.ends_with(".npy")) return {"an array of numpy", "name the text that it was made from"};
+    return {"numbers that may be tokens",
+            "data.bin_tokens=uint16 reads them as those of tokenizer.path, as nanoGPT writes them; else name the text "
+            "that they were made from"};
   }
   if (looks_like_utf16(head)) return {"UTF-16", with_name("iconv -f UTF-16 -t UTF-8 % > text.jsonl", path)};
   if (file.size() > kHead) head = head.substr(0, head.find_last_of('\n') + 1);  // not in the middle of a character

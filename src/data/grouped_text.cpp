@@ -212,7 +212,7 @@ TextTotals GroupedText::count(std::stop_token stop) {
   }
   size_t documents = 0;
   for (size_t text = 0; text < found.size(); ++text) {
-    judge_text(builder_->texts()[text].text.path(), found[text]);
+    judge_text(builder_->texts()[text].text, found[text]);
     documents += found[text].documents;
   }
   HashSet seen(documents);

@@ -2,6 +2,8 @@
 #include "data/json_line.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/json/json_text.h"
@@ -50,7 +52,7 @@ class Cursor {
   void read_members(std::string_view key, JsonLineText& result) {
     expect('{');
     int found = 0;
-    std::string name;
+    std::string name, chat;
     if (!accept('}')) {
       do {
         space();
@@ -61,11 +63,14 @@ class Cursor {
         expect(':');
         space();
         if (name != key) {
+          if (peek() == '[' && (name == "conversations" || name == "messages")) chat = name;
           pass_over();
         } else if (++found; found > 1) {
           pass_over();
         } else if (peek() == '"') {
           string(&result.text, result.lone_surrogates);
+        } else if (is_list_of_objects()) {
+          conversation(result);
         } else {
           result.problem = kind_of_value() + " for " + show_text(key);
           pass_over();
@@ -75,8 +80,66 @@ class Cursor {
       expect('}');
     }
     if (found == 0) result.problem = "no " + show_text(key);
+    if (found == 0 && !chat.empty()) {
+      result.problem += ", but " + show_text(chat) + ", whose messages data.text_key=" + chat + " joins to a text";
+    }
     if (found > 1) result.problem = show_text(key) + " more than once";
     if (!result.problem.empty()) result.text.clear();
+  }
+
+  bool is_list_of_objects() const {
+    const size_t first = line_.find_first_not_of(" \t\r\n", at_ + 1);
+    return peek() == '[' && first != std::string_view::npos && line_[first] == '{';
+  }
+
+  /// Messages as MiniMind's template joins them.
+  void conversation(JsonLineText& result) {
+    expect('[');
+    do {
+      space();
+      const std::optional<Message> said = message(result.lone_surrogates);
+      if (said) result.text += "<|im_start|>" + said->role + "\n" + said->content + "<|im_end|>\n";
+      if (!said && result.problem.empty()) result.problem = "a message without a role and a content";
+      space();
+    } while (accept(','));
+    expect(']');
+  }
+
+  struct Message {
+    std::string role, content;
+  };
+
+  /// Under the names that such data has; nothing where one is missing.
+  std::optional<Message> message(int64_t& lone_surrogates) {
+    std::optional<std::string> role, content;
+    if (peek() != '{') {
+      pass_over();
+      return {};
+    }
+    expect('{');
+    space();
+    if (accept('}')) return {};
+    do {
+      space();
+      std::string name;
+      int64_t ignored = 0;
+      string(&name, ignored);
+      space();
+      expect(':');
+      space();
+      std::optional<std::string>* const value = name == "role" || name == "from"       ? &role
+                                                : name == "content" || name == "value" ? &content
+                                                                                       : nullptr;
+      if (value != nullptr && peek() == '"') {
+        string(&value->emplace(), lone_surrogates);
+      } else {
+        pass_over();
+      }
+      space();
+    } while (accept(','));
+    expect('}');
+    if (!role || !content) return {};
+    return Message{std::move(*role), std::move(*content)};
   }
 
   char peek() const {

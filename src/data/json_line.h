@@ -14,6 +14,9 @@ struct JsonLineText {
   std::string problem;          ///< what is wrong, in the words of a message; empty: nothing
 };
 
+/// Where the key has a list, its objects are the messages of a chat, `{"role": "user", "content": "..."}` or with `from`
+/// and `value`: joined as MiniMind's template has them, each `<|im_start|>role\ncontent<|im_end|>\n`.
+///
 /// Besides JSON: NaN, Infinity and lone surrogates, as Python's json.loads has them. Of valid UTF-8 the result is valid
 /// UTF-8. Memory beyond the text itself does not grow with the line, nor time faster than it. Nested at most 1,000
 /// deep.

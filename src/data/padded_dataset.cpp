@@ -15,15 +15,21 @@ namespace {
 
 constexpr int64_t kPadding = 0;
 
-std::vector<int64_t> find_empty_rows(const std::string& text_path) {
+/// As Python reads it for MiniMind's trainer.
+Reading as_replayed(const std::string& cache) {
+  return {.special_tokens = SpecialTokensInText::kParse, .cache = cache};
+}
+
+std::vector<int64_t> find_empty_rows(const std::string& text_path, const std::string& cache) {
   std::vector<int64_t> rows;
   int64_t row = 0;
-  TextFile(text_path).visit(
-      [&](std::string_view text) {
-        if (text.empty()) rows.push_back(row);
-        ++row;
-      },
-      TextFile::EmptyTexts::kVisit);
+  TextFile(text_path, as_replayed(cache))
+      .visit(
+          [&](std::string_view text) {
+            if (text.empty()) rows.push_back(row);
+            ++row;
+          },
+          TextFile::EmptyTexts::kVisit);
   return rows;
 }
 
@@ -31,8 +37,8 @@ std::vector<int64_t> find_empty_rows(const std::string& text_path) {
 
 PaddedDataset::PaddedDataset(const std::string& text_path, const std::string& cache, const Tokenizer& tokenizer,
                              int64_t row_length, const RowFormat& format)
-    : store_(TokenStore::open(text_path, cache, tokenizer)),
-      empty_rows_(find_empty_rows(text_path)),
+    : store_(TokenStore::open(text_path, cache, tokenizer, 0, as_replayed(cache))),
+      empty_rows_(find_empty_rows(text_path, cache)),
       bos_(tokenizer.bos_id()),
       eos_(tokenizer.eos_id()),
       row_length_(row_length),

@@ -181,7 +181,7 @@ bool PartBuilder::see_to(Part& part, std::unique_ptr<PartMaker>& maker, std::sto
   if (!lock_folder(part.text)) return false;
   if (is_good()) return true;  // another process was quicker
   tell_problem(part, problem);
-  if (!maker) maker = make_part_maker(tokenizer_, done_);
+  if (!maker) maker = make_part_maker(tokenizer_, text.text.reading(), done_);
   const TextCounts counts = maker->make(text, part.number, *part.header, stop);
   if (!is_good()) {
     throw Error(ExitCode::kStorage, got_want(path_of(part), "a part that is " + problem + " right after it was written",
@@ -240,10 +240,12 @@ void PartBuilder::log_build(size_t number) const {
   const Build& build = builds_[number];
   const std::chrono::duration<double> elapsed = Clock::now() - build.begun;
   std::string line = "tokenized " + text.text.path() + ": " + with_commas(build.counts.documents) + " documents, " +
-                     short_count(static_cast<double>(build.tokens)) + " tokens, " +
-                     format("%.1f", static_cast<double>(build.counts.text_bytes) /
-                                        static_cast<double>(std::max<int64_t>(build.tokens, 1))) +
-                     " bytes/token in " + short_seconds(elapsed.count());
+                     short_count(static_cast<double>(build.tokens)) + " tokens" +
+                     (text.text.token_bytes() > 0
+                          ? ""
+                          : format(", %.1f bytes/token", static_cast<double>(build.counts.text_bytes) /
+                                                             static_cast<double>(std::max<int64_t>(build.tokens, 1)))) +
+                     " in " + short_seconds(elapsed.count());
   if (build.made < text.parts.size()) {
     line += format("; %zu of %zu parts were there", text.parts.size() - build.made, text.parts.size());
   }

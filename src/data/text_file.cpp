@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "data/unpacked.h"
+#include "tokenizer/tokenizer.h"
 
 namespace mm {
 namespace {
@@ -33,6 +34,7 @@ TextCounts& TextCounts::operator+=(const TextCounts& other) {
   documents += other.documents;
   text_bytes += other.text_bytes;
   empty_texts += other.empty_texts;
+  special_tokens += other.special_tokens;
   bad_lines += other.bad_lines;
   lone_surrogates += other.lone_surrogates;
   for (const std::string& example : other.examples) {
@@ -68,10 +70,12 @@ TextCounts TextFile::visit(size_t begin, size_t end, const VisitText& on_text, E
   TextCounts counts;
   for_records(begin, end, [&](size_t record, const RecordText& said) {
     if (said.blank) return;
-    if (!said.problem.empty()) {
-      if (!reading_.skip_bad_lines) fail(record, said.problem);
+    const int64_t special_tokens = said.problem.empty() ? count_special_tokens(said.text) : 0;
+    const std::string problem = problem_of(said, special_tokens);
+    if (!problem.empty()) {
+      if (!reading_.skip_bad_lines) fail(record, problem);
       ++counts.bad_lines;
-      if (counts.examples.size() < kExamples) counts.examples.push_back(describe(record, said.problem));
+      if (counts.examples.size() < kExamples) counts.examples.push_back(describe(record, problem));
       return;
     }
     if (said.text.empty()) {
@@ -80,10 +84,25 @@ TextCounts TextFile::visit(size_t begin, size_t end, const VisitText& on_text, E
       ++counts.documents;
       counts.text_bytes += static_cast<int64_t>(said.text.size());
       counts.lone_surrogates += said.lone_surrogates;
+      counts.special_tokens += special_tokens;
     }
     if (!said.text.empty() || empty_texts == EmptyTexts::kVisit) on_text(said.text);
   });
   return counts;
+}
+
+int64_t TextFile::count_special_tokens(std::string_view text) const {
+  return reading_.tokenizer == nullptr || token_bytes() > 0 ? 0 : reading_.tokenizer->count_control_names(text);
+}
+
+/// Of a record that is read, empty where it is good.
+std::string TextFile::problem_of(const RecordText& said, int64_t special_tokens) const {
+  if (!said.problem.empty() || special_tokens == 0 || reading_.special_tokens != SpecialTokensInText::kReject) {
+    return said.problem;
+  }
+  return "a text with " + with_commas(special_tokens) +
+         (special_tokens == 1 ? " name of a control token" : " names of control tokens") +
+         ", which data.special_tokens=reject refuses";
 }
 
 std::vector<size_t> TextFile::cut(size_t part_bytes) const {
@@ -104,9 +123,13 @@ std::vector<size_t> TextFile::cut(size_t part_bytes) const {
   return ends;
 }
 
-/// `a.jsonl:17: got no "text"`
+/// `a.jsonl:17: got no "text"`; of a file of tokens it is the number of the first one.
 std::string TextFile::describe(size_t record, const std::string& problem) const {
   const std::string_view all = content();
+  if (token_bytes() > 0) {
+    const size_t token = (record - format_->first_record(all)) / token_bytes();
+    return path() + ":token " + std::to_string(token) + ": got " + problem;
+  }
   const auto number = 1 + std::count(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(record), '\n');
   return path() + ":" + std::to_string(number) + ": got " + problem;
 }
@@ -116,7 +139,7 @@ void TextFile::fail(size_t first, const std::string& problem) const {
   for_records(0, bytes().size(), [&](size_t, const RecordText& said) {
     if (said.blank) return;
     ++all;
-    bad += !said.problem.empty();
+    bad += !problem_of(said, said.problem.empty() ? count_special_tokens(said.text) : 0).empty();
   });
   throw Error(ExitCode::kData,
               describe(first, problem) + ", want " + format_->wanted() +

@@ -21,6 +21,7 @@ struct TextCounts {
   int64_t documents = 0;
   int64_t text_bytes = 0;
   int64_t empty_texts = 0;                 ///< records whose text is ""
+  int64_t special_tokens = 0;              ///< names of control tokens in them
   int64_t bad_lines = 0;                   ///< records without a text, passed over
   int64_t lone_surrogates = 0;             ///< in texts, read as U+FFFD
   std::vector<std::string> examples = {};  ///< the first bad lines, as messages name them
@@ -56,6 +57,8 @@ class TextFile {
   /// The file that was named, which may be an archive.
   const std::string& path() const { return path_; }
   const Reading& reading() const { return reading_; }
+  /// Of tokens, where it is a file of those: its texts are their bytes. 0: of text.
+  size_t token_bytes() const { return format_->token_bytes(); }
   /// Of an archive: what it holds.
   std::span<const std::byte> bytes() const { return file_.bytes(); }
 
@@ -64,6 +67,8 @@ class TextFile {
   void for_records(size_t begin, size_t end, const OnRecord& on_record) const;
   std::string_view content() const;
   std::string describe(size_t record, const std::string& problem) const;
+  int64_t count_special_tokens(std::string_view text) const;
+  std::string problem_of(const RecordText& said, int64_t special_tokens) const;
   [[noreturn]] void fail(size_t record, const std::string& problem) const;
 
   std::string path_;

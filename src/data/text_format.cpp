@@ -14,8 +14,10 @@
 #include "core/json/json_text.h"
 #include "core/text.h"
 #include "core/utf8.h"
+#include "core/visible_text.h"
 #include "data/foreign_file.h"
 #include "data/json_line.h"
+#include "data/token_format.h"
 #include "data/unpacked.h"
 
 namespace mm {
@@ -175,9 +177,9 @@ class Csv final : public TextFormat {
     const std::vector<std::string> names = csv_fields(without_break(file.substr(begin, end - begin)), separator_);
     const auto found = std::find(names.begin(), names.end(), key_);
     if (found == names.end()) {
-      throw Error(ExitCode::kData,
-                  got_want(path + ":1", "columns " + join(names, ", "), "a column " + show_text(key_) + " among them",
-                           "data.text_key names the column that is the text"));
+      throw Error(ExitCode::kData, got_want(path + ":1", "columns " + cut_text(visible_text(join(names, ", "))),
+                                            "a column " + show_text(key_) + " among them",
+                                            "data.text_key names the column that is the text"));
     }
     columns_ = names.size();
     column_ = static_cast<size_t>(found - names.begin());
@@ -254,6 +256,7 @@ class PlainText final : public TextFormat {
 }  // namespace
 
 std::unique_ptr<TextFormat> recognize_format(const std::string& path, std::string_view file, const Reading& reading) {
+  if (auto tokens = recognize_tokens(path, file, reading)) return tokens;
   if (const ForeignFile foreign = recognize_foreign(path, file); !foreign.what.empty()) {
     throw Error(ExitCode::kData,
                 got_want(path, foreign.what, "JSON Lines, a JSON array, CSV or plain text in UTF-8", foreign.remedy));

@@ -37,14 +37,16 @@ class TextFormat {
   virtual size_t record_end(std::string_view file, size_t begin) const = 0;
   /// Whether a record may be looked for from anywhere: one ends at every line break.
   virtual bool is_by_line() const { return false; }
+  /// Of tokens, where records are made of them: RecordText::text are their bytes. 0: of text.
+  virtual size_t token_bytes() const { return 0; }
   virtual std::unique_ptr<RecordReader> reader() const = 0;
   /// What a good record looks like, for messages.
   virtual std::string wanted() const = 0;
 };
 
 /// By the ending of the name, and by what is in it: JSON Lines, a JSON array of objects, CSV with a header, plain text
-/// (a document, or several with lines of `<|endoftext|>` between them). Throws Error(kData) that says what the file is,
-/// and how to make text of it, when it is none of these.
+/// (a document, or several with lines of `<|endoftext|>` between them), ready tokens (recognize_tokens). Throws
+/// Error(kData) that says what the file is, and how to make text of it, when it is none of these.
 std::unique_ptr<TextFormat> recognize_format(const std::string& path, std::string_view file, const Reading& reading);
 
 }  // namespace mm

@@ -15,7 +15,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "token files are written as they lie in memory");
 
 constexpr uint64_t kMagic = 0x534e454b4f544d4d;  // "MMTOKENS"
-constexpr uint64_t kVersion = 2;
+constexpr uint64_t kVersion = 3;
 
 bool is_wide(const TokenFileHeader& header) {
   return header.vocab_size > static_cast<uint64_t>(kNarrowVocabulary);
@@ -96,6 +96,7 @@ void TokenFileWriter::count(const TextCounts& counts) {
   footer_.empty_texts = static_cast<uint64_t>(counts.empty_texts);
   footer_.bad_lines = static_cast<uint64_t>(counts.bad_lines);
   footer_.lone_surrogates = static_cast<uint64_t>(counts.lone_surrogates);
+  footer_.special_tokens = static_cast<uint64_t>(counts.special_tokens);
 }
 
 void TokenFileWriter::commit() {

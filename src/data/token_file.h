@@ -33,8 +33,8 @@ struct TokenFileHeader {
 
 struct TokenFileFooter {
   uint64_t text_bytes = 0;
-  uint64_t empty_texts = 0, bad_lines = 0;  ///< records that no document was made of
-  uint64_t lone_surrogates = 0;
+  uint64_t empty_texts = 0, bad_lines = 0;           ///< records that no document was made of
+  uint64_t lone_surrogates = 0, special_tokens = 0;  ///< in the documents
   uint64_t tokens = 0;
   uint64_t documents = 0;
   uint64_t payload_hash = 0;  ///< of the tokens, their padding, the ends, the hashes and what stands above

@@ -1,6 +1,7 @@
 // Where the parts of a text lie, what makes them good, and how one is made.
 #include "data/token_parts.h"
 
+#include <cstring>
 #include <filesystem>
 #include <set>
 
@@ -23,20 +24,27 @@ size_t part_bytes_for(size_t text_bytes, size_t part_bytes) {
   return part_bytes;
 }
 
+Reading with_tokenizer(Reading reading, const Tokenizer& tokenizer) {
+  reading.tokenizer = &tokenizer;
+  return reading;
+}
+
 template <class Id>
-std::unique_ptr<TextEncoder<Id>> encoder_of(const Tokenizer& tokenizer) {
+std::unique_ptr<TextEncoder<Id>> encoder_of(const Tokenizer& tokenizer, const Reading& reading) {
+  const ControlNames names =
+      reading.special_tokens == SpecialTokensInText::kText ? ControlNames::kText : ControlNames::kParse;
   if constexpr (std::is_same_v<Id, uint16_t>) {
-    return tokenizer.narrow_encoder();
+    return tokenizer.narrow_encoder(names);
   } else {
-    return tokenizer.encoder();
+    return tokenizer.encoder(names);
   }
 }
 
 template <class Id>
 class MakerOf final : public PartMaker {
  public:
-  MakerOf(const Tokenizer& tokenizer, std::atomic<size_t>& done)
-      : tokenizer_(tokenizer), done_(done), encoder_(encoder_of<Id>(tokenizer)) {}
+  MakerOf(const Tokenizer& tokenizer, const Reading& reading, std::atomic<size_t>& done)
+      : tokenizer_(tokenizer), done_(done), encoder_(encoder_of<Id>(tokenizer, reading)) {}
 
   TextCounts make(const PartedText& text, size_t part, const TokenFileHeader& header, std::stop_token stop) override {
     const PartPlan& plan = text.parts[part];
@@ -47,7 +55,11 @@ class MakerOf final : public PartMaker {
     const TextCounts counts = text.text.visit(plan.begin, plan.end, [&](std::string_view document) {
       if (stop.stop_requested()) throw StopRequested();
       tokens_.push_back(static_cast<Id>(tokenizer_.bos_id()));
-      encoder_->encode_into(document, tokens_);
+      if (const size_t width = text.text.token_bytes(); width > 0) {
+        append_ready(document, width);
+      } else {
+        encoder_->encode_into(document, tokens_);
+      }
       tokens_.push_back(static_cast<Id>(tokenizer_.eos_id()));
       ends_.push_back(tokens_.size());
       hashes_.push_back(hash64(document));
@@ -63,6 +75,17 @@ class MakerOf final : public PartMaker {
   }
 
  private:
+  /// Of numbers that are tokens, as their reader saw.
+  void append_ready(std::string_view numbers, size_t width) {
+    Id* out = tokens_.room(numbers.size() / width);
+    for (size_t at = 0; at < numbers.size(); at += width) {
+      uint32_t token = 0;  // little-endian, as token files are
+      std::memcpy(&token, numbers.data() + at, width);
+      *out++ = static_cast<Id>(token);
+    }
+    tokens_.keep(out);
+  }
+
   const Tokenizer& tokenizer_;
   std::atomic<size_t>& done_;
   std::unique_ptr<TextEncoder<Id>> encoder_;
@@ -73,10 +96,20 @@ class MakerOf final : public PartMaker {
 }  // namespace
 
 uint64_t tokens_identity(const Tokenizer& tokenizer, const Reading& reading) {
-  if (reading.text_key == Reading().text_key) return tokenizer.fingerprint();
-  Hasher hasher;
-  hasher.add(std::as_bytes(std::span(reading.text_key)));
   const uint64_t fingerprint = tokenizer.fingerprint();
+  // Of what was always so, and of what changes nothing, nothing is said.
+  std::vector<std::string> differences;
+  if (reading.text_key != Reading().text_key) differences.push_back(reading.text_key);
+  if (tokenizer.has_control_names() && reading.special_tokens == SpecialTokensInText::kText) {
+    differences.push_back("control names are text");
+  }
+  if (tokenizer.has_control_names() && reading.special_tokens == SpecialTokensInText::kReject) {
+    differences.push_back("control names are refused");
+  }
+  if (reading.bin_token_bytes > 0) differences.push_back(format("tokens of %zu bytes", reading.bin_token_bytes));
+  if (differences.empty()) return fingerprint;
+  Hasher hasher;
+  for (const std::string& difference : differences) hasher.add(std::as_bytes(std::span(difference)));
   hasher.add(std::as_bytes(std::span(&fingerprint, 1)));
   return hasher.value();
 }
@@ -87,7 +120,7 @@ std::string folder_of_parts(const std::string& text_path, const std::string& cac
 
 PartedText::PartedText(const std::string& path, const std::string& cache, const Tokenizer& tokenizer,
                        const Reading& reading)
-    : text(path, reading),
+    : text(path, with_tokenizer(reading, tokenizer)),
       identity(tokens_identity(tokenizer, reading)),
       folder(folder_of_parts(path, cache, identity)) {
   size_t begin = 0;
@@ -137,9 +170,10 @@ void remove_surplus(const PartedText& text, const Tokenizer& tokenizer) {
   if (fs::is_regular_file(older, ignored)) fs::remove(older, ignored);
 }
 
-std::unique_ptr<PartMaker> make_part_maker(const Tokenizer& tokenizer, std::atomic<size_t>& done) {
-  if (tokenizer.vocab_size() <= kNarrowVocabulary) return std::make_unique<MakerOf<uint16_t>>(tokenizer, done);
-  return std::make_unique<MakerOf<int32_t>>(tokenizer, done);
+std::unique_ptr<PartMaker> make_part_maker(const Tokenizer& tokenizer, const Reading& reading,
+                                           std::atomic<size_t>& done) {
+  if (tokenizer.vocab_size() > kNarrowVocabulary) return std::make_unique<MakerOf<int32_t>>(tokenizer, reading, done);
+  return std::make_unique<MakerOf<uint16_t>>(tokenizer, reading, done);
 }
 
 }  // namespace mm

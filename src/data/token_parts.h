@@ -30,7 +30,7 @@ uint64_t tokens_identity(const Tokenizer& tokenizer, const Reading& reading);
 std::string folder_of_parts(const std::string& text_path, const std::string& cache, uint64_t identity);
 
 /// A text and the parts that it is cut into: `Reading::part_bytes` of text or more. Of a text that is read line by line
-/// only the places of the cuts are looked at.
+/// only the places of the cuts are looked at. The tokenizer must outlive it.
 struct PartedText {
   PartedText(const std::string& path, const std::string& cache, const Tokenizer& tokenizer, const Reading& reading);
 
@@ -67,7 +67,9 @@ class PartMaker {
   virtual TextCounts make(const PartedText& text, size_t part, const TokenFileHeader& header, std::stop_token stop) = 0;
 };
 
-///   done  counts the bytes of text that are dealt with, in all threads
-std::unique_ptr<PartMaker> make_part_maker(const Tokenizer& tokenizer, std::atomic<size_t>& done);
+///   reading  that of the texts
+///   done     counts the bytes of text that are dealt with, in all threads
+std::unique_ptr<PartMaker> make_part_maker(const Tokenizer& tokenizer, const Reading& reading,
+                                           std::atomic<size_t>& done);
 
 }  // namespace mm

@@ -18,22 +18,31 @@ TokenFileFooter& add_counts(TokenFileFooter& sum, const TokenFileFooter& part) {
   sum.empty_texts += part.empty_texts;
   sum.bad_lines += part.bad_lines;
   sum.lone_surrogates += part.lone_surrogates;
+  sum.special_tokens += part.special_tokens;
   return sum;
 }
 
-void judge_text(const std::string& path, const TokenFileFooter& sum) {
+void judge_text(const TextFile& text, const TokenFileFooter& sum) {
   constexpr uint64_t kFew = 10, kOneIn = 100;
   const auto count = [](uint64_t number) { return with_commas(static_cast<int64_t>(number)); };
   if (sum.bad_lines > kFew && sum.bad_lines * kOneIn > sum.documents) {
-    throw Error(ExitCode::kData,
-                got_want(path, count(sum.bad_lines) + " bad records beside " + count(sum.documents) + " good ones",
-                         "at most one in " + std::to_string(kOneIn), "look at the file"));
+    throw Error(
+        ExitCode::kData,
+        got_want(text.path(), count(sum.bad_lines) + " bad records beside " + count(sum.documents) + " good ones",
+                 "at most one in " + std::to_string(kOneIn), "look at the file"));
   }
   std::vector<std::string> words;
   if (sum.bad_lines > 0) words.push_back(count(sum.bad_lines) + " bad records passed over");
   if (sum.empty_texts > 0) words.push_back(count(sum.empty_texts) + " empty texts passed over");
   if (sum.lone_surrogates > 0) words.push_back(count(sum.lone_surrogates) + " lone surrogates read as U+FFFD");
-  if (!words.empty()) log_info("text      " + path + ": " + join(words, ", "));
+  if (sum.special_tokens > 0) {
+    const bool parsed = text.reading().special_tokens == SpecialTokensInText::kParse;
+    words.push_back(count(sum.special_tokens) +
+                    (sum.special_tokens == 1 ? " name of a control token" : " names of control tokens") + " read as " +
+                    (parsed ? "those tokens (data.special_tokens=text reads them as text)"
+                            : "text (data.special_tokens=parse reads them as those tokens)"));
+  }
+  if (!words.empty()) log_info("text      " + text.path() + ": " + join(words, ", "));
 }
 
 TokenStore TokenStore::open(const std::string& text_path, const std::string& cache, const Tokenizer& tokenizer,
@@ -51,8 +60,8 @@ TokenStore TokenStore::open(const std::string& text_path, const std::string& cac
     parts.push_back(builder.open(part));
     add_counts(sum, builder.footer(part));
   }
-  judge_text(text_path, sum);
   const PartedText& text = builder.texts().front();
+  judge_text(text.text, sum);
   const std::span<const std::byte> bytes = text.text.bytes();
   return TokenStore(text_path, tokens_fingerprint(bytes.size(), hash64(bytes), text.identity, tokenizer.vocab_size()),
                     std::move(parts));

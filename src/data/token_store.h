@@ -15,7 +15,7 @@ TokenFileFooter& add_counts(TokenFileFooter& sum, const TokenFileFooter& part);
 
 /// Says what a text holds besides documents. More than a few bad records, and more than one in a hundred, are an
 /// Error(kData).
-void judge_text(const std::string& path, const TokenFileFooter& sum);
+void judge_text(const TextFile& text, const TokenFileFooter& sum);
 
 /// Each document is stored as BOS, its tokens, EOS. Reading is thread-safe.
 class TokenStore {

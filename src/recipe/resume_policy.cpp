@@ -75,8 +75,10 @@ constexpr std::array kRules = {
     // Runs that began before there were such settings.
     Rule{"data.packing: none -> \"stream\"", Change::kSilent},
     Rule{"data.hold_out_by: none -> \"position\"", Change::kSilent},
+    Rule{"data.bin_tokens: none -> \"none\"", Change::kSilent},
     Rule{"data.duplicates: none -> \"keep\"", Change::kSilent},
     Rule{"data.shuffle_megabytes: none -> 0", Change::kSilent},
+    Rule{"data.special_tokens: none -> \"parse\"", Change::kSilent},
     Rule{"data.text_key: none -> \"text\"", Change::kSilent},
     Rule{"data.bad_lines: none -> \"stop\"", Change::kSilent},
     Rule{"data.validation_packing: none -> \"auto\"", Change::kSilent},
@@ -191,6 +193,7 @@ void keep_older_ways(const std::string& before, DataConfig& data) {
   const auto has = [&](const char* key) { return json.contains(nlohmann::json::json_pointer(key)); };
   if (!has("/data/hold_out_by")) data.hold_out_by = "position";
   if (!has("/data/shuffle_megabytes")) data.shuffle_megabytes = 0;
+  if (!has("/data/special_tokens")) data.special_tokens = "parse";
 }
 
 std::string tokenizer_path_in(const std::string& config) {

@@ -45,6 +45,12 @@ const std::vector<IdleSettings>& table() {
          return !c.compat.enabled() && c.data.shuffle_megabytes > 0 && !c.data.shuffles_in_groups();
        },
        "data.duplicates is drop, or data.hold_out_by position: all of the text is read first and shuffled together"},
+      {{"data.special_tokens"},
+       [](const RunConfig& c) { return c.compat.enabled(); },
+       "a replay reads control tokens in a text as its trainer does: as those tokens"},
+      {{"data.special_tokens"},
+       [](const RunConfig& c) { return !c.compat.enabled() && c.tokenizer.path.ends_with(".model"); },
+       "to a sentencepiece model the names of control tokens always are text"},
       {{"schedule.min_ratio"},
        [](const RunConfig& c) { return !c.compat.enabled() && c.schedule.type == "constant"; },
        "schedule.type is constant"},

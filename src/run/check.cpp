@@ -24,14 +24,18 @@ int64_t estimate_sequences(const RunConfig& config, const Tokenizer& tokenizer) 
   constexpr size_t kPartBytes = 64 << 10, kParts = 8;
   double tokens = 0, rows = 0;
   for (const LabelledPath& each : text_files(config.data.train)) {
-    const TextFile file(each.path, config.data.reading());
+    Reading reading = config.data.reading();
+    reading.tokenizer = &tokenizer;
+    const TextFile file(each.path, reading);
     const std::vector<size_t> ends = file.cut(kPartBytes);
     double sampled_tokens = 0, sampled_rows = 0, sampled_bytes = 0;
     const size_t stride = std::max<size_t>(1, ends.size() / kParts);
     for (size_t part = 0; part < ends.size(); part += stride) {
       const size_t begin = part == 0 ? 0 : ends[part - 1];
       const TextCounts counts = file.visit(begin, ends[part], [&](std::string_view text) {
-        sampled_tokens += static_cast<double>(tokenizer.encode(text).size()) + 2;  // BOS and EOS
+        const size_t tokens_of_text =
+            file.token_bytes() > 0 ? text.size() / file.token_bytes() : tokenizer.encode(text).size();
+        sampled_tokens += static_cast<double>(tokens_of_text) + 2;  // BOS and EOS
       });
       sampled_rows += static_cast<double>(counts.documents + counts.empty_texts);
       sampled_bytes += static_cast<double>(ends[part] - begin);

@@ -33,11 +33,11 @@ void visit(const ByteLevelModel& model, std::string_view text, bool utf8,
 
 }  // namespace
 
-std::vector<int32_t> encode_by_words(const ByteLevelModel& model, std::string_view text) {
+std::vector<int32_t> encode_by_words(const ByteLevelModel& model, std::string_view text, ControlNames names) {
   std::vector<int32_t> ids;
   BpeEncoder encoder(model.bpe);
   std::vector<AddedTokenMatcher::Match> matches;
-  model.added.find(text, matches);
+  model.added.found(names).find(text, matches);
   const auto append_words = [&](std::string_view stretch) {
     WordCutter words(model.words, stretch);
     for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
@@ -52,12 +52,12 @@ std::vector<int32_t> encode_by_words(const ByteLevelModel& model, std::string_vi
 template <class Id>
 void ByteLevelEncoder<Id>::encode_into(std::string_view text, TokenBuffer<Id>& ids) {
   if (!is_utf8(text)) {
-    const std::vector<int32_t> encoded = encode_by_words(model_, text);
+    const std::vector<int32_t> encoded = encode_by_words(model_, text, names_);
     Id* const out = ids.room(encoded.size());
     ids.keep(std::ranges::transform(encoded, out, [](int32_t id) { return static_cast<Id>(id); }).out);
     return;
   }
-  model_.added.find(text, matches_);
+  model_.added.found(names_).find(text, matches_);
   visit(
       model_, text, /*utf8=*/true, matches_, [&](std::string_view words) { fast_.encode(words, ids); },
       [&](int32_t id) { ids.push_back(static_cast<Id>(id)); });

@@ -14,9 +14,16 @@
 
 namespace mm {
 
+/// The tokens that are cut out of the raw text.
+struct AddedTokens {
+  AddedTokenMatcher all, control, others;  ///< control: those that are special, BOS and EOS; others: the rest
+
+  const AddedTokenMatcher& found(ControlNames names) const { return names == ControlNames::kParse ? all : others; }
+};
+
 /// What encoding needs of a tokenizer.json.
 struct ByteLevelModel {
-  AddedTokenMatcher added;
+  AddedTokens added;
   bool nfc;  ///< whether text is brought into normalization form C first
   WordRules words;
   BpeModel bpe;
@@ -24,20 +31,21 @@ struct ByteLevelModel {
 };
 
 /// The definition: word after word, each merged from its bytes. Every byte of a text that is not UTF-8 is kept.
-std::vector<int32_t> encode_by_words(const ByteLevelModel& model, std::string_view text);
+std::vector<int32_t> encode_by_words(const ByteLevelModel& model, std::string_view text, ControlNames names);
 
 /// The same tokens, faster.
 template <class Id>
 class ByteLevelEncoder : public TextEncoder<Id> {
  public:
   /// `model` outlives the encoder.
-  explicit ByteLevelEncoder(const ByteLevelModel& model)
-      : model_(model), fast_(model.bpe, model.characters, model.words) {}
+  ByteLevelEncoder(const ByteLevelModel& model, ControlNames names)
+      : model_(model), names_(names), fast_(model.bpe, model.characters, model.words) {}
 
   void encode_into(std::string_view text, TokenBuffer<Id>& ids) override;
 
  private:
   const ByteLevelModel& model_;
+  ControlNames names_;
   FastEncoder<Id> fast_;
   std::vector<AddedTokenMatcher::Match> matches_;
 };

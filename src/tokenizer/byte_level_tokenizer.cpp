@@ -101,12 +101,23 @@ std::vector<uint32_t> lengths_of(const std::vector<TokenText>& tokens) {
   return lengths;
 }
 
-AddedTokenMatcher matcher_of(const TokenizerJson& file) {
+/// Of the added tokens that `is_wanted`.
+template <class IsWanted>
+AddedTokenMatcher matcher_of(const TokenizerJson& file, const IsWanted& is_wanted) {
   std::vector<AddedTokenMatcher::Token> tokens;
   for (const AddedToken& added : file.added_tokens) {
-    tokens.push_back({added.content, static_cast<int32_t>(added.id)});
+    if (is_wanted(added)) tokens.push_back({added.content, static_cast<int32_t>(added.id)});
   }
   return AddedTokenMatcher(tokens);
+}
+
+AddedTokens added_tokens_of(const TokenizerJson& file, const ControlTokens& control) {
+  const auto is_control = [&](const AddedToken& added) {
+    return added.special || added.id == control.bos || added.id == control.eos;
+  };
+  return {.all = matcher_of(file, [](const AddedToken&) { return true; }),
+          .control = matcher_of(file, is_control),
+          .others = matcher_of(file, [&](const AddedToken& added) { return !is_control(added); })};
 }
 
 /// Equal for equal tokens and equal BOS and EOS, which the files of tokens that the data folder keeps contain.
@@ -124,15 +135,25 @@ class ByteLevelTokenizer : public Tokenizer {
                      uint64_t fingerprint)
       : tokens_(std::move(tokens)), model_(std::move(model)), control_(control), fingerprint_(fingerprint) {}
 
-  std::vector<int32_t> encode(std::string_view text) const override { return encode_by_words(model_, text); }
-
-  std::unique_ptr<TextEncoder<int32_t>> encoder() const override {
-    return std::make_unique<ByteLevelEncoder<int32_t>>(model_);
+  std::vector<int32_t> encode(std::string_view text) const override {
+    return encode_by_words(model_, text, ControlNames::kParse);
   }
 
-  std::unique_ptr<TextEncoder<uint16_t>> narrow_encoder() const override {
+  std::unique_ptr<TextEncoder<int32_t>> encoder(ControlNames names) const override {
+    return std::make_unique<ByteLevelEncoder<int32_t>>(model_, names);
+  }
+
+  std::unique_ptr<TextEncoder<uint16_t>> narrow_encoder(ControlNames names) const override {
     require(vocab_size() <= 65536, "ids of 16 bits for a larger vocabulary");
-    return std::make_unique<ByteLevelEncoder<uint16_t>>(model_);
+    return std::make_unique<ByteLevelEncoder<uint16_t>>(model_, names);
+  }
+
+  bool has_control_names() const override { return true; }
+
+  int64_t count_control_names(std::string_view text) const override {
+    std::vector<AddedTokenMatcher::Match> matches;  // which takes no memory as long as there is none
+    model_.added.control.find(text, matches);
+    return std::ssize(matches);
   }
 
   std::string decode(std::span<const int32_t> ids) const override {
@@ -191,8 +212,8 @@ std::unique_ptr<Tokenizer> parse_byte_level(const NamedText& file, const NamedTe
   CharacterTable characters(texts);
   return std::make_unique<ByteLevelTokenizer>(
       std::move(tokens),
-      ByteLevelModel{matcher_of(parsed), parsed.nfc, parsed.words, std::move(bpe), std::move(characters)}, control,
-      fingerprint_of(file.text, control));
+      ByteLevelModel{added_tokens_of(parsed, control), parsed.nfc, parsed.words, std::move(bpe), std::move(characters)},
+      control, fingerprint_of(file.text, control));
 }
 
 }  // namespace mm

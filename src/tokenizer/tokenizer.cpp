@@ -30,11 +30,11 @@ class PlainEncoder : public TextEncoder<Id> {
 
 }  // namespace
 
-std::unique_ptr<TextEncoder<int32_t>> Tokenizer::encoder() const {
+std::unique_ptr<TextEncoder<int32_t>> Tokenizer::encoder(ControlNames) const {
   return std::make_unique<PlainEncoder<int32_t>>(*this);
 }
 
-std::unique_ptr<TextEncoder<uint16_t>> Tokenizer::narrow_encoder() const {
+std::unique_ptr<TextEncoder<uint16_t>> Tokenizer::narrow_encoder(ControlNames) const {
   return std::make_unique<PlainEncoder<uint16_t>>(*this);
 }
 

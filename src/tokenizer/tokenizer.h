@@ -19,8 +19,14 @@ class TextEncoder {
  public:
   virtual ~TextEncoder() = default;
 
-  /// Appends the tokens of `text` to `ids`: those of Tokenizer::encode().
+  /// Appends the tokens of `text` to `ids`: those of Tokenizer::encode(), but for what ControlNames says.
   virtual void encode_into(std::string_view text, TokenBuffer<Id>& ids) = 0;
+};
+
+/// What the name of a control token is, such as `<|im_end|>`, where it is written out in a text.
+enum class ControlNames {
+  kParse,  ///< the token, as with the Python library: what encode() does
+  kText,   ///< text like any other, so that no text can end itself
 };
 
 /// A tokenizer is immutable once loaded: all functions may be called from several threads.
@@ -34,9 +40,14 @@ class Tokenizer {
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
 
   /// What encodes much text fast. The tokenizer outlives it.
-  virtual std::unique_ptr<TextEncoder<int32_t>> encoder() const;
+  virtual std::unique_ptr<TextEncoder<int32_t>> encoder(ControlNames names = ControlNames::kParse) const;
   /// The same for a vocabulary of up to 65,536 tokens.
-  virtual std::unique_ptr<TextEncoder<uint16_t>> narrow_encoder() const;
+  virtual std::unique_ptr<TextEncoder<uint16_t>> narrow_encoder(ControlNames names = ControlNames::kParse) const;
+
+  /// Whether a text can name control tokens at all: to a sentencepiece model their names are always text.
+  virtual bool has_control_names() const { return false; }
+  /// How many of them `text` names: those of a tokenizer.json that are special, its BOS and its EOS.
+  virtual int64_t count_control_names(std::string_view) const { return 0; }
 
   /// The bytes that `ids` stand for, control tokens left out. The ids of a character cut in half give an incomplete
   /// UTF-8 sequence; lossy_utf8() gives the text that Python shows. Throws Error(kInternal) for an id outside the

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -41,6 +42,32 @@ class ByteTokenizer : public Tokenizer {
  private:
   uint64_t fingerprint_;
   int64_t vocab_size_;
+};
+
+/// A vocabulary of bytes in which `<|end|>` names EOS, token 2.
+class NamingTokenizer final : public ByteTokenizer {
+ public:
+  std::vector<int32_t> encode(std::string_view text) const override {
+    std::vector<int32_t> ids;
+    for (size_t end = text.find(kName); end != std::string_view::npos; end = text.find(kName)) {
+      for (const int32_t id : ByteTokenizer::encode(text.substr(0, end))) ids.push_back(id);
+      ids.push_back(eos_id());
+      text.remove_prefix(end + kName.size());
+    }
+    for (const int32_t id : ByteTokenizer::encode(text)) ids.push_back(id);
+    return ids;
+  }
+  std::unique_ptr<TextEncoder<uint16_t>> narrow_encoder(ControlNames names) const override {
+    static const ByteTokenizer plain;
+    return names == ControlNames::kText ? plain.narrow_encoder() : ByteTokenizer::narrow_encoder(names);
+  }
+  bool has_control_names() const override { return true; }
+  int64_t count_control_names(std::string_view text) const override {
+    return std::ranges::count(encode(text), eos_id());
+  }
+
+ private:
+  static constexpr std::string_view kName = "<|end|>";
 };
 
 /// An empty folder for the running test alone.

@@ -78,5 +78,27 @@ TEST(JsonLine, AgreesWithTheStrictParserOnWhateverThatTakes) {
   EXPECT_GT(taken, 1000);
 }
 
+TEST(JsonLine, MessagesOfAChatAreJoinedAsMiniMindDoes) {
+  const std::string line =
+      R"({"id": [1], "conversations": [{"role": "user", "content": "a\n\ud83d"}, {"from": "gpt", "value": "b", "x": []}]})";
+  const JsonLineText read = read_json_line(line, "conversations");
+  EXPECT_EQ(read.problem, "");
+  EXPECT_EQ(read.text, "<|im_start|>user\na\n\xEF\xBF\xBD<|im_end|>\n<|im_start|>gpt\nb<|im_end|>\n");
+  EXPECT_EQ(read.lone_surrogates, 1);
+  EXPECT_EQ(read_json_line(line, "text").problem,
+            "no \"text\", but \"conversations\", whose messages data.text_key=conversations joins to a text");
+  EXPECT_EQ(read_json_line(R"({"text": []})", "text").problem, read_json_line(R"({"text": ["a"]})", "text").problem);
+  EXPECT_NE(read_json_line(R"({"text": []})", "text").problem, "");
+  for (const char* bad :
+       {R"({"text": [{"role": "user"}]})", R"({"text": [{"role": "user", "content": "a"}, 7]})", R"({"text": [{}]})",
+        R"({"text": [{"role": "user", "content": null}, {"role": "a", "content": "b"}]})"}) {
+    EXPECT_EQ(read_json_line(bad, "text").problem, "a message without a role and a content") << bad;
+    EXPECT_EQ(read_json_line(bad, "text").text, "") << bad;
+  }
+  for (const char* bad : {R"({"text": [})", R"({"text": [{"role": "user", "content": "a"})", R"({"text": [{"a"}]})"}) {
+    EXPECT_EQ(read_json_line(bad, "text").problem, "bad JSON") << bad;
+  }
+}
+
 }  // namespace
 }  // namespace mm

@@ -55,6 +55,10 @@ TEST(TextFormat, CsvHasAHeaderAndQuotedFieldsWithLineBreaks) {
             path +
                 ":1: got columns id, body, want a column \"text\" among them (data.text_key names the column that is "
                 "the text)");
+  const std::string hostile = write("e.csv", "id,te\x1b[31mxt\xff," + std::string(5000, 'x') + "\n");
+  const std::string refusal = error_of(ExitCode::kData, [&] { TextFile file(hostile); });
+  EXPECT_NE(refusal.find("got columns id, te\\x1b[31mxt\\xff, xxx"), std::string::npos) << refusal;
+  EXPECT_LT(refusal.size(), 1000U);
   const std::string ragged = write("d.csv", "id,text\n1,x\n2\n");
   EXPECT_NE(error_of(ExitCode::kData, [&] { texts_of(ragged); }).find("d.csv:3: got 1 columns, want 2 columns"),
             std::string::npos);
@@ -80,7 +84,7 @@ TEST(ForeignFile, IsNamedForWhatItIsWithTheCommandThatMakesTextOfIt) {
             "a pointer of git-lfs instead of the file it stands for");
   EXPECT_EQ(what("{\0\"\0t\0e\0x\0t\0"s), "UTF-16");
   EXPECT_EQ(what("{\"text\": \"\xc4\xe3\xba\xc3\xca\xc0\xbd\xe7\"}\n"), "text in a Chinese encoding such as GBK");
-  EXPECT_EQ(what("\x01\x80\xff\x02"s, "train.bin"), "tokens of another program");
+  EXPECT_EQ(what("\x01\x80\xff\x02"s, "train.bin"), "numbers that may be tokens");
   EXPECT_EQ(what("{\"text\": \"\xE4\xBD\xA0\"}\n"), "");
   EXPECT_EQ(what("{\"text\": \"\xff\"}\n"), "");
   EXPECT_EQ(what(""), "");

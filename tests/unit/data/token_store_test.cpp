@@ -269,5 +269,37 @@ TEST(TokenStore, AFolderThatCannotHoldItNamesTheCacheSetting) {
   EXPECT_NE(message.find("data.cache"), std::string::npos) << message;
 }
 
+TEST(SpecialTokens, AreTextWhereverTheyAreWrittenOutUnlessTheyAreAskedFor) {
+  const std::string text = write_texts(test_folder(), "a.jsonl", {"x<|end|>", "y"});
+  const auto open = [&](SpecialTokensInText special) {
+    return TokenStore::open(text, "", NamingTokenizer(), 1, {.special_tokens = special});
+  };
+  ::testing::internal::CaptureStdout();
+  const TokenStore as_text = open(SpecialTokensInText::kText), parsed = open(SpecialTokensInText::kParse);
+  const std::string log = ::testing::internal::GetCapturedStdout();
+  EXPECT_EQ(as_text.tokens(), 2 + 8 + 3) << "no document ends itself";
+  EXPECT_EQ(all_tokens(parsed), (std::vector<int64_t>{1, 3 + 'x', 2, 2, 1, 3 + 'y', 2}));
+  EXPECT_NE(log.find("1 name of a control token read as text (data.special_tokens=parse"), std::string::npos) << log;
+  EXPECT_NE(log.find("1 name of a control token read as those tokens (data.special_tokens=text"), std::string::npos);
+  EXPECT_NE(as_text.fingerprint(), parsed.fingerprint());
+  EXPECT_EQ(parsed.fingerprint(), TokenStore::open(text, "", ByteTokenizer()).fingerprint())
+      << "that of runs which began before there was a choice";
+  ::testing::internal::CaptureStdout();
+  open(SpecialTokensInText::kText);
+  EXPECT_NE(::testing::internal::GetCapturedStdout().find("read as text"), std::string::npos) << "at every start";
+}
+
+TEST(SpecialTokens, AreBadLinesWhereTheyAreRejected) {
+  const std::string folder = test_folder();
+  const std::string text = write_texts(folder, "a.jsonl", {"y", "x<|end|><|end|>", "z"});
+  Reading reading = {.special_tokens = SpecialTokensInText::kReject};
+  EXPECT_EQ(error_of(ExitCode::kData, [&] { TokenStore::open(text, "", NamingTokenizer(), 1, reading); }),
+            text +
+                ":2: got a text with 2 names of control tokens, which data.special_tokens=reject refuses, want a line "
+                "such as {\"text\": \"...\"} (1 of 3 records is bad; data.bad_lines=skip passes over it)");
+  reading.skip_bad_lines = true;
+  EXPECT_EQ(TokenStore::open(text, "", NamingTokenizer(), 1, reading).documents(), 2);
+}
+
 }  // namespace
 }  // namespace mm

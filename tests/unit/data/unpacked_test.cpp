@@ -2,41 +2,17 @@
 #include "data/unpacked.h"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include <algorithm>
 
 #include "data/datasets.h"
 #include "data_files.h"
+#include "tests/support/foreign_bytes.h"
 
 namespace mm {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string gzipped(const std::string& text) {
-  z_stream stream = {};
-  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string archive(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(archive.data());
-  stream.avail_out = static_cast<uInt>(archive.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  archive.resize(stream.total_out);
-  deflateEnd(&stream);
-  return archive;
-}
-
-std::string zstandard(const std::string& text) {
-  std::string archive(ZSTD_compressBound(text.size()), '\0');
-  ZSTD_CCtx* const context = ZSTD_createCCtx();
-  ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);  // as its program does
-  archive.resize(ZSTD_compress2(context, archive.data(), archive.size(), text.data(), text.size()));
-  ZSTD_freeCCtx(context);
-  return archive;
-}
 
 using Pack = std::string (*)(const std::string& text);
 

@@ -93,16 +93,19 @@ std::vector<int32_t> encoded(ByteLevelEncoder<Id>& encoder, std::string_view tex
   return {ids.ids().begin() + 1, ids.ids().end()};
 }
 
-/// Both widths, each text twice, so that the second time comes from the caches.
+/// Both widths, names of control tokens as tokens and as text, each text twice, so that the second time comes from the
+/// caches.
 void expect_definition(const ByteLevelModel& model, RandomStream& random, int rounds) {
-  ByteLevelEncoder<uint16_t> narrow(model);
-  ByteLevelEncoder<int32_t> wide(model);
-  for (int round = 0; round < rounds; ++round) {
-    const std::string text = random_text(random, round % 50 == 0 ? 400 : 20);
-    const std::vector<int32_t> wanted = encode_by_words(model, text);
-    for (int again = 0; again < 2; ++again) {
-      ASSERT_EQ(encoded(narrow, text), wanted) << text;
-      ASSERT_EQ(encoded(wide, text), wanted) << text;
+  for (const ControlNames names : {ControlNames::kParse, ControlNames::kText}) {
+    ByteLevelEncoder<uint16_t> narrow(model, names);
+    ByteLevelEncoder<int32_t> wide(model, names);
+    for (int round = 0; round < rounds; ++round) {
+      const std::string text = random_text(random, round % 50 == 0 ? 400 : 20);
+      const std::vector<int32_t> wanted = encode_by_words(model, text, names);
+      for (int again = 0; again < 2; ++again) {
+        ASSERT_EQ(encoded(narrow, text), wanted) << text;
+        ASSERT_EQ(encoded(wide, text), wanted) << text;
+      }
     }
   }
 }
@@ -110,8 +113,11 @@ void expect_definition(const ByteLevelModel& model, RandomStream& random, int ro
 ByteLevelModel model_of(const TestVocabulary& vocabulary, const WordRules& words = {}, bool nfc = false) {
   std::vector<std::string_view> merged;
   for (const Merge& merge : vocabulary.merges) merged.push_back(vocabulary.texts[static_cast<size_t>(merge.merged)]);
-  return {AddedTokenMatcher({{"<s>", 300}, {"<|im_start|>", 301}}), nfc, words, vocabulary.model(),
-          CharacterTable(merged)};
+  const AddedTokenMatcher::Token control = {"<s>", 300}, other = {"<|im_start|>", 301};
+  const AddedTokens added = {.all = AddedTokenMatcher({control, other}),
+                             .control = AddedTokenMatcher({control}),
+                             .others = AddedTokenMatcher({other})};
+  return {added, nfc, words, vocabulary.model(), CharacterTable(merged)};
 }
 
 TEST(Encoder, GoldenTokenizersOnRandomTexts) {
@@ -186,6 +192,24 @@ TEST(Encoder, BytesThatAreNotUtf8AreKept) {
     EXPECT_TRUE(std::ranges::equal(ids.ids(), tokenizer->encode(text)));
     EXPECT_EQ(tokenizer->decode_with_control(ids.ids()), text);
   }
+}
+
+TEST(Encoder, NamesOfControlTokensAreTextWhereTheyAreNotToBeParsed) {
+  const std::string others = added_token_json(262, "<s>x", false) + "," + added_token_json(263, "<t>", true);
+  const auto tokenizer =
+      parsed(with(small_tokenizer_json(), "],\n\"normalizer\"", "," + others + "],\n\"normalizer\""));
+  const auto encoder = tokenizer->encoder(ControlNames::kText);
+  const auto ids_of = [&](std::string_view text) {
+    TokenBuffer<int32_t> ids;
+    encoder->encode_into(text, ids);
+    EXPECT_EQ(tokenizer->decode(ids.ids()), text) << "text is not lost as a control token is";
+    return std::vector<int32_t>(ids.ids().begin(), ids.ids().end());
+  };
+  EXPECT_EQ(ids_of("<t>ab"), (std::vector<int32_t>{2 + '<', 2 + 't', 2 + '>', 258}));
+  EXPECT_EQ(ids_of("<s>"), (std::vector<int32_t>{2 + '<', 2 + 's', 2 + '>'})) << "BOS, whatever it is marked as";
+  EXPECT_EQ(ids_of("<s>x"), std::vector<int32_t>{262}) << "no control token";
+  EXPECT_EQ(tokenizer->count_control_names("<t>ab<s></s> <s>"), 4);
+  EXPECT_EQ(tokenizer->count_control_names("ab <s"), 0);
 }
 
 TEST(Encoder, IdsOf16BitsAreForVocabulariesThatFit) {
