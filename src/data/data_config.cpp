@@ -2,6 +2,11 @@
 #include "data/data_config.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "core/error.h"
+#include "core/text.h"
 
 namespace mm {
 
@@ -15,6 +20,24 @@ Reading DataConfig::reading() const {
   constexpr size_t kPartsInGroup = 4;
   if (shuffle_bytes() > 0) reading.part_bytes = std::min(reading.part_bytes, shuffle_bytes() / kPartsInGroup);
   return reading;
+}
+
+std::map<std::string, double> DataConfig::weight_of_domain() const {
+  std::map<std::string, double> weight_of;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const std::string& said = weights[i];
+    const size_t sign = said.rfind('=');
+    char* end = nullptr;
+    const double weight = sign == std::string::npos ? 0 : std::strtod(said.c_str() + sign + 1, &end);
+    const bool is_number = end != nullptr && *end == '\0' && std::isfinite(weight) && weight > 0;
+    if (!is_number || !weight_of.emplace(said.substr(0, sign), weight).second) {
+      throw Error(
+          ExitCode::kConfig,
+          got_want(format("data.weights[%zu]", i), "\"" + said + "\"", "<domain>=<number above 0>, each domain once",
+                   "\"poems=0.3\", with the \"domain\" of data.train or the name of its file without ending"));
+    }
+  }
+  return weight_of;
 }
 
 void DataConfig::visit(Fields& fields) {
@@ -32,6 +55,10 @@ void DataConfig::visit(Fields& fields) {
          {.choices = {"content", "position"}});
   fields("duplicates", duplicates, "documents of data.train that say exactly what an earlier one says: keep or drop",
          {.choices = {"keep", "drop"}});
+  fields("weights", weights,
+         "how much of the training is on which domain of data.train, whatever its length: [\"poems=0.3\", "
+         "\"code=0.7\"], numbers relative to each other, all domains named; empty: every text as often as every "
+         "other. All of the text is tokenized first");
   fields("shuffle_megabytes", shuffle_megabytes,
          "how much text is shuffled together: of a longer one, training starts as soon as that much of it is "
          "tokenized; 0: all of it, as in runs that began before there was a choice",

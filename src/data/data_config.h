@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct DataConfig {
   double validation_fraction = 0.02;
   std::string hold_out_by = "content";
   std::string duplicates = "keep";
+  std::vector<std::string> weights;
   int64_t shuffle_megabytes = 64;
   int64_t sequence_length = 512;
   std::string packing = "stream";
@@ -30,8 +32,14 @@ struct DataConfig {
   /// How much text is shuffled together, in bytes; 0: all of it.
   size_t shuffle_bytes() const { return static_cast<size_t>(shuffle_megabytes) << 20; }
 
-  /// Copies can be dropped, and documents counted, where all of them are known.
-  bool shuffles_in_groups() const { return shuffle_megabytes > 0 && hold_out_by == "content" && duplicates == "keep"; }
+  /// Copies can be dropped, and shares of sources kept, where all of them are known.
+  bool shuffles_in_groups() const {
+    return shuffle_megabytes > 0 && hold_out_by == "content" && duplicates == "keep" && weights.empty();
+  }
+
+  /// `weights` by domain. Throws Error(kConfig) for what is no `domain=number`, a number that is not above 0, and a
+  /// domain that comes twice.
+  std::map<std::string, double> weight_of_domain() const;
 
   void visit(Fields& fields);
 };

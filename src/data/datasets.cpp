@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "data/document_dataset.h"
 #include "data/grouped_text.h"
+#include "data/mixture.h"
 #include "data/text_paths.h"
 #include "data/unpacked.h"
 
@@ -76,15 +77,57 @@ void check_files_once(const DataConfig& config) {
   problems.throw_if_any();
 }
 
-std::unique_ptr<const WindowSource> training_windows(std::vector<PackedSource> sources, const KeepDocument& keep,
-                                                     const DataConfig& config) {
-  const std::string name = "data.train";
+namespace {
+
+std::unique_ptr<const WindowSource> training_windows_of(const std::string& name, std::vector<PackedSource> sources,
+                                                        const KeepDocument& keep, const DataConfig& config) {
   if (config.packing == "stream") {
     return std::make_unique<PackedDataset>(name, std::move(sources), keep, config.sequence_length,
                                            PackedDataset::LastWindow::kDrop);
   }
   const auto rows = config.packing == "padded" ? DocumentDataset::Rows::kOneDocument : DocumentDataset::Rows::kPacked;
   return std::make_unique<DocumentDataset>(name, std::move(sources), keep, config.sequence_length, rows);
+}
+
+/// Each domain by itself, so that no sequence is of two of them.
+std::unique_ptr<const WindowSource> mixture_of(const std::vector<PackedSource>& sources, const KeepDocument& keep,
+                                               const DataConfig& config) {
+  const std::map<std::string, double> weight_of = config.weight_of_domain();
+  const std::vector<std::string> domains = SourceDomains(sources).names;
+  for (const auto& [domain, weight] : weight_of) {
+    if (std::find(domains.begin(), domains.end(), domain) != domains.end()) continue;
+    throw Error(ExitCode::kConfig, got_want("data.weights", "a weight of \"" + domain + "\", of which there is no text",
+                                            "domains of data.train: " + join(domains, ", ")));
+  }
+  std::vector<Mixture::Source> mixed;
+  for (const std::string& domain : domains) {
+    if (!weight_of.contains(domain)) {
+      throw Error(ExitCode::kConfig, got_want("data.weights", "no weight of \"" + domain + "\"",
+                                              "one of each domain of data.train: " + join(domains, ", ")));
+    }
+    std::vector<PackedSource> its;
+    std::vector<size_t> numbers;
+    for (size_t i = 0; i < sources.size(); ++i) {
+      if (sources[i].domain != domain) continue;
+      its.push_back(sources[i]);
+      numbers.push_back(i);
+    }
+    const auto keep_its = [&](size_t source, int64_t document) { return keep(numbers[source], document); };
+    mixed.push_back({.name = domain,
+                     .weight = weight_of.at(domain),
+                     .windows = training_windows_of("domain " + domain, std::move(its), keep_its, config)});
+  }
+  auto mixture = std::make_unique<Mixture>(std::move(mixed));
+  log_info("mixture   " + mixture->in_words());
+  return mixture;
+}
+
+}  // namespace
+
+std::unique_ptr<const WindowSource> training_windows(std::vector<PackedSource> sources, const KeepDocument& keep,
+                                                     const DataConfig& config) {
+  if (!config.weights.empty()) return mixture_of(sources, keep, config);
+  return training_windows_of("data.train", std::move(sources), keep, config);
 }
 
 void log_left_out(int64_t documents) {

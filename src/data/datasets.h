@@ -59,7 +59,8 @@ HoldOut hold_out_of(const std::vector<PackedSource>& sources, const DataConfig& 
 /// that was refused.
 void check_files_once(const DataConfig& config);
 
-/// Documents as they are trained on. Throws Error(kData) when there is not enough for a window.
+/// Documents as they are trained on, in the shares of data.weights where there are any (Mixture). Throws Error(kData)
+/// when there is not enough for a window, Error(kConfig) where domains and weights are not of the same names.
 std::unique_ptr<const WindowSource> training_windows(std::vector<PackedSource> sources, const KeepDocument& keep,
                                                      const DataConfig& config);
 

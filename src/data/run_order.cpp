@@ -49,6 +49,7 @@ void RunOrder::enter(std::stop_token stop) {
     // Of one group alone it is the order that runs have had since there are runs.
     const bool alone = groups == 1;
     order_.emplace(windows, alone ? seed_ : derive_seed(seed_, "group", static_cast<uint64_t>(group)));
+    turns_ = group_->windows_of_epoch(visit_.number / groups, seed_);
   }
   entered_ = visit_.number;
 }
@@ -73,7 +74,8 @@ RunOrder::Sample RunOrder::at(int64_t position, std::stop_token stop) {
       visit_.number == entered_ && position >= visit_.begin && group_ && position < visit_.begin + group_->windows();
   if (!stays) go_to(position, stop);
   const int64_t epoch = visit_.number / text_->groups();
-  return {group_, order_->window_at(epoch * group_->windows() + position - visit_.begin)};
+  const int64_t turn = order_->window_at(epoch * group_->windows() + position - visit_.begin);
+  return {group_, turns_.empty() ? turn : turns_[static_cast<size_t>(turn)]};
 }
 
 void RunOrder::seek(const Visit& visit) {

@@ -53,6 +53,7 @@ class RunOrder {
   int64_t entered_ = -1;  ///< the visit that these two are of
   std::shared_ptr<const WindowSource> group_;
   std::optional<SampleOrder> order_;
+  std::vector<uint32_t> turns_;  ///< windows_of_epoch() of the visit
 };
 
 }  // namespace mm

@@ -31,6 +31,10 @@ class WindowSource {
   /// Returns the number of real targets.
   virtual int64_t fill(int64_t window, int64_t* tokens, int64_t* targets) const = 0;
 
+  /// Which windows an epoch has, as many as there are, before they are put in order; empty: each once.
+  ///   epoch  from 0 on; seed: of the run
+  virtual std::vector<uint32_t> windows_of_epoch(int64_t /*epoch*/, uint64_t /*seed*/) const { return {}; }
+
   /// How many documents a window holds at most side by side, of which none sees another one; padding behind them is one
   /// more. 0: a window is one sequence, whatever it is made of.
   virtual int64_t documents_in_window() const { return 0; }

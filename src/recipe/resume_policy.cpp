@@ -76,6 +76,7 @@ constexpr std::array kRules = {
     Rule{"data.packing: none -> \"stream\"", Change::kSilent},
     Rule{"data.hold_out_by: none -> \"position\"", Change::kSilent},
     Rule{"data.bin_tokens: none -> \"none\"", Change::kSilent},
+    Rule{"data.weights: none -> []", Change::kSilent},
     Rule{"data.duplicates: none -> \"keep\"", Change::kSilent},
     Rule{"data.shuffle_megabytes: none -> 0", Change::kSilent},
     Rule{"data.special_tokens: none -> \"parse\"", Change::kSilent},

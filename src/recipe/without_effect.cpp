@@ -44,7 +44,11 @@ const std::vector<IdleSettings>& table() {
        [](const RunConfig& c) {
          return !c.compat.enabled() && c.data.shuffle_megabytes > 0 && !c.data.shuffles_in_groups();
        },
-       "data.duplicates is drop, or data.hold_out_by position: all of the text is read first and shuffled together"},
+       "data.duplicates is drop, data.hold_out_by position, or there are data.weights: all of the text is read first "
+       "and shuffled together"},
+      {{"data.weights"},
+       [](const RunConfig& c) { return c.compat.enabled(); },
+       "a replay trains on all rows, as its trainer does"},
       {{"data.special_tokens"},
        [](const RunConfig& c) { return c.compat.enabled(); },
        "a replay reads control tokens in a text as its trainer does: as those tokens"},
