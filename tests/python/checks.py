@@ -1,12 +1,18 @@
 """What the checks of this folder share: our programs, the golden data, a line for each check, their count at the end.
 """
 import json
+import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 PROGRAMS, GOLDEN = (pathlib.Path(argument).absolute() for argument in sys.argv[1:3])
 results = {"passed": 0, "failed": 0}
+OWN = tempfile.TemporaryDirectory()
+MADE = pathlib.Path(os.environ.get("MM_MADE", OWN.name))
 
 
 def check(name, problem):
@@ -31,6 +37,19 @@ def run(program, *arguments, folder=None):
     if done.returncode:
         raise RuntimeError(f"{program} {' '.join(map(str, arguments))}: {done.stdout}{done.stderr}")
     return done.stdout + done.stderr
+
+
+def made(name, make):
+    """A folder that `make(folder)` fills. What our programs make is the same whoever reads it: all checks that share
+    MM_MADE find there what one of them made. Nobody writes into such a folder later."""
+    folder = MADE / re.sub(r"\W+", "_", name)
+    if not folder.exists():
+        part = folder.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        make(part)
+        part.rename(folder)
+    return folder
 
 
 def golden(name):

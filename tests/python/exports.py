@@ -1,15 +1,8 @@
-"""What transformers makes of our exports.
-
-exports.py <folder of the programs> <golden folder>
-Prints a line for each check; the last is "N passed, N failed". Without transformers there is nothing to do.
-"""
-import importlib.util
-import pathlib
-import tempfile
-
+"""What transformers makes of our exports; with_transformers.py runs this."""
 import torch
 
-from checks import GOLDEN, answers, check, convert, expect, finish, golden, run
+from checks import GOLDEN, answers, check, convert, expect, golden, made, run
+from models import KINDS, answers_of, random_source, random_tokens, trained_run
 
 TOKENIZER = GOLDEN / "tokenizers" / "g4" / "tokenizer.json"
 TEXTS = ["MiniMind 你好，世界 <|im_start|>x", "def f(x):\n    return x ** 2  # 1234567", " leading and  double  spaces ",
@@ -43,37 +36,30 @@ def check_model(transformers, export, tokens, ours, label):
 
 def check_every_class(transformers, folder):
     """Golden checkpoints and random models of every kind, in the class that holds them."""
-    from models import BASE, KINDS, random_model
-    exports = []
     for name, generation in [("g1_dense_ordered_fp32", None), ("g2_dense_ordered_fp32", None),
                              ("g3a_dense_dict_fp16", None), ("g4b_dense_dict_fp16", None), ("g4b_moe_dict_fp16", None),
                              ("g4b_moe_dict_fp16", "g4c"), ("g1_moe_ordered_fp32", None), ("g2_moe_ordered_fp32", None),
                              ("g3a_moe_dict_fp16", None), ("g3c_moe_two_shared_fp16", None)]:
         label = f"{name}{' read as ' + generation if generation else ''}"
-        source = folder / "source.safetensors"
-        convert(name, source, generation=generation)
-        exports.append((label, source, golden(name)["inputs"]["plain"]))
-        check_folder(transformers, folder, *exports[-1])
+        source = made(f"model {label}", lambda made_in: convert(
+            name, made_in / "model.safetensors", generation=generation)) / "model.safetensors"
+        check_folder(transformers, folder, label, source, golden(name)["inputs"]["plain"])
     for kind in KINDS:
-        source = folder / "source.safetensors"
-        random_model(kind, source)
-        generator = torch.Generator().manual_seed(1)
-        tokens = torch.randint(BASE["vocab_size"], (2, 24), generator=generator).tolist()
-        check_folder(transformers, folder, kind, source, tokens)
+        check_folder(transformers, folder, kind, random_source(kind), random_tokens())
 
 
 def check_folder(transformers, folder, label, source, tokens):
-    export = folder / "export"
     try:
-        run("convert", source, export, "--to", "hf")
+        export = made(f"folder of {label}", lambda made_in: run(
+            "convert", source, made_in / "export", "--to", "hf")) / "export"
     except RuntimeError as error:
         expect(f"{label}: refused with the setting in the way", "(model." in str(error), error)
         return
-    positions = [[row, column] for row in range(len(tokens)) for column in range(len(tokens[0]))]
-    ours = answers(source, {"tokens": tokens, "positions": positions, "greedy_tokens": 64}, folder)
+    ours = answers_of(label, source, tokens)
     model = check_model(transformers, export, tokens, ours, f"{label} in transformers {transformers.__version__}")
     saved = folder / "saved"
     model.save_pretrained(saved)
+    positions = [[row, column] for row in range(len(tokens)) for column in range(len(tokens[0]))]
     again = answers(saved, {"tokens": tokens, "positions": positions}, folder)
     difference = largest_difference(ours["logits"], again["logits"])
     expect(f"{label}: what save_pretrained writes is read back", difference <= 1e-5, difference)
@@ -96,12 +82,11 @@ def check_tokenizer_json(transformers, folder):
 def check_trained_tokenizer_json(transformers, folder):
     """The same of a run with a tokenizer.json, which puts no BOS before a text: whoever wants what we generate does."""
     import tokenizers
-    from models import trained_run
-    trained = trained_run(folder, "own/tokenizer.json")
+    trained = trained_run("own/tokenizer.json")
     export = folder / "own_export"
-    run("convert", trained, export, "--to", "hf", folder=folder)
+    run("convert", "output/run", export, "--to", "hf", folder=trained)
     tokenizer = transformers.AutoTokenizer.from_pretrained(export)
-    want = tokenizers.Tokenizer.from_file(str(folder / "own" / "tokenizer.json"))
+    want = tokenizers.Tokenizer.from_file(str(trained / "own" / "tokenizer.json"))
     same = all(tokenizer(text)["input_ids"] == want.encode(text).ids for text in TEXTS)
     expect("trained tokenizer.json: ids", same, "differ")
     model = transformers.AutoModelForCausalLM.from_pretrained(export).eval()
@@ -109,8 +94,8 @@ def check_trained_tokenizer_json(transformers, folder):
         made = model.generate(**tokenizer(tokenizer.bos_token + "In the beginning", return_tensors="pt"),
                               do_sample=False, max_new_tokens=16)
     theirs = tokenizer.decode(made[0], skip_special_tokens=True)
-    ours = run("generate", "--init", trained, "--prompt", "In the beginning", "--temperature", "0", "--max-new-tokens",
-               "16", folder=folder)
+    ours = run("generate", "--init", "output/run", "--prompt", "In the beginning", "--temperature", "0",
+               "--max-new-tokens", "16", folder=trained)
     expect("trained tokenizer.json: generate(**tokenizer(...)) gives our text", theirs in ours,
            f"{theirs!r} in place of {ours!r}")
 
@@ -118,12 +103,11 @@ def check_trained_tokenizer_json(transformers, folder):
 def check_trained_run(transformers, folder):
     """A run leaves with the tokenizer that was trained for it, and generates there as here."""
     import sentencepiece
-    from models import trained_run
-    trained = trained_run(folder)
+    trained = trained_run()
     export = folder / "trained"
-    run("convert", trained, export, "--to", "hf", folder=folder)
+    run("convert", "output/run", export, "--to", "hf", folder=trained)
     tokenizer = transformers.AutoTokenizer.from_pretrained(export)
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tiny.model"))
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(trained / "tiny.model"))
     # Names of control tokens in a text are the tokens themselves to transformers, and text to us.
     texts = [text for text in TEXTS if "▁" not in text]
     lines = (GOLDEN / "data" / "pretrain_390.jsonl").read_text().splitlines()
@@ -143,23 +127,16 @@ def check_trained_run(transformers, folder):
     with torch.no_grad():
         made = model.generate(**inputs, do_sample=False, max_new_tokens=16)
     theirs = tokenizer.decode(made[0], skip_special_tokens=True)
-    ours = run("generate", "--init", trained, "--prompt", "In the beginning", "--temperature", "0", "--max-new-tokens",
-               "16", folder=folder)
+    ours = run("generate", "--init", "output/run", "--prompt", "In the beginning", "--temperature", "0",
+               "--max-new-tokens", "16", folder=trained)
     expect(f"{label}: generate(**tokenizer(...)) gives our text", theirs in ours, f"{theirs!r} in place of {ours!r}")
     pipeline = transformers.pipeline("text-generation", model=str(export), device="cpu")
     text = pipeline("In the beginning", do_sample=False, max_new_tokens=16)[0]["generated_text"]
     expect(f"{label}: pipeline", text in ours, f"{text!r} in place of {ours!r}")
 
 
-with tempfile.TemporaryDirectory() as temporary:
-    if importlib.util.find_spec("transformers") is None:
-        print("skipped transformers is not installed")
-    else:
-        import transformers
-        transformers.utils.logging.disable_progress_bar()
-        transformers.logging.set_verbosity_error()
-        check_trained_run(transformers, pathlib.Path(temporary))
-        check_trained_tokenizer_json(transformers, pathlib.Path(temporary))
-        check_tokenizer_json(transformers, pathlib.Path(temporary))
-        check_every_class(transformers, pathlib.Path(temporary))
-finish()
+def check_exports(transformers, folder):
+    check_trained_run(transformers, folder)
+    check_trained_tokenizer_json(transformers, folder)
+    check_tokenizer_json(transformers, folder)
+    check_every_class(transformers, folder)

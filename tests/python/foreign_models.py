@@ -1,16 +1,10 @@
 """What we make of models that transformers made: small random ones of every class that we read, saved as it saves them.
-
-foreign_models.py <folder of the programs> <golden folder>
-Prints a line for each check; the last is "N passed, N failed". Without transformers there is nothing to do.
-"""
-import importlib.util
+with_transformers.py runs this."""
 import json
-import pathlib
-import tempfile
 
 import torch
 
-from checks import answers, expect, finish, run
+from checks import answers, expect, run
 
 SIZES = {"vocab_size": 600, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
          "num_key_value_heads": 2, "intermediate_size": 96, "max_position_embeddings": 256, "rope_theta": 1e4}
@@ -84,7 +78,8 @@ def check_model(transformers, label, name, settings, folder):
     try:
         said = run("pretrain", "--config", saved / "config.json", *changes, "--check", "--set", "run.device=cpu",
                    "--set", f"data.train={folder / 'empty.jsonl'}", "--set", "tokenizer.train=true", "--set",
-                   f"tokenizer.path={folder / 'none.json'}", "--set", "data.sequence_length=16")
+                   f"tokenizer.path={folder / 'none.json'}", "--set", "data.sequence_length=16", "--set",
+                   "train.micro_batch=1")
     except RuntimeError as error:
         expect(f"{label}: its config.json is a config of ours", False, error)
         return
@@ -96,13 +91,6 @@ def check_model(transformers, label, name, settings, folder):
     expect(f"{label}: parameters of its config.json", want in said, f"{said.partition('exports')[0]} without {want}")
 
 
-with tempfile.TemporaryDirectory() as temporary:
-    if importlib.util.find_spec("transformers") is None:
-        print("skipped transformers is not installed")
-    else:
-        import transformers
-        transformers.utils.logging.disable_progress_bar()
-        transformers.logging.set_verbosity_error()
-        for label, (name, settings) in MODELS.items():
-            check_model(transformers, label, name, settings, pathlib.Path(temporary))
-finish()
+def check_foreign_models(transformers, folder):
+    for label, (name, settings) in MODELS.items():
+        check_model(transformers, label, name, settings, folder)

@@ -15,15 +15,14 @@ import tokenizers
 import torch
 import xllamacpp
 
-from checks import GOLDEN, answers, expect, finish, run
-from models import BASE, KINDS, random_model, trained_run
+from checks import GOLDEN, expect, finish, run
+from models import BASE, KINDS, answers_of, gguf_of, random_source, random_tokens, trained_run
 
 TOKENIZER = GOLDEN / "tokenizers" / "g4" / "tokenizer.json"
 # How far logarithms of probabilities may be from ours: ggml multiplies in the type of the weights. With 8 bits a token
 # may go to another expert, so that the mean over the vocabulary is judged, in standard deviations of the logits.
 TOLERANCES = {"fp32": 2e-4, "fp16": 3e-2}
 MEAN_TOLERANCE = 0.2
-PROMPT, GREEDY = 24, 64
 
 
 class Opened:
@@ -73,18 +72,16 @@ def same_tokens(model, prompt, ours, gap, end):
     return scores is not None and abs(scores[theirs[other]] - scores.get(ours[other], -torch.inf)) <= gap
 
 
-def check_model(folder, label, source, tokenizer, end):
-    generator = torch.Generator().manual_seed(1)
-    tokens = torch.randint(BASE["vocab_size"], (PROMPT,), generator=generator).tolist()
-    question = {"tokens": [tokens], "positions": [[0, column] for column in range(PROMPT)], "greedy_tokens": GREEDY}
-    ours = answers(source, question, folder)
-    logits = torch.tensor(ours["logits"], dtype=torch.double)
+def check_model(label, source, end):
+    rows = random_tokens()
+    tokens = rows[0]
+    files = {dtype: gguf_of(label, source, dtype) for dtype in ("fp32", "fp16", "q8_0")}
+    ours = answers_of(label, source, rows)
+    logits = torch.tensor(ours["logits"][:len(tokens)], dtype=torch.double)
     wanted = torch.log_softmax(logits, -1)
-    for dtype in ("fp32", "fp16", "q8_0"):
-        path = folder / f"{dtype}.gguf"
-        run("convert", source, path, "--dtype", dtype, "--tokenizer", tokenizer)
+    for dtype, path in files.items():
         model = Opened(path)
-        scores = {length: model.scores(tokens[:length]) for length in range(1, PROMPT + 1, 3)}
+        scores = {length: model.scores(tokens[:length]) for length in range(1, len(tokens) + 1, 3)}
         differences = torch.stack([
             torch.tensor([abs(wanted[length - 1][token] - score) for token, score in told.items()])
             for length, told in scores.items() if told])
@@ -108,17 +105,15 @@ with tempfile.TemporaryDirectory() as temporary:
     folder = pathlib.Path(temporary)
     texts = [json.loads(line)["text"] for path in sys.argv[3:] for line in open(path)]
     texts += [json.loads(line)["text"] for line in open(GOLDEN / "data" / "pretrain_390.jsonl")]
-    trained = trained_run(folder)
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tiny.model"))
+    trained = trained_run()
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(trained / "tiny.model"))
     for kind in KINDS:
-        source = folder / "source.safetensors"
-        random_model(kind, source)
         try:
-            check_model(folder, kind, source, folder / "tiny.model", pieces.eos_id())
+            check_model(kind, random_source(kind), pieces.eos_id())
         except RuntimeError as error:
             expect(f"{kind}: refused by name", "(model." in str(error), error)
-    check_model(folder, "trained run", trained, folder / "tiny.model", pieces.eos_id())
-    run("convert", trained, folder / "trained.gguf", folder=folder)
+    check_model("trained run", trained / "output/run", pieces.eos_id())
+    run("convert", "output/run", folder / "trained.gguf", folder=trained)
     check_tokens("sentencepiece", Opened(folder / "trained.gguf"), [text for text in texts if "▁" not in text],
                  lambda text: [pieces.bos_id(), *pieces.encode(text)], True)
     run("convert", GOLDEN / "curves" / "g4b_dense_init.pth", folder / "g4.gguf", "--tokenizer", TOKENIZER)

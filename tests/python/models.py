@@ -4,7 +4,7 @@ import json
 import torch
 from safetensors.torch import save_file
 
-from checks import GOLDEN, run
+from checks import GOLDEN, answers, made, run
 
 BASE = {"vocab_size": 600, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
         "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 96, "rope_theta": 1e4}
@@ -91,11 +91,40 @@ def random_model(kind, path):
     save_file(tensors, path, {"format": "pt", "minimind.model": json.dumps(model)})
 
 
-def trained_run(folder, tokenizer="tiny.model"):
-    """A run of a few steps on English prose and code, with a tokenizer of its own: the path of its folder."""
+def random_source(kind):
+    """Its file."""
+    return made(f"model {kind}", lambda folder: random_model(kind, folder / "model.safetensors")) / "model.safetensors"
+
+
+def gguf_of(label, source, dtype):
+    """Its GGUF file, with the tokenizer of the trained run. Raises where our program refuses."""
+    tokenizer = trained_run() / "tiny.model"
+    return made(f"{label} in {dtype}", lambda folder: run(
+        "convert", source, folder / "model.gguf", "--dtype", dtype, "--tokenizer", tokenizer)) / "model.gguf"
+
+
+def random_tokens():
+    """Two rows of them."""
+    return torch.randint(BASE["vocab_size"], (2, 24), generator=torch.Generator().manual_seed(1)).tolist()
+
+
+def answers_of(label, source, tokens):
+    """What we say to rows of tokens: logits at every position, row by row, and 64 greedy tokens a row."""
+    positions = [[row, column] for row in range(len(tokens)) for column in range(len(tokens[0]))]
+    question = {"tokens": tokens, "positions": positions, "greedy_tokens": 64}
+    return json.loads((made(f"answers of {label}", lambda folder: answers(source, question, folder)) /
+                       "out.json").read_text())
+
+
+def trained_run(tokenizer="tiny.model"):
+    """The folder of a run of a few steps on English prose and code, output/run, with a tokenizer of its own."""
+    return made(f"run with {tokenizer}", lambda folder: train(folder, tokenizer))
+
+
+def train(folder, tokenizer):
     lines = (GOLDEN / "data" / "pretrain_390.jsonl").read_text().splitlines()
     (folder / "english.jsonl").write_text("".join(line + "\n" for line in lines if json.loads(line)["text"].isascii()))
-    settings = {"run.name": tokenizer.partition(".")[0].partition("/")[0], "run.device": "cpu",
+    settings = {"run.name": "run", "run.device": "cpu",
                 "data.train": "english.jsonl", "data.sequence_length": 64, "tokenizer.path": tokenizer,
                 "tokenizer.train": "true", "model.model_type": "moe", "model.vocab_size": BASE["vocab_size"],
                 "model.hidden_size": 64, "model.num_hidden_layers": 2, "model.num_attention_heads": 4,
@@ -103,4 +132,3 @@ def trained_run(folder, tokenizer="tiny.model"):
                 "train.steps": 30, "train.micro_batch": 8, "schedule.warmup_steps": 5, "optim.learning_rate": 0.003}
     options = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     run("pretrain", *options, folder=folder)
-    return folder / "output" / settings["run.name"]
