@@ -145,11 +145,10 @@ struct EvaluatedText {
 
 /// A model is asked what it was trained for: documents by themselves, or a stream of them; and what it did not see.
 void read_as_trained(const mm::DataConfig& trained, mm::DataConfig& settings) {
-  settings.packing = trained.packing;
-  settings.validation_packing = trained.validation_packing;
-  settings.hold_out_by = trained.hold_out_by;
-  settings.special_tokens = trained.special_tokens;
-  settings.shuffle_megabytes = trained.shuffle_megabytes;  // what a store of tokens is cut by
+  settings = trained;
+  settings.train.clear();
+  settings.validation.clear();
+  settings.validation_fraction = 0;
 }
 
 EvaluatedText text_of(const mm::OpenedModel& opened, const EvaluateOptions& options) {
@@ -160,7 +159,6 @@ EvaluatedText text_of(const mm::OpenedModel& opened, const EvaluateOptions& opti
     const mm::RunConfig config = read_run_config(folder, problems);
     problems.throw_if_any();
     text.files = mm::validation_files(config, (folder / "config.json").string());
-    text.settings.cache = config.data.cache;
     read_as_trained(config.data, text.settings);
     text.words = "the text that the run validates on";
   } else {
@@ -171,6 +169,7 @@ EvaluatedText text_of(const mm::OpenedModel& opened, const EvaluateOptions& opti
       const mm::RunConfig config = read_run_config(*folder, ignored);
       add_labels(config.data, text.files.files);
       read_as_trained(config.data, text.settings);
+      text.settings.cache.clear();
     }
     text.words = "the files named";
   }

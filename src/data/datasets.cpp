@@ -38,6 +38,11 @@ std::unique_ptr<const WindowSource> distinct_training_windows(const std::vector<
   return training_windows(sources, keep_first, config);
 }
 
+HoldOut hold_out_of_all(const std::vector<PackedSource>& sources, const DataConfig& config) {
+  const auto by = config.hold_out_by == "position" ? HoldOut::By::kPosition : HoldOut::By::kContent;
+  return {sources, config.validation_fraction, by};
+}
+
 int64_t count_left_out(const std::vector<PackedSource>& sources, const KeepDocument& keep) {
   int64_t left_out = 0;
   for (size_t source = 0; source < sources.size(); ++source) {
@@ -154,9 +159,11 @@ std::vector<PackedSource> open_sources(const std::vector<LabelledPath>& files, c
   return sources;
 }
 
-HoldOut hold_out_of(const std::vector<PackedSource>& sources, const DataConfig& config) {
-  const auto by = config.hold_out_by == "position" ? HoldOut::By::kPosition : HoldOut::By::kContent;
-  return {sources, config.validation_fraction, by};
+HoldOut hold_out_of(const std::vector<LabelledPath>& files, const std::vector<PackedSource>& sources,
+                    const DataConfig& config, const Tokenizer& tokenizer, int threads) {
+  const std::vector<LabelledPath> each = text_files(files);
+  if (GroupedText::is_for(each, config)) return GroupedText(each, config, {}, tokenizer, threads).held_out();
+  return hold_out_of_all(sources, config);
 }
 
 Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer, int threads) {
@@ -177,7 +184,7 @@ Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer, int
             .validation = validation_windows("data.validation", validation, keep_all, config)};
   }
 
-  const HoldOut hold_out = hold_out_of(train, config);
+  const HoldOut hold_out = hold_out_of_all(train, config);
   const auto held_out = [&](size_t source, int64_t document) {
     return hold_out.validation(*train[source].store, document);
   };

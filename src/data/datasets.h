@@ -52,8 +52,10 @@ std::string domain_of(const LabelledPath& file);
 std::vector<PackedSource> open_sources(const std::vector<LabelledPath>& files, const DataConfig& config,
                                        const Tokenizer& tokenizer, int threads = 0);
 
-/// What is held out of these texts as `config` has it.
-HoldOut hold_out_of(const std::vector<PackedSource>& sources, const DataConfig& config);
+/// What a run with `config` on these files, of which `sources` are the tokens, holds out. Of a text that is trained on
+/// in groups it is what the first one says, whatever all of the text would say.
+HoldOut hold_out_of(const std::vector<LabelledPath>& files, const std::vector<PackedSource>& sources,
+                    const DataConfig& config, const Tokenizer& tokenizer, int threads = 0);
 
 /// Throws Error(kConfig) for a file that is named twice, or to train and to validate on, unless the run began before
 /// that was refused.

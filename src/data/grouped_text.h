@@ -47,6 +47,8 @@ class GroupedText final : public TrainingText {
   void when_known(const std::function<void(const TextTotals&)>& tell) override;
   void require_sound() const override;
 
+  /// What is held out of all groups. Waits for group 0.
+  HoldOut held_out() { return hold_out(PartBuilder::Show::kProgress, {}); }
   /// What is held out of group 0. Waits for it.
   std::unique_ptr<const WindowSource> validation();
 

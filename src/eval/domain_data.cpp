@@ -53,9 +53,10 @@ DomainFiles validation_files(const RunConfig& config, const std::string& where) 
 
 std::vector<DomainData> open_domains(const DomainFiles& text, const DataConfig& config, const Tokenizer& tokenizer) {
   const std::vector<PackedSource> sources = open_sources(text.files, config, tokenizer);
-  DataConfig held_out = config;
-  held_out.validation_fraction = text.held_out_fraction;
-  const HoldOut hold_out = hold_out_of(sources, held_out);
+  DataConfig run = config;
+  run.validation.clear();
+  run.validation_fraction = text.held_out_fraction;
+  const HoldOut hold_out = text.held_out_fraction == 0 ? HoldOut() : hold_out_of(text.files, sources, run, tokenizer);
   std::vector<DomainData> domains;
   for (const Domain& domain : group_by_name(sources)) {
     const auto keep = [&](size_t source, int64_t document) {

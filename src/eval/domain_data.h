@@ -33,7 +33,7 @@ struct DomainData {
 /// Opens the files, those with the same label as one domain; a file without one has its stem for a label. A domain
 /// without a document is left out with a warning. Throws Error(kData) and Error(kStorage) as TokenStore::open and
 /// PackedDataset do, and Error(kData) when no domain is left.
-///   config  its sequence_length, packing of the validation, hold_out_by and cache are used
+///   config  how the text is read, packed for validation and held out by, and the cache
 std::vector<DomainData> open_domains(const DomainFiles& text, const DataConfig& config, const Tokenizer& tokenizer);
 
 }  // namespace mm

@@ -5,6 +5,11 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
+#include "data/grouped_text.h"
+#include "data/text_paths.h"
 #include "eval/domain_watch.h"
 #include "eval/evaluate.h"
 #include "tests/unit/train/tiny_run.h"
@@ -44,6 +49,57 @@ TEST_F(Domains, FilesOfOneLabelAreOneAndAFileWithoutALabelIsCalledByItsStem) {
   EXPECT_EQ(domains[0].text->documents(), 70);
   EXPECT_EQ(domains[1].name, "code");
   EXPECT_EQ(domains[1].text->documents(), 20);
+}
+
+/// The numbers behind `m` in all windows of a text, whose tokens are one for each byte.
+std::set<int> marks_in(const WindowSource& text, const Tokenizer& tokenizer) {
+  std::set<int> marks;
+  const auto length = static_cast<size_t>(text.sequence_length());
+  std::vector<int64_t> tokens(length), targets(length);
+  for (int64_t window = 0; window < text.windows(); ++window) {
+    text.fill(window, tokens.data(), targets.data());
+    const std::string said = tokenizer.decode(std::vector<int32_t>(tokens.begin(), tokens.end()));
+    for (size_t at = said.find('m'); at < said.size(); at = said.find('m', at + 1)) {
+      const size_t end = said.find(' ', at);
+      if (end != std::string::npos) marks.insert(std::stoi(said.substr(at + 1, end - at - 1)));
+    }
+  }
+  return marks;
+}
+
+TEST_F(Domains, NoDocumentThatAnyGroupOfARunIsTrainedOnIsEvaluatedAsHeldOut) {
+  const ByteTokenizer tokenizer;
+  DataConfig config = run_.config.data;
+  config.shuffle_megabytes = 1;
+  config.validation_fraction = 0.02;
+  config.sequence_length = 4096;
+  int hard = 0;  // documents that all of the text would hold out, and the first group does not
+  for (int salt = 0; salt < 30 && hard < 2; ++salt) {
+    std::vector<std::string> texts;
+    for (int i = 0; i < 36; ++i) {
+      std::string text = std::to_string(salt);
+      while (text.size() < 100'000) text += " m" + std::to_string(i) + " ";
+      texts.push_back(text);
+    }
+    config.train = {{write_texts(folder_.path(), format("long%d.jsonl", salt), texts), ""}};
+    GroupedText run(text_files(config.train), config, {}, tokenizer, 1);
+    std::set<int> trained;
+    for (int64_t group = 0; group < run.groups(); ++group) trained.merge(marks_in(*run.group(group), tokenizer));
+    EXPECT_GT(trained.size(), 30u);
+    const std::set<int> validated = marks_in(*run.validation(), tokenizer);
+
+    const DomainFiles files = {.files = config.train, .held_out_fraction = config.validation_fraction};
+    const std::set<int> evaluated = marks_in(*open_domains(files, config, tokenizer).front().text, tokenizer);
+    EXPECT_TRUE(std::ranges::includes(evaluated, validated));
+    for (const int mark : evaluated) EXPECT_FALSE(trained.contains(mark)) << "document " << mark << " of " << salt;
+
+    const auto store = std::make_shared<const TokenStore>(TokenStore::open(config.train.front().path, "", tokenizer));
+    const HoldOut all({{store, ""}}, config.validation_fraction, HoldOut::By::kContent);
+    for (int64_t i = 0; i < store->documents(); ++i) {
+      hard += !all.validation(*store, i).empty() && trained.contains(static_cast<int>(i));
+    }
+  }
+  EXPECT_GT(hard, 0) << "else this test tests nothing";
 }
 
 TEST_F(Domains, WhatARunHoldsOutIsWhatItValidatesOn) {
