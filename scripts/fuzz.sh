@@ -8,8 +8,8 @@ usage() {
   cat <<'TEXT'
 usage: scripts/fuzz.sh [<seconds> | <count>runs] [<target>...]
 
-Fuzzes every target (pth, pickle, safetensors, tokenizer_json), or those that are named, for 20 seconds each unless told
-otherwise: `scripts/fuzz.sh 60`, `scripts/fuzz.sh 3000000runs pth`. Prints a line for each and exits 1 when there is a
+Fuzzes every target (pth, pickle, safetensors, tokenizer_json, text, token_file, archive), or those that are named, for
+20 seconds each unless told otherwise: `scripts/fuzz.sh 60`, `scripts/fuzz.sh 3000000runs pth`. Prints a line for each and exits 1 when there is a
 finding: a crash, a broken promise, more than 2 seconds, more than 64 MiB at once.
 
 A target stops at its first finding, which is kept in build/fuzz/findings/<target>/ and tried first by the next call.
@@ -20,8 +20,10 @@ TEXT
 
 readonly packages=(clang-14 libclang-rt-14-dev llvm-14)
 readonly build=build/fuzz
-declare -A largest=([pth]=2048 [pickle]=2560 [safetensors]=1024 [tokenizer_json]=2048)  # bytes of an input
-declare -A words=([pth]=pth [pickle]=pth [safetensors]=safetensors [tokenizer_json]=tokenizer_json)
+declare -A largest=([pth]=2048 [pickle]=2560 [safetensors]=1024 [tokenizer_json]=2048
+  [text]=1200 [token_file]=1024 [archive]=1024)  # bytes of an input
+declare -A words=([pth]=pth [pickle]=pth [safetensors]=safetensors [tokenizer_json]=tokenizer_json
+  [text]=text [token_file]=text [archive]=text)
 
 install_clang() {
   if command -v clang++-14 >/dev/null; then return; fi
@@ -68,7 +70,7 @@ if [[ ${1:-} =~ ^([0-9]+)(runs)?$ ]]; then
   shift
 fi
 targets=("$@")
-if ((${#targets[@]} == 0)); then targets=(pth pickle safetensors tokenizer_json); fi
+if ((${#targets[@]} == 0)); then targets=(pth pickle safetensors tokenizer_json text token_file archive); fi
 for target in "${targets[@]}"; do
   if [[ ! -v largest[$target] ]]; then
     usage >&2

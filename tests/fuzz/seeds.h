@@ -15,5 +15,9 @@ std::vector<std::string> pickle_seeds();
 std::vector<std::string> safetensors_seeds();
 /// Each is a tokenizer.json, a NUL byte and a text.
 std::vector<std::string> tokenizer_json_seeds();
+/// Each is a byte that says which format, and the file.
+std::vector<std::string> text_seeds();
+std::vector<std::string> token_file_seeds();
+std::vector<std::string> archive_seeds();
 
 }  // namespace mm

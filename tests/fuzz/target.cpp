@@ -7,7 +7,9 @@
 namespace mm {
 
 const std::vector<FuzzTarget>& fuzz_targets() {
-  static const std::vector<FuzzTarget> targets = {kPthTarget, kPickleTarget, kSafetensorsTarget, kTokenizerJsonTarget};
+  static const std::vector<FuzzTarget> targets = {kPthTarget,           kPickleTarget, kSafetensorsTarget,
+                                                  kTokenizerJsonTarget, kTextTarget,   kTokenFileTarget,
+                                                  kArchiveTarget};
   return targets;
 }
 

@@ -34,6 +34,9 @@ extern const FuzzTarget kPthTarget;
 extern const FuzzTarget kPickleTarget;
 extern const FuzzTarget kSafetensorsTarget;
 extern const FuzzTarget kTokenizerJsonTarget;
+extern const FuzzTarget kTextTarget;
+extern const FuzzTarget kTokenFileTarget;
+extern const FuzzTarget kArchiveTarget;
 
 const std::vector<FuzzTarget>& fuzz_targets();
 /// Throws std::out_of_range when there is none of that name.
