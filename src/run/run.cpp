@@ -165,7 +165,7 @@ ExitCode open_and_train(World& world, RunConfig config, std::optional<Weights> w
     log_replay(config, data.train->totals(), replay->plan());
   } else {
     settle_steps(config, *data.train, state);
-    follow_data(config, *data.train, state.step, state.loader.position());
+    if (is_first) follow_data(config, *data.train, state.step, state.loader.position());
     if (resumed && state.step >= *config.train.steps && state.duties_done < 0) {
       return finished_already(config, state.step, "train.epochs", caller);
     }

@@ -43,6 +43,30 @@ std::string port() {
   return std::to_string(20000 + (::getpid() * 13 + 97 * next++) % 12000);
 }
 
+Words plain_rank(const std::string& rank, const std::string& at) {
+  return {"RANK=" + rank, "WORLD_SIZE=2", "MASTER_ADDR=localhost", "MASTER_PORT=" + at};
+}
+
+Words slurm_rank(const std::string& rank, const std::string& at) {
+  return {"SLURM_PROCID=" + rank,          "SLURM_NTASKS=2",    "SLURM_LOCALID=" + rank, "SLURM_NNODES=1",
+          "SLURM_STEP_NODELIST=localhost", "SLURM_JOB_ID=" + at};
+}
+
+/// The two ranks of a world, started by hand.
+struct ByHand {
+  using Variables = Words (*)(const std::string& rank, const std::string& port);
+
+  ByHand(const Workplace& workplace, const Words& command, Variables variables = plain_rank)
+      : ByHand(workplace.folder(), command, workplace.folder(), command, variables) {}
+  ByHand(const std::string& folder, const Words& command, const std::string& other_folder, const Words& other_command,
+         Variables variables = plain_rank)
+      : zero(MM_PRETRAIN, command, folder, variables("0", at)),
+        one(MM_PRETRAIN, other_command, other_folder, variables("1", at)) {}
+
+  const std::string at = port();
+  Program zero, one;
+};
+
 std::vector<nlohmann::json> records(const Workplace& workplace, const std::string& run, const std::string& type) {
   std::vector<nlohmann::json> found;
   std::istringstream lines(workplace.read("output/" + run + "/metrics.jsonl"));
@@ -77,16 +101,19 @@ Words with(Words settings, const Words& more) {
   return settings;
 }
 
-void expect_same_run(const Workplace& workplace, const std::string& config, const Words& settings) {
-  expect_finished(workplace.pretrain(train(config, "one", settings)));
-  expect_finished(launch(workplace, 2, train(config, "two", settings)));
-  expect_finished(launch(workplace, 4, train(config, "four", settings)));
-  expect_same_steps(workplace, "one", "two", 1e-6);
-  expect_same_steps(workplace, "one", "four", 1e-6);
+/// That worlds of so many processes train what one process trains.
+void expect_same_run(const Workplace& workplace, const std::string& config, const Words& settings,
+                     const std::vector<int>& worlds) {
+  expect_finished(workplace.pretrain(train(config, "1", settings)));
+  for (const int ranks : worlds) {
+    const std::string run = std::to_string(ranks);
+    expect_finished(launch(workplace, ranks, train(config, run, settings)));
+    expect_same_steps(workplace, "1", run, 1e-6);
+  }
 }
 
-void expect_same_run(const std::string& config, const Words& settings) {
-  expect_same_run(Workplace(), config, settings);
+void expect_same_run(const std::string& config, const Words& settings, const std::vector<int>& worlds = {2, 4}) {
+  expect_same_run(Workplace(), config, settings, worlds);
 }
 
 TEST(Distributed, OneTwoAndFourProcessesTrainTheSameDenseRun) {
@@ -98,12 +125,13 @@ TEST(Distributed, OneTwoAndFourProcessesTrainTheSameMixture) {
 }
 
 TEST(Distributed, TheLoadOfAStepIsThatOfAllProcesses) {
-  expect_same_run("moe", with(kFour, {"model.aux_loss=step"}));
+  expect_same_run("moe", with(kFour, {"model.aux_loss=step"}), {4});
 }
 
 TEST(Distributed, BiasesAreRaisedByTheLoadOfAllProcesses) {
-  expect_same_run("moe", with(kFour, {"model.balance=bias", "model.aux_loss=none"}));
-  expect_same_run("moe", with(kFour, {"model.balance=quantile", "model.aux_loss=none"}));
+  for (const char* balance : {"model.balance=bias", "model.balance=quantile"}) {
+    expect_same_run("moe", with(kFour, {balance, "model.aux_loss=none"}), {4});
+  }
 }
 
 TEST(Distributed, AllLeaveOutTheSameSteps) {
@@ -118,8 +146,8 @@ TEST(Distributed, AllLeaveOutTheSameSteps) {
   workplace.write("text.jsonl", text);
   const Words settings = {"spikes.policy=skip", "spikes.window=8",     "spikes.deviations=2",
                           "spikes.budget=100",  "train.micro_batch=1", "optim.learning_rate=0.002"};
-  expect_same_run(workplace, "moe", with(kFour, settings));
-  const auto steps = records(workplace, "four", "step");
+  expect_same_run(workplace, "moe", with(kFour, settings), {4});
+  const auto steps = records(workplace, "4", "step");
   EXPECT_TRUE(std::any_of(steps.begin(), steps.end(), [](const auto& step) { return step.at("skipped"); }));
 }
 
@@ -172,23 +200,18 @@ TEST(Distributed, ExpertsThatCannotBeDividedAreRefusedWithTheReason) {
 
 TEST(Distributed, ProcessesStartedByHandOrBySlurmAreAWorld) {
   const Workplace workplace;
-  const auto together = [&](const std::string& run, const auto& variables_of) {
-    const std::string at = port();
-    Program zero(MM_PRETRAIN, train("dense", run, {"train.steps=5"}), workplace.folder(), variables_of("0", at));
-    Program one(MM_PRETRAIN, train("dense", run, {"train.steps=5"}), workplace.folder(), variables_of("1", at));
-    expect_finished(zero.wait());
-    const Finished second = one.wait();
-    expect_finished(second);
-    EXPECT_EQ(second.out, "");
-  };
-  together("plain", [](const std::string& rank, const std::string& at) {
-    return Words{"RANK=" + rank, "WORLD_SIZE=2", "MASTER_ADDR=localhost", "MASTER_PORT=" + at};
-  });
-  together("slurm", [](const std::string& rank, const std::string& at) {
-    return Words{"SLURM_PROCID=" + rank,          "SLURM_NTASKS=2",    "SLURM_LOCALID=" + rank, "SLURM_NNODES=1",
-                 "SLURM_STEP_NODELIST=localhost", "SLURM_JOB_ID=" + at};
-  });
-  EXPECT_EQ(differences(workplace, "plain", "slurm", 5), Words());
+  for (const std::string model : {"dense", "moe"}) {
+    const auto together = [&](const std::string& run, ByHand::Variables variables) {
+      ByHand ranks(workplace, train(model, model + run, {"train.steps=5"}), variables);
+      expect_finished(ranks.zero.wait());
+      const Finished second = ranks.one.wait();
+      expect_finished(second);
+      EXPECT_EQ(second.out, "");
+    };
+    together("_plain", plain_rank);
+    together("_slurm", slurm_rank);
+    EXPECT_EQ(differences(workplace, model + "_plain", model + "_slurm", 5), Words());
+  }
 }
 
 TEST(Distributed, AnAccumulationThatCannotBeSharedNamesThoseThatCan) {
@@ -204,40 +227,37 @@ TEST(Distributed, AnAccumulationThatCannotBeSharedNamesThoseThatCan) {
 
 TEST(Distributed, AnotherConfigOrTextOnOneRankIsRefusedBeforeTheFirstStep) {
   const Workplace workplace;
-  const auto refusal = [&](int code, const Words& zero_settings, const Words& one_settings) {
-    const std::string at = port();
-    const auto variables = [&](const char* rank) {
-      return Words{std::string("RANK=") + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + at};
-    };
-    Program zero(MM_PRETRAIN, train("dense", "a", zero_settings), workplace.folder(), variables("0"));
-    Program one(MM_PRETRAIN, train("dense", "a", one_settings), workplace.folder(), variables("1"));
-    const Finished first = zero.wait();
+  const auto refusal = [&](int code, const std::string& folder, const Words& settings) {
+    ByHand ranks(workplace.folder(), train("dense", "a"), folder, train("dense", "a", settings));
+    const Finished first = ranks.zero.wait();
     EXPECT_EQ(first.exit_code, code) << first.err;
-    EXPECT_EQ(one.wait().exit_code, code);
+    EXPECT_EQ(ranks.one.wait().exit_code, code);
     EXPECT_FALSE(workplace.exists("output/a/metrics.jsonl"));
     return first.err;
   };
-  const std::string config = refusal(2, {"optim.learning_rate=0.001"}, {"optim.learning_rate=0.002"});
+  const std::string config = refusal(2, workplace.folder(), {"optim.learning_rate=0.002"});
   expect_contains(config, "error: optim.learning_rate of rank 1 on host ");
-  expect_contains(config, ": got 0.002, want 0.001 (as rank 0 has it; give all ranks the same)\n");
+  expect_contains(config, ": got 0.002, want 0.0005 (as rank 0 has it; give all ranks the same)\n");
+
+  std::filesystem::create_directory(workplace / "elsewhere");
+  workplace.write("elsewhere/dense.json", workplace.read("dense.json"));
+  workplace.write("elsewhere/text.jsonl", workplace.read("text.jsonl") + "{\"text\": \"one more\"}\n");
+  const std::string text = refusal(3, workplace / "elsewhere", {});
+  expect_contains(text, "the training text of rank 1 on host ");
+  expect_contains(text, ": got fingerprint ");
 }
 
 TEST(Distributed, ASignalToOneProcessStopsAllBehindTheSameStep) {
   const Workplace workplace;
   const Words settings = {"train.steps=60"};
   expect_finished(launch(workplace, 2, train("moe", "whole", settings)));
-  const std::string at = port();
-  const auto variables = [&](const char* rank) {
-    return Words{std::string("RANK=") + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + at};
-  };
-  Program zero(MM_PRETRAIN, train("moe", "parts", settings), workplace.folder(), variables("0"));
-  Program one(MM_PRETRAIN, train("moe", "parts", settings), workplace.folder(), variables("1"));
-  zero.wait_until([&] {
+  ByHand ranks(workplace, train("moe", "parts", settings));
+  ranks.zero.wait_until([&] {
     return workplace.exists("output/parts/metrics.jsonl") && records(workplace, "parts", "step").size() >= 3;
   });
-  one.send(SIGTERM);
-  EXPECT_EQ(zero.wait().exit_code, kStopped);
-  EXPECT_EQ(one.wait().exit_code, kStopped);
+  ranks.one.send(SIGTERM);
+  EXPECT_EQ(ranks.zero.wait().exit_code, kStopped);
+  EXPECT_EQ(ranks.one.wait().exit_code, kStopped);
   expect_finished(launch(workplace, 2, train("moe", "parts", settings)));
   EXPECT_EQ(differences(workplace, "whole", "parts", 60), Words());
 }
@@ -268,17 +288,12 @@ TEST(Distributed, ARunGoesOnWithAnotherNumberOfProcesses) {
 
 TEST(Distributed, AKilledProcessEndsTheOthersAndTheRunGoesOn) {
   const Workplace workplace;
-  const std::string at = port();
-  const auto variables = [&](const char* rank) {
-    return Words{std::string("RANK=") + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + at};
-  };
   const Words settings = {"train.steps=60", "distributed.timeout_seconds=5"};
   expect_finished(launch(workplace, 2, train("dense", "whole", settings)));
-  Program zero(MM_PRETRAIN, train("dense", "parts", settings), workplace.folder(), variables("0"));
-  Program one(MM_PRETRAIN, train("dense", "parts", settings), workplace.folder(), variables("1"));
-  zero.wait_until([&] { return workplace.exists("output/parts/checkpoints/step_00000005"); });
-  one.send(SIGKILL);
-  const Finished left = zero.wait();
+  ByHand ranks(workplace, train("dense", "parts", settings));
+  ranks.zero.wait_until([&] { return workplace.exists("output/parts/checkpoints/step_00000005"); });
+  ranks.one.send(SIGKILL);
+  const Finished left = ranks.zero.wait();
   EXPECT_EQ(left.exit_code, kHang);
   expect_contains(left.err, "error: rank 1 on host ");
   expect_contains(workplace.read("output/parts/train.log"), "rank 1 on host ");
@@ -288,22 +303,17 @@ TEST(Distributed, AKilledProcessEndsTheOthersAndTheRunGoesOn) {
 
 TEST(Distributed, AProcessThatIsStoppedIsNoticedInTime) {
   const Workplace workplace;
-  const std::string at = port();
-  const auto variables = [&](const char* rank) {
-    return Words{std::string("RANK=") + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + at};
-  };
   const Words settings = {"train.steps=100000", "distributed.timeout_seconds=3"};
-  Program zero(MM_PRETRAIN, train("moe", "a", settings), workplace.folder(), variables("0"));
-  Program one(MM_PRETRAIN, train("moe", "a", settings), workplace.folder(), variables("1"));
-  zero.wait_until([&] { return workplace.exists("output/a/checkpoints/step_00000005"); });
-  one.send(SIGSTOP);
+  ByHand ranks(workplace, train("moe", "a", settings));
+  ranks.zero.wait_until([&] { return workplace.exists("output/a/checkpoints/step_00000005"); });
+  ranks.one.send(SIGSTOP);
   const auto start = std::chrono::steady_clock::now();
-  const Finished left = zero.wait();
+  const Finished left = ranks.zero.wait();
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(15));
   EXPECT_EQ(left.exit_code, kHang);
   expect_contains(left.err, "error: rank 1 on host ");
-  one.send(SIGCONT);
-  EXPECT_EQ(one.wait().exit_code, kHang);
+  ranks.one.send(SIGCONT);
+  EXPECT_EQ(ranks.one.wait().exit_code, kHang);
 }
 
 TEST(Distributed, TwoLaunchesOfOneRunAreNotJoined) {

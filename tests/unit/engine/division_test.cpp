@@ -21,7 +21,7 @@ namespace {
 /// Small, as AdamW's first update is a step of this size even where a gradient is nothing but rounding.
 constexpr double kLearningRate = 1e-4;
 
-ModelConfig mixture(const std::string& balance = "none") {
+ModelConfig mixture(const std::string& balance = "none", int64_t slots = 2) {
   ModelConfig config;
   config.model_type = "moe";
   config.vocab_size = 50;
@@ -30,7 +30,7 @@ ModelConfig mixture(const std::string& balance = "none") {
   config.num_attention_heads = 2;
   config.num_key_value_heads = 2;
   config.moe.num_experts = 4;
-  config.moe.num_experts_per_tok = 2;
+  config.moe.num_experts_per_tok = slots;
   config.moe.n_shared_experts = 1;
   config.moe.moe_intermediate_size = 16;
   config.moe.balance = balance;
@@ -108,7 +108,8 @@ void expect_same_model(Trained& divided, Trained& alone) {
 }
 
 void is_trained_as_by_one(int64_t expert_ranks, const std::string& balance, const std::vector<int64_t>& favoured) {
-  const ModelConfig config = mixture(balance);
+  // As many choices as there are favourites.
+  const ModelConfig config = mixture(balance, favoured.empty() ? 2 : std::ssize(favoured));
   in_world(
       60,
       [&](const World& world) {
@@ -163,6 +164,10 @@ TEST(DISABLED_Member, KeepsWhatWasCollected) {
   });
 }
 
+TEST(DISABLED_Member, SeesAllTokensGoToOneExpert) {
+  is_trained_as_by_one(2, "bias", {3});
+}
+
 TEST(Division, WhatWasCollectedIsACopy) {
   EXPECT_EQ(codes_of("KeepsWhatWasCollected", 2), std::vector<int>(2, 0));
 }
@@ -184,6 +189,7 @@ TEST(Division, EveryGroupOfRanksHasAllExperts) {
 TEST(Division, ExpertsOfARankMayAllBeIdle) {
   EXPECT_EQ(codes_of("HasHalfOfTheExpertsOrIdleOnes", 2), std::vector<int>(2, 0));
   EXPECT_EQ(codes_of("HasOneExpertOrAnIdleOne", 4), std::vector<int>(4, 0));
+  EXPECT_EQ(codes_of("SeesAllTokensGoToOneExpert", 2), std::vector<int>(2, 0));
 }
 
 }  // namespace
