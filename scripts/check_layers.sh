@@ -25,7 +25,11 @@ awk -v label="$(basename "$PWD")/" '
     may["tokenizer/unicode"] = core
     may["tokenizer/bpe"] = core " tokenizer/unicode"
     may["tokenizer"] = may["tokenizer/training"] = core " tokenizer/unicode tokenizer/bpe"
-    may["data"] = core " tokenizer tokenizer/training"
+    may["data/text"] = core " tokenizer"
+    may["data/tokens"] = core " tokenizer data/text"
+    may["data/windows"] = core " tokenizer data/text data/tokens"
+    may["data"] = core " tokenizer tokenizer/training data/text data/tokens data/windows"
+    data = "data data/text data/tokens data/windows"
     may["metrics"] = core
     may["metrics/alarms"] = core " metrics"
     metrics = "metrics metrics/alarms"
@@ -42,16 +46,16 @@ awk -v label="$(basename "$PWD")/" '
     may["interchange/export"] = may["interchange"] " interchange"
     may["interchange/gguf"] = may["interchange/export"] " interchange/export"
     may["distributed"] = core
-    may["recipe"] = core " tokenizer data " metrics " model optim checkpoint distributed interchange interchange/export"
-    may["engine"] = core " data " metrics " ops model optim distributed recipe"
-    may["eval"] = core " tokenizer data " metrics " ops model recipe engine"
-    may["train"] = core " tokenizer data " metrics " ops model optim checkpoint interchange interchange/export distributed recipe engine eval"
+    may["recipe"] = core " tokenizer " data " " metrics " model optim checkpoint distributed interchange interchange/export"
+    may["engine"] = core " " data " " metrics " ops model optim distributed recipe"
+    may["eval"] = core " tokenizer " data " " metrics " ops model recipe engine"
+    may["train"] = core " tokenizer " data " " metrics " ops model optim checkpoint interchange interchange/export distributed recipe engine eval"
     may["train/replay"] = may["train"] " train"
     may["run"] = may["train"] " core/watchdog train train/replay view view/history view/report view/tensorboard"
     may["experiment"] = core " metrics view view/history view/report model checkpoint optim recipe"
     may["app/program"] = core " tokenizer ops model interchange recipe engine"
     may["app"] = may["run"] " run dashboard experiment interchange/gguf app/program"
-    split("core core/json core/config core/watchdog tokenizer tokenizer/unicode tokenizer/bpe tokenizer/training metrics metrics/alarms view view/history view/report view/tensorboard dashboard", names)
+    split("core core/json core/config core/watchdog tokenizer tokenizer/unicode tokenizer/bpe tokenizer/training data/text data/tokens data/windows metrics metrics/alarms view view/history view/report view/tensorboard dashboard", names)
     for (i in names) torch_free[names[i]] = 1
   }
 

@@ -16,7 +16,7 @@
 #include "core/text.h"
 #include "core/visible_text.h"
 #include "data/open_tokenizer.h"
-#include "data/text_file.h"
+#include "data/text/text_file.h"
 
 namespace {
 

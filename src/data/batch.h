@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "data/targets.h"
+#include "data/windows/targets.h"
 
 namespace mm {
 

@@ -18,7 +18,7 @@
 #include "data/batch.h"
 #include "data/run_order.h"
 #include "data/training_text.h"
-#include "data/window_source.h"
+#include "data/windows/window_source.h"
 
 namespace mm {
 

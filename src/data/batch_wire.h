@@ -3,7 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "data/targets.h"
+#include "data/windows/targets.h"
 
 namespace mm {
 

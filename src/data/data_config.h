@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/config/fields.h"
-#include "data/reading.h"
+#include "data/text/reading.h"
 
 namespace mm {
 

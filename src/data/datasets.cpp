@@ -8,11 +8,11 @@
 #include "core/log.h"
 #include "core/problems.h"
 #include "core/text.h"
-#include "data/document_dataset.h"
 #include "data/grouped_text.h"
-#include "data/mixture.h"
-#include "data/text_paths.h"
-#include "data/unpacked.h"
+#include "data/text/text_paths.h"
+#include "data/text/unpacked.h"
+#include "data/windows/document_dataset.h"
+#include "data/windows/mixture.h"
 
 namespace mm {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "data/data_config.h"
-#include "data/hold_out.h"
-#include "data/packed_dataset.h"
 #include "data/training_text.h"
+#include "data/windows/hold_out.h"
+#include "data/windows/packed_dataset.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {

@@ -13,7 +13,7 @@
 #include "core/stop_signal.h"
 #include "core/text.h"
 #include "data/datasets.h"
-#include "data/unpacked.h"
+#include "data/text/unpacked.h"
 
 namespace mm {
 namespace {

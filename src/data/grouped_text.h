@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "data/data_config.h"
-#include "data/hold_out.h"
-#include "data/part_builder.h"
+#include "data/tokens/part_builder.h"
 #include "data/training_text.h"
+#include "data/windows/hold_out.h"
 
 namespace mm {
 

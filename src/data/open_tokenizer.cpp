@@ -11,8 +11,8 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/text.h"
-#include "data/text_file.h"
-#include "data/text_paths.h"
+#include "data/text/text_file.h"
+#include "data/text/text_paths.h"
 #include "tokenizer/training/tokenizer_trainer.h"
 
 namespace mm {

@@ -7,8 +7,8 @@
 #include <stop_token>
 #include <vector>
 
-#include "data/sample_order.h"
 #include "data/training_text.h"
+#include "data/windows/sample_order.h"
 
 namespace mm {
 

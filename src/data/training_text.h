@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/window_source.h"
+#include "data/windows/window_source.h"
 
 namespace mm {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "data/data_config.h"
-#include "data/window_source.h"
+#include "data/windows/window_source.h"
 #include "recipe/run_config.h"
 #include "tokenizer/tokenizer.h"
 

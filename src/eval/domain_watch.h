@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "data/window_source.h"
+#include "data/windows/window_source.h"
 #include "eval/route_counts.h"
 #include "metrics/record.h"
 #include "model/causal_lm.h"

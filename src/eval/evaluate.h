@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "data/batch.h"
-#include "data/window_source.h"
+#include "data/windows/window_source.h"
 #include "metrics/record.h"
 #include "model/causal_lm.h"
 #include "recipe/run_config.h"

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "data/targets.h"
+#include "data/windows/targets.h"
 #include "eval/generate.h"
 #include "ops/cross_entropy.h"
 

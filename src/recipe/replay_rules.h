@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/padded_dataset.h"
+#include "data/windows/padded_dataset.h"
 
 namespace mm {
 

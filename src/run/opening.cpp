@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "data/open_tokenizer.h"
-#include "data/text_paths.h"
+#include "data/text/text_paths.h"
 #include "interchange/state_dict.h"
 #include "model/init.h"
 #include "recipe/configured_run.h"

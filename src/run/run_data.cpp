@@ -1,7 +1,7 @@
 // Opens what the config asks for.
 #include "run/run_data.h"
 
-#include "data/padded_dataset.h"
+#include "data/windows/padded_dataset.h"
 #include "recipe/replay_rules.h"
 
 namespace mm {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/run_lock.h"
-#include "data/window_source.h"
+#include "data/windows/window_source.h"
 #include "distributed/world.h"
 #include "engine/training_step.h"
 #include "train/router_probe.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "data/text_file.h"
+#include "data/text/text_file.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {

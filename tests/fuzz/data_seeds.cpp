@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "core/files.h"
-#include "data/token_file.h"
+#include "data/tokens/token_file.h"
 #include "tests/fuzz/seeds.h"
 #include "tests/support/foreign_bytes.h"
 

@@ -1,11 +1,11 @@
 // Text files of every format: a byte that says which, and the file.
-#include "data/text_format.h"
+#include "data/text/text_format.h"
 
 #include <array>
 
 #include "core/utf8.h"
-#include "data/json_line.h"
-#include "data/token_format.h"
+#include "data/text/json_line.h"
+#include "data/text/token_format.h"
 #include "tests/fuzz/expect.h"
 #include "tests/fuzz/seeds.h"
 #include "tests/fuzz/target.h"

@@ -1,5 +1,5 @@
 // Parts of a token store: whatever is believed can be read.
-#include "data/token_file.h"
+#include "data/tokens/token_file.h"
 
 #include <algorithm>
 #include <cstring>

@@ -11,8 +11,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "data/padded_dataset.h"
-#include "data/targets.h"
+#include "data/windows/padded_dataset.h"
+#include "data/windows/targets.h"
 #include "interchange/key_names.h"
 #include "interchange/weights.h"
 #include "metrics/micro_step_sink.h"

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
-#include "data/randperm.h"
+#include "data/windows/randperm.h"
 
 namespace mm {
 namespace {

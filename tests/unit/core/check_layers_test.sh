@@ -28,16 +28,19 @@ expect() {
 }
 
 core='core core/json core/config'
+data='data data/text data/tokens data/windows'
 expect core/x.h '#include "train/loop.h"' 'core may not include train/loop.h (only itself)'
 expect core/json/x.h '#include "core/config/fields.h"' \
   'core/json may not include core/config/fields.h (only itself and core)'
 expect core/x.h '#include "core/json/json_text.h"' 'core may not include core/json/json_text.h (only itself)'
 expect model/moe/x.cpp '#include "optim/adam.h"' "model may not include optim/adam.h (only itself and $core ops)"
 expect metrics/x.cpp '  #  include "data/reader.h"' "metrics may not include data/reader.h (only itself and $core)"
+expect data/text/x.h '#include "data/tokens/token_store.h"' \
+  "data/text may not include data/tokens/token_store.h (only itself and $core tokenizer)"
 expect train/x.h '#include "app/pretrain.h"' "train may not include app/pretrain.h (only itself and $core tokenizer "\
-'data metrics metrics/alarms ops model optim checkpoint interchange interchange/export distributed recipe engine eval)'
+"$data"' metrics metrics/alarms ops model optim checkpoint interchange interchange/export distributed recipe engine eval)'
 expect train/x.h '#include "train/replay/replay.h"' "train may not include train/replay/replay.h (only itself and $core "\
-'tokenizer data metrics metrics/alarms ops model optim checkpoint interchange interchange/export distributed recipe engine eval)'
+"tokenizer $data"' metrics metrics/alarms ops model optim checkpoint interchange interchange/export distributed recipe engine eval)'
 expect app/program/x.cpp '#include "run/run.h"' "app/program may not include run/run.h (only itself and $core "\
 'tokenizer ops model interchange recipe engine)'
 expect core/x.cpp '#include "text.h"' 'core may not include text.h (write it with its folder)'

@@ -4,7 +4,7 @@
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
 
-#include "data/document_dataset.h"
+#include "data/windows/document_dataset.h"
 #include "data_files.h"
 #include "numbered_groups.h"
 

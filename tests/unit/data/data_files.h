@@ -11,7 +11,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "data/packed_dataset.h"
+#include "data/windows/packed_dataset.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {

@@ -10,7 +10,7 @@
 
 #include "data/datasets.h"
 #include "data/run_order.h"
-#include "data/text_paths.h"
+#include "data/text/text_paths.h"
 #include "data_files.h"
 
 namespace mm {

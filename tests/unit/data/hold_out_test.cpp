@@ -1,5 +1,5 @@
 // Who is held out: whatever happens to files, no text is ever on both sides.
-#include "data/hold_out.h"
+#include "data/windows/hold_out.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The lenient reader against the strict one, and where it goes further.
-#include "data/json_line.h"
+#include "data/text/json_line.h"
 
 #include <gtest/gtest.h>
 #include <simdjson.h>

@@ -1,6 +1,6 @@
 // Texts in given shares: the shares are kept in every epoch, each text is gone through evenly, any place can be come
 // to.
-#include "data/mixture.h"
+#include "data/windows/mixture.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Packing: nothing lost, nothing twice, padding only where it is promised.
-#include "data/packed_dataset.h"
+#include "data/windows/packed_dataset.h"
 
 #include <gtest/gtest.h>
 

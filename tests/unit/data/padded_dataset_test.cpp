@@ -1,7 +1,7 @@
 // Rows as MiniMind's trainers make them: markers, cuts, padding, what has a target, and a row for every line.
-#include "data/padded_dataset.h"
+#include "data/windows/padded_dataset.h"
 
-#include "data/targets.h"
+#include "data/windows/targets.h"
 #include "data_files.h"
 
 namespace mm {

@@ -1,5 +1,5 @@
 // Against torch.randperm: the order of the rows decides every number of a replay.
-#include "data/randperm.h"
+#include "data/windows/randperm.h"
 
 #include "data_files.h"
 

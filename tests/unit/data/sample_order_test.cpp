@@ -1,5 +1,5 @@
 // The order of the windows: complete every epoch, different every epoch, known at any position.
-#include "data/sample_order.h"
+#include "data/windows/sample_order.h"
 
 #include <gtest/gtest.h>
 

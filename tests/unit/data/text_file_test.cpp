@@ -1,5 +1,5 @@
 // Reading JSONL: what counts as a text, and what is said about lines that have none.
-#include "data/text_file.h"
+#include "data/text/text_file.h"
 
 #include <gtest/gtest.h>
 

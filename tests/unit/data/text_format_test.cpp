@@ -1,11 +1,11 @@
 // Formats besides JSON Lines, files that are none, and files by folder and pattern.
-#include "data/text_format.h"
+#include "data/text/text_format.h"
 
 #include <gtest/gtest.h>
 
-#include "data/foreign_file.h"
-#include "data/text_file.h"
-#include "data/text_paths.h"
+#include "data/text/foreign_file.h"
+#include "data/text/text_file.h"
+#include "data/text/text_paths.h"
 #include "data_files.h"
 
 namespace mm {

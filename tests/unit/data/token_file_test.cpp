@@ -1,5 +1,5 @@
 // The format of token files: what was written is read, and no damaged byte gets through.
-#include "data/token_file.h"
+#include "data/tokens/token_file.h"
 
 #include <gtest/gtest.h>
 

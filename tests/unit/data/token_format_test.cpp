@@ -1,9 +1,9 @@
 // Ready tokens of other programs: their documents as ours, what does not fit the tokenizer refused by name.
-#include "data/token_format.h"
+#include "data/text/token_format.h"
 
 #include <gtest/gtest.h>
 
-#include "data/text_file.h"
+#include "data/text/text_file.h"
 #include "data_files.h"
 #include "tests/support/foreign_bytes.h"
 

@@ -1,5 +1,5 @@
 // The token store of a text file: built once, found again, and rebuilt when it no longer fits.
-#include "data/token_store.h"
+#include "data/tokens/token_store.h"
 
 #include <gtest/gtest.h>
 

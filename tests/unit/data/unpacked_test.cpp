@@ -1,5 +1,5 @@
 // Text in gzip and zstd archives: read as the text that they hold, unpacked once, refused where damaged.
-#include "data/unpacked.h"
+#include "data/text/unpacked.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "data/padded_dataset.h"
+#include "data/windows/padded_dataset.h"
 #include "metrics/micro_step_sink.h"
 #include "tests/unit/core/thrown.h"
 #include "tests/unit/train/tiny_run.h"

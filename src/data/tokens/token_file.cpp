@@ -1,0 +1,166 @@
+// Writes and checks token files. A file is believed only after every number in it was compared with its size.
+#include "data/tokens/token_file.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace mm {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "token files are written as they lie in memory");
+
+constexpr uint64_t kMagic = 0x534e454b4f544d4d;  // "MMTOKENS"
+constexpr uint64_t kVersion = 3;
+
+bool is_wide(const TokenFileHeader& header) {
+  return header.vocab_size > static_cast<uint64_t>(kNarrowVocabulary);
+}
+
+uint64_t padding_after(uint64_t bytes) {
+  return (8 - bytes % 8) % 8;
+}
+
+template <class T>
+std::span<const T> view_as(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
+}
+
+/// What stands in front of the numbers that say where the rest is.
+std::span<const std::byte> counts_in(const TokenFileFooter& footer) {
+  return std::as_bytes(std::span(&footer, 1)).first(offsetof(TokenFileFooter, tokens));
+}
+
+template <class T>
+bool all_below(std::span<const T> tokens, uint64_t vocab_size) {
+  return tokens.empty() || *std::max_element(tokens.begin(), tokens.end()) < vocab_size;
+}
+
+}  // namespace
+
+TokenFileHeader token_file_header(std::span<const std::byte> source, uint64_t source_begin,
+                                  uint64_t tokenizer_fingerprint, int64_t vocab_size) {
+  return {.magic = kMagic,
+          .version = kVersion,
+          .source_begin = source_begin,
+          .source_bytes = source.size(),
+          .source_hash = hash64(source),
+          .tokenizer_fingerprint = tokenizer_fingerprint,
+          .vocab_size = static_cast<uint64_t>(vocab_size)};
+}
+
+uint64_t tokens_fingerprint(uint64_t source_bytes, uint64_t source_hash, uint64_t tokenizer_fingerprint,
+                            int64_t vocab_size) {
+  // The header of version 1, which was one file for a whole text.
+  const std::array<uint64_t, 6> header = {
+      kMagic, 1, source_bytes, source_hash, tokenizer_fingerprint, static_cast<uint64_t>(vocab_size)};
+  return hash64(std::as_bytes(std::span(header)));
+}
+
+TokenFileWriter::TokenFileWriter(const std::string& path, const TokenFileHeader& header)
+    : file_(path), wide_(is_wide(header)) {
+  file_.write(&header, sizeof(header));
+}
+
+void TokenFileWriter::add(std::span<const int32_t> tokens, std::span<const uint64_t> ends,
+                          std::span<const uint64_t> hashes) {
+  add_documents(ends, hashes);
+  if (wide_) {
+    write_payload(std::as_bytes(tokens));
+  } else {
+    narrow_tokens_.assign(tokens.begin(), tokens.end());
+    write_payload(std::as_bytes(std::span(narrow_tokens_)));
+  }
+}
+
+void TokenFileWriter::add(std::span<const uint16_t> tokens, std::span<const uint64_t> ends,
+                          std::span<const uint64_t> hashes) {
+  require(!wide_, "tokens of 16 bits for a file of wider ones");
+  add_documents(ends, hashes);
+  write_payload(std::as_bytes(tokens));
+}
+
+void TokenFileWriter::add_documents(std::span<const uint64_t> ends, std::span<const uint64_t> hashes) {
+  require(ends.size() == hashes.size(), "a hash for every document");
+  const uint64_t before = tokens();
+  for (const uint64_t end : ends) ends_.push_back(before + end);
+  hashes_.insert(hashes_.end(), hashes.begin(), hashes.end());
+}
+
+void TokenFileWriter::count(const TextCounts& counts) {
+  footer_.text_bytes = static_cast<uint64_t>(counts.text_bytes);
+  footer_.empty_texts = static_cast<uint64_t>(counts.empty_texts);
+  footer_.bad_lines = static_cast<uint64_t>(counts.bad_lines);
+  footer_.lone_surrogates = static_cast<uint64_t>(counts.lone_surrogates);
+  footer_.special_tokens = static_cast<uint64_t>(counts.special_tokens);
+}
+
+void TokenFileWriter::commit() {
+  const std::vector<std::byte> padding(padding_after(tokens() * (wide_ ? sizeof(uint32_t) : sizeof(uint16_t))));
+  write_payload(padding);
+  write_payload(std::as_bytes(std::span(ends_)));
+  write_payload(std::as_bytes(std::span(hashes_)));
+  footer_.tokens = tokens();
+  footer_.documents = ends_.size();
+  payload_hasher_.add(counts_in(footer_));
+  footer_.payload_hash = payload_hasher_.value();
+  file_.write(&footer_, sizeof(footer_));
+  file_.commit();
+}
+
+void TokenFileWriter::write_payload(std::span<const std::byte> bytes) {
+  payload_hasher_.add(bytes);
+  file_.write(bytes.data(), bytes.size());
+}
+
+std::optional<TokenFileView> check_token_file(std::span<const std::byte> file, const TokenFileHeader& expected,
+                                              std::string& problem) {
+  problem = "damaged";
+  TokenFileHeader header;
+  TokenFileFooter footer;
+  if (file.size() < sizeof(header) + sizeof(footer)) return {};
+  std::memcpy(&header, file.data(), sizeof(header));
+  std::memcpy(&footer, file.data() + file.size() - sizeof(footer), sizeof(footer));
+  if (header.magic != kMagic) return {};
+  if (header != expected) {
+    problem = "stale";
+    return {};
+  }
+
+  const std::span<const std::byte> payload =
+      file.subspan(sizeof(header), file.size() - sizeof(header) - sizeof(footer));
+  const uint64_t width = is_wide(header) ? sizeof(uint32_t) : sizeof(uint16_t);
+  // Each count is bounded by the size before anything is multiplied with it.
+  if (footer.tokens > payload.size() / width || footer.documents > payload.size() / sizeof(uint64_t)) return {};
+  const uint64_t token_bytes = footer.tokens * width;
+  const uint64_t ends_at = token_bytes + padding_after(token_bytes);
+  const uint64_t ends_bytes = footer.documents * sizeof(uint64_t);
+  if (ends_at + 2 * ends_bytes != payload.size()) return {};
+  Hasher hasher;
+  hasher.add(payload);
+  hasher.add(counts_in(footer));
+  if (hasher.value() != footer.payload_hash) return {};
+
+  TokenFileView view;
+  view.footer = footer;
+  if (is_wide(header)) {
+    view.wide_tokens = view_as<uint32_t>(payload.first(token_bytes));
+  } else {
+    view.narrow_tokens = view_as<uint16_t>(payload.first(token_bytes));
+  }
+  view.ends = view_as<uint64_t>(payload.subspan(ends_at, ends_bytes));
+  view.hashes = view_as<uint64_t>(payload.subspan(ends_at + ends_bytes));
+  const bool ends_in_order =
+      std::is_sorted(view.ends.begin(), view.ends.end()) && (view.ends.empty() ? 0 : view.ends.back()) == footer.tokens;
+  const bool tokens_in_range =
+      all_below(view.wide_tokens, header.vocab_size) && all_below(view.narrow_tokens, header.vocab_size);
+  if (!ends_in_order || !tokens_in_range) return {};
+  problem.clear();
+  return view;
+}
+
+}  // namespace mm
