@@ -63,7 +63,7 @@ check() {
 lacks_libraries() {
   local library
   for library in "$bundle"/lib/*; do
-    [[ $library != */libz.so.* ]] || continue  # Python stands on it
+    [[ ! $library =~ /libz(std)?\.so ]] || continue  # Python and dpkg stand on them
     if compgen -G "$root/usr/lib/*/${library##*/}" >/dev/null; then return 1; fi
   done
 }
