@@ -4,7 +4,6 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "core/error.h"
 #include "ops/flat_norm.h"
@@ -26,11 +25,11 @@ ExpertRange experts_of(const ModelConfig& config, const World& world, int64_t ra
 
 /// The piece, among parts of buffers of the rank whose piece it is.
 at::Tensor find_piece(const Piece& piece, const std::vector<FlatPart>& own) {
-  for (const FlatPart& part : own) {
-    const int64_t first = piece.begin - part.begin;
-    if (first >= 0 && first + piece.size <= part.values.size(0)) return part.values.narrow(0, first, piece.size);
-  }
-  throw std::logic_error("a piece of a buffer that is not there");
+  const auto part = std::find_if(own.begin(), own.end(), [&](const FlatPart& each) {
+    return each.begin <= piece.begin && piece.begin + piece.size <= each.begin + each.values.size(0);
+  });
+  require(part != own.end(), "a piece of buffers that this rank has");
+  return part->values.narrow(0, piece.begin - part->begin, piece.size);
 }
 
 }  // namespace

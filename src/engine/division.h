@@ -18,12 +18,6 @@ namespace mm {
 /// Whether the ranks of a run divide the optimizer's moments, where they are several.
 bool shards_optimizer(const RunConfig& config);
 
-/// A part of a flat buffer that is the same in several ranks, or becomes it: gradients of it are summed among those.
-struct FlatSection {
-  FlatRange range;
-  Among among = Among::kAll;
-};
-
 /// Elements [begin, begin + size) of the buffers of a rank are elements [whole, whole + size) of those of a process
 /// that has the whole model.
 struct Piece {
@@ -40,9 +34,8 @@ struct FlatPart {
 class Division {
  public:
   /// `world` outlives this and is connected for the ranks that divide the experts.
-  ///   shards_optimizer  each rank updates only its own part of what it has together with others (ZeRO-1: Rajbhandari
-  ///   et
-  ///                     al. 2020, arXiv 1910.02054)
+  ///   shards_optimizer  each rank updates only its own part of what it has together with others (ZeRO-1, Rajbhandari
+  ///                     et al. 2020, arXiv 1910.02054)
   Division(const ModelConfig& config, const World& world, bool shards_optimizer);
   ~Division();
   Division(const Division&) = delete;
@@ -83,6 +76,11 @@ class Division {
 
  private:
   class Exchange;
+  /// A part of the buffers that is the same in several ranks, or becomes it: gradients of it are summed among those.
+  struct Section {
+    FlatRange range;
+    Among among = Among::kAll;
+  };
 
   at::Tensor norm_of(const std::vector<at::Tensor>& parts, Among among) const;
   std::vector<FlatRange> updated_by(int64_t rank) const;
@@ -93,7 +91,7 @@ class Division {
   bool shards_optimizer_;
   std::unique_ptr<Exchange> exchange_;
   ParameterLayout layout_, whole_layout_;  ///< layout_ is that of every rank, but for which experts they are
-  std::vector<FlatSection> sections_;
+  std::vector<Section> sections_;
 };
 
 }  // namespace mm
