@@ -53,10 +53,6 @@ std::vector<std::vector<std::string>> gather_facts(const World& world, const std
   return facts;
 }
 
-}  // namespace
-
-namespace {
-
 std::string in_words(int64_t ranks) {
   return ranks == 1 ? "1 process" : format("%lld ranks", static_cast<long long>(ranks));
 }
