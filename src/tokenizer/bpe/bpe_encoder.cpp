@@ -3,6 +3,7 @@
 #include "tokenizer/bpe/bpe_encoder.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/error.h"
 #include "core/text.h"
@@ -31,13 +32,23 @@ std::span<const int32_t> BpeEncoder::encode(std::string_view word) {
   size_t start = 0;
   if (word.size() > kShortWord) {
     for (size_t at = 1; at < word.size(); ++at) {
-      if (model_.joins.may_join(word, at)) continue;
+      if (may_join(word, at)) continue;
       append_part(word.substr(start, at - start));
       start = at;
     }
   }
   append_part(word.substr(start));
   return ids_;
+}
+
+/// A word too long for the caches of parts mostly says one thing over and over, so the last answers are kept.
+bool BpeEncoder::may_join(std::string_view word, size_t at) {
+  if (at < 2 || at + 2 > word.size()) return model_.joins.may_join(word, at);
+  uint32_t around = 0;
+  std::memcpy(&around, word.data() + at - 2, sizeof around);
+  JoinAnswer& answer = join_answers_[(around * 0x9E3779B9u) >> kJoinShift];
+  if (answer.around != around) answer = {around, model_.joins.may_join(word, at)};
+  return answer.may_join;
 }
 
 void BpeEncoder::append_part(std::string_view word) {
@@ -129,16 +140,7 @@ bool BpeEncoder::sweep(std::string_view word) {
   // Otherwise a merge may make a pair that merges before the others of its own rank.
   if (!model_.merges.ranks_ascend()) return false;
   ranks_.resize(word.size());
-  int32_t last_left = -1, last_right = -1;
-  uint32_t last_rank = MergeTable::kNoMerge;
-  const auto set_rank = [&](size_t at) {  // of a token and the next one
-    if (tokens_[at] != last_left || tokens_[at + 1] != last_right) {
-      last_left = tokens_[at];
-      last_right = tokens_[at + 1];
-      last_rank = model_.merges.rank(last_left, last_right);
-    }
-    ranks_[at] = last_rank;
-  };
+  const auto set_rank = [&](size_t at) { ranks_[at] = rank_of(tokens_[at], tokens_[at + 1]); };
   for (size_t at = 0; at + 1 < tokens_.size(); ++at) set_rank(at);
 
   size_t made = tokens_.size();
@@ -164,6 +166,14 @@ bool BpeEncoder::sweep(std::string_view word) {
     made = before - end;
   }
   return false;
+}
+
+/// As MergeTable::rank(), with the last answers at hand.
+uint32_t BpeEncoder::rank_of(int32_t left, int32_t right) {
+  const uint64_t pair = uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+  RankAnswer& answer = rank_answers_[(pair * 0x9E3779B97F4A7C15) >> kRankShift];
+  if (answer.pair != pair) answer = {pair, model_.merges.rank(left, right)};
+  return answer.rank;
 }
 
 /// Queues the merge of the token at `position` with the next one, if that pair has one.

@@ -34,6 +34,8 @@ class BpeEncoder {
   std::span<const int32_t> encode(std::string_view word);
 
  private:
+  bool may_join(std::string_view word, size_t at);
+  uint32_t rank_of(int32_t left, int32_t right);
   void append_part(std::string_view word);
   void append_short(std::string_view word);
   void append_long(std::string_view word);
@@ -45,7 +47,21 @@ class BpeEncoder {
   uint32_t next(uint32_t position) const;
   uint32_t previous(uint32_t position) const;
 
+  /// What tables said of the same bytes, or of the same pair, before.
+  struct JoinAnswer {
+    uint32_t around = 0;  ///< two bytes before and two after
+    bool may_join = true;
+  };
+  struct RankAnswer {
+    uint64_t pair = UINT64_MAX;  ///< of no tokens
+    uint32_t rank = 0;
+  };
+  static constexpr int kLogAnswers = 6;
+  static constexpr int kJoinShift = 32 - kLogAnswers, kRankShift = 64 - kLogAnswers;
+
   const BpeModel& model_;
+  std::array<JoinAnswer, size_t{1} << kLogAnswers> join_answers_;  ///< "may join" is right of any, if not exact
+  std::array<RankAnswer, size_t{1} << kLogAnswers> rank_answers_;
   std::vector<int32_t> ids_;         ///< of the word so far
   std::optional<MergeQueue> queue_;  ///< made for the first long word
 
