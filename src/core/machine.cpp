@@ -104,6 +104,20 @@ std::optional<int> runnable() {
   return std::atoi(counts.c_str());
 }
 
+/// Threads of this process that want a processor, or have one.
+int own_runnable() {
+  int count = 0;
+  std::error_code failed;
+  for (fs::directory_iterator thread("/proc/self/task", failed), end; !failed && thread != end;
+       thread.increment(failed)) {
+    // `<id> (<name>) <state> ...`, and a name may hold anything.
+    const std::string stat = text_of(thread->path() / "stat");
+    const size_t name_end = stat.rfind(')');
+    count += name_end != std::string::npos && stat.compare(name_end, 3, ") R") == 0;
+  }
+  return count;
+}
+
 }  // namespace
 
 std::optional<double> cgroup_quota(const std::string& membership, const std::string& mount) {
@@ -158,7 +172,7 @@ double busy_processors() {
   for (int i = 0; i < kSamples; ++i) {
     const std::optional<int> count = runnable();
     if (!count) return 0;
-    others += std::max(*count - 1, 0);
+    others += std::max(*count - std::max(own_runnable(), 1), 0);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return others / kSamples;

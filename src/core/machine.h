@@ -29,7 +29,7 @@ int64_t peak_memory();
 std::optional<double> cgroup_memory(const std::string& membership, const std::string& mount);
 
 /// Processors of this machine that other programs would use now, as a mean over the 20 ms that it takes; 0 where the
-/// system does not tell. Call it while this process has one thread at work.
+/// system does not tell.
 double busy_processors();
 
 }  // namespace mm

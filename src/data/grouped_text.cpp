@@ -1,12 +1,15 @@
 // One thread waits behind the training for the last part and counts; the others make parts.
 #include "data/grouped_text.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <numeric>
 
 #include "core/error.h"
+#include "core/go_last.h"
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -161,6 +164,7 @@ std::unique_ptr<const WindowSource> GroupedText::validation() {
 }
 
 void GroupedText::scan(std::stop_token stop) {
+  go_last(::gettid());
   std::optional<TextTotals> totals;
   std::exception_ptr failure;
   try {

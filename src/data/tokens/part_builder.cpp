@@ -1,7 +1,7 @@
 // Each thread takes the first part of the order that nobody is at, so that a slow one holds up nobody.
 #include "data/tokens/part_builder.h"
 
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <numeric>
@@ -9,6 +9,7 @@
 
 #include "core/alive.h"
 #include "core/error.h"
+#include "core/go_last.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/stop_signal.h"
@@ -18,12 +19,6 @@ namespace mm {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{100};
-
-/// The priority of the calling thread alone; Linux has one for each.
-void go_last() {
-  constexpr int kNiceness = 10;
-  ::setpriority(PRIO_PROCESS, 0, kNiceness);
-}
 
 Error with_remedy(const Error& error) {
   if (error.code() != ExitCode::kStorage) return error;
@@ -47,7 +42,11 @@ PartBuilder::PartBuilder(std::vector<PartedText> texts, const Tokenizer& tokeniz
   std::iota(order_.begin(), order_.end(), size_t{0});
   const size_t count = std::min(static_cast<size_t>(std::max(threads, 1)), parts_.size());
   for (size_t i = 0; i < count; ++i) {
-    workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+    workers_.emplace_back([this](const std::stop_token& stop) {
+      begin_work();
+      work(stop);
+      end_work();
+    });
   }
 }
 
@@ -69,6 +68,12 @@ void PartBuilder::expect(const std::vector<size_t>& parts) {
 void PartBuilder::throw_if_failed() const {
   // The text has one first bad line, whichever thread was quicker.
   if (!failures_.empty() && at_work_ == 0) std::rethrow_exception(failures_.begin()->second);
+}
+
+void PartBuilder::step_back() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(behind_others_, true)) return;
+  for (const pid_t thread : running_) go_last(thread);
 }
 
 void PartBuilder::require_sound() const {
@@ -119,9 +124,20 @@ TokenPart PartBuilder::open(size_t number) {
                        "files that stay as they are", "start again: what is missing is made again"));
 }
 
+void PartBuilder::begin_work() {
+  const std::lock_guard lock(mutex_);
+  running_.insert(::gettid());
+  if (behind_others_) go_last(::gettid());
+}
+
+/// From now on the number of this thread may be that of another one.
+void PartBuilder::end_work() {
+  const std::lock_guard lock(mutex_);
+  running_.erase(::gettid());
+}
+
 void PartBuilder::work(std::stop_token stop) {
   std::unique_ptr<PartMaker> maker;
-  bool last = false;
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested() && failures_.empty()) {
     if (std::all_of(order_.begin(), order_.end(), [&](size_t i) { return parts_[i].state == State::kDone; })) return;
@@ -130,7 +146,6 @@ void PartBuilder::work(std::stop_token stop) {
       changed_.wait_for(lock, stop, kPatience, [] { return false; });
       continue;
     }
-    if (behind_others_ && !std::exchange(last, true)) go_last();
     Part& part = parts_[*number];
     part.state = State::kAtWork;
     ++at_work_;

@@ -1,6 +1,8 @@
 // Threads that see to it that the tokens of texts are there, those first that are wanted first.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -11,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -54,7 +57,7 @@ class PartBuilder {
   void require_sound() const;
 
   /// From now on other threads are to go first.
-  void step_back() { behind_others_ = true; }
+  void step_back();
 
   /// Of a part that is there: the file, which is read in full again unless it was kept open.
   TokenPart open(size_t part);
@@ -84,6 +87,8 @@ class PartBuilder {
     Clock::time_point begun = {};
   };
 
+  void begin_work();
+  void end_work();
   void work(std::stop_token stop);
   std::optional<size_t> next_part() const;
   bool see_to(Part& part, std::unique_ptr<PartMaker>& maker, std::stop_token stop);
@@ -101,13 +106,14 @@ class PartBuilder {
   std::vector<Part> parts_;
   std::vector<Build> builds_;
   std::atomic<size_t> done_ = 0;  ///< bytes of text tokenized
-  std::atomic<bool> behind_others_ = false;
   size_t all_bytes_ = 0, bytes_left_ = 0;
   size_t at_work_ = 0;
   Clock::time_point told_ = Clock::now();
 
   mutable std::mutex mutex_;  // of all that is not atomic
   std::condition_variable_any changed_;
+  bool behind_others_ = false;
+  std::set<pid_t> running_;  ///< workers
   std::vector<size_t> order_;
   std::map<size_t, std::exception_ptr> failures_;
   std::vector<std::jthread> workers_;

@@ -35,9 +35,12 @@ std::span<const std::byte> counts_in(const TokenFileFooter& footer) {
   return std::as_bytes(std::span(&footer, 1)).first(offsetof(TokenFileFooter, tokens));
 }
 
+/// By a maximum of values, which takes many tokens at a time; std::max_element looks for a place, one by one.
 template <class T>
 bool all_below(std::span<const T> tokens, uint64_t vocab_size) {
-  return tokens.empty() || *std::max_element(tokens.begin(), tokens.end()) < vocab_size;
+  T most = 0;
+  for (const T token : tokens) most = std::max(most, token);
+  return tokens.empty() || most < vocab_size;
 }
 
 }  // namespace

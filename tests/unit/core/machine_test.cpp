@@ -3,10 +3,16 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
+#include "core/go_last.h"
 #include "tests/unit/core/temp_folder.h"
 
 namespace mm {
@@ -27,6 +33,33 @@ TEST(Processors, AffinityLimitsThem) {
   ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
   EXPECT_EQ(usable_processors(), 1);
   ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
+TEST(Processors, AreKeptBusyByOtherProgramsAndNotByThreadsOfThisOne) {
+  constexpr int kThreads = 32;
+  std::atomic<bool> stop = false;
+  std::vector<std::jthread> own;
+  for (int i = 0; i < kThreads; ++i) {
+    own.emplace_back([&] {
+      while (!stop) {
+      }
+    });
+  }
+  const double busy = busy_processors();
+  stop = true;
+  EXPECT_LT(busy, kThreads / 2);
+}
+
+TEST(Processors, AreLeftToOthersByAThreadThatGoesLast) {
+  const auto niceness = [] { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())); };
+  const int before = niceness();
+  int last = 0;
+  std::jthread([&] {
+    go_last(::gettid());
+    last = niceness();
+  }).join();
+  EXPECT_EQ(last, 15);
+  EXPECT_EQ(niceness(), before) << "of the thread that goes on";
 }
 
 TEST(Processors, TheQuotaIsThatOfTheTightestCgroupAbove) {

@@ -3,8 +3,11 @@
 #include "data/grouped_text.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <set>
 
@@ -55,6 +58,25 @@ void remove_stores(const std::string& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() == ".tokens") fs::remove_all(entry.path());
   }
+}
+
+TEST(GroupedText, WhatIsTokenizedBehindTheTrainingLeavesItTheProcessors) {
+  const std::string folder = test_folder();
+  const ByteTokenizer tokenizer;
+  const DataConfig config = config_of({write_megabytes(folder, "a.jsonl", 24)});
+  GroupedText text(text_files(config.train), config, {}, tokenizer, 2);
+  text.group(0);
+  int last = 0;
+  for (const auto& thread : fs::directory_iterator("/proc/self/task")) {
+    const auto id = static_cast<id_t>(std::stoi(thread.path().filename().string()));
+    if (id == static_cast<id_t>(::gettid())) continue;
+    errno = 0;
+    const int niceness = ::getpriority(PRIO_PROCESS, id);
+    if (errno != 0) continue;  // it has just ended
+    EXPECT_GT(niceness, 0);
+    ++last;
+  }
+  EXPECT_GT(last, 0);
 }
 
 TEST(GroupedText, TheOrderIsTheSameColdAndWarmForAnyNumberOfThreads) {
