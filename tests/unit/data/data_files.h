@@ -22,8 +22,8 @@ class ByteTokenizer : public Tokenizer {
   explicit ByteTokenizer(uint64_t fingerprint = 7, int64_t vocab_size = 259)
       : fingerprint_(fingerprint), vocab_size_(vocab_size) {}
   std::vector<int32_t> encode(std::string_view text) const override {
-    std::vector<int32_t> ids;
-    for (const char c : text) ids.push_back(3 + static_cast<unsigned char>(c));
+    std::vector<int32_t> ids(text.size());
+    std::ranges::transform(text, ids.begin(), [](char c) { return 3 + static_cast<unsigned char>(c); });
     return ids;
   }
   std::string decode(std::span<const int32_t> ids) const override {

@@ -117,44 +117,48 @@ TEST(TokenStore, ABadLineLeavesNoFileBehind) {
   EXPECT_EQ(names_in(store_path(folder)), std::vector<std::string>{".lock"});
 }
 
-/// A text of some parts: 70 documents of a megabyte each.
-std::vector<std::string> megabytes(int count) {
+std::vector<std::string> texts_of_10_kilobytes(int count) {
   std::vector<std::string> texts;
-  for (int i = 0; i < count; ++i) texts.push_back(std::string(1'000'000, static_cast<char>('a' + i % 26)));
+  for (int i = 0; i < count; ++i) texts.push_back(std::string(10'000, static_cast<char>('a' + i % 26)));
   return texts;
+}
+
+/// In parts of 17 of them.
+TokenStore open_in_parts(const std::string& text, int threads = 0) {
+  return TokenStore::open(text, "", ByteTokenizer(), threads, {.part_bytes = size_t{16} * 10'000});
 }
 
 TEST(TokenStore, OnlyWhatChangedIsTokenizedAgain) {
   const std::string folder = test_folder();
-  const std::string text = write_texts(folder, "a.jsonl", megabytes(40));
-  const std::vector<int64_t> before = all_tokens(TokenStore::open(text, "", ByteTokenizer()));
+  const std::string text = write_texts(folder, "a.jsonl", texts_of_10_kilobytes(40));
+  const std::vector<int64_t> before = all_tokens(open_in_parts(text));
   ASSERT_EQ(names_in(store_path(folder)),
             (std::vector<std::string>{".lock", "000000.part", "000001.part", "000002.part"}));
   const auto first = fs::last_write_time(first_part(folder));
 
-  write_texts(folder, "a.jsonl", megabytes(41));
+  write_texts(folder, "a.jsonl", texts_of_10_kilobytes(41));
   ::testing::internal::CaptureStdout();
-  const TokenStore longer = TokenStore::open(text, "", ByteTokenizer());
+  const TokenStore longer = open_in_parts(text);
   EXPECT_NE(::testing::internal::GetCapturedStdout().find("; 2 of 3 parts were there"), std::string::npos);
   EXPECT_EQ(longer.documents(), 41);
   EXPECT_EQ(fs::last_write_time(first_part(folder)), first);
 
-  write_texts(folder, "a.jsonl", megabytes(3));
-  EXPECT_EQ(TokenStore::open(text, "", ByteTokenizer()).documents(), 3);
+  write_texts(folder, "a.jsonl", texts_of_10_kilobytes(3));
+  EXPECT_EQ(open_in_parts(text).documents(), 3);
   EXPECT_EQ(names_in(store_path(folder)), (std::vector<std::string>{".lock", "000000.part"}));
-  EXPECT_EQ(before.size(), size_t{40} * 1'000'002);
+  EXPECT_EQ(before.size(), size_t{40} * 10'002);
 }
 
 TEST(TokenStore, APartThatAKilledProcessFinishedIsKeptAndWhatItWasWritingGoes) {
   const std::string folder = test_folder();
-  const std::string text = write_texts(folder, "a.jsonl", megabytes(40));
-  const uint64_t fingerprint = TokenStore::open(text, "", ByteTokenizer()).fingerprint();
-  const std::vector<int64_t> whole = all_tokens(TokenStore::open(text, "", ByteTokenizer()));
+  const std::string text = write_texts(folder, "a.jsonl", texts_of_10_kilobytes(40));
+  const uint64_t fingerprint = open_in_parts(text).fingerprint();
+  const std::vector<int64_t> whole = all_tokens(open_in_parts(text));
   fs::remove(store_path(folder) + "/000001.part");
   fs::rename(store_path(folder) + "/000002.part", store_path(folder) + "/000002.part.tmp.1.2");
   const auto first = fs::last_write_time(first_part(folder));
 
-  const TokenStore again = TokenStore::open(text, "", ByteTokenizer());
+  const TokenStore again = open_in_parts(text);
   EXPECT_EQ(all_tokens(again), whole);
   EXPECT_EQ(again.fingerprint(), fingerprint);
   EXPECT_EQ(fs::last_write_time(first_part(folder)), first);
@@ -164,11 +168,11 @@ TEST(TokenStore, APartThatAKilledProcessFinishedIsKeptAndWhatItWasWritingGoes) {
 
 TEST(TokenStore, TheNumberOfThreadsChangesNoByte) {
   const std::string folder = test_folder();
-  const std::string text = write_texts(folder, "a.jsonl", megabytes(40));
+  const std::string text = write_texts(folder, "a.jsonl", texts_of_10_kilobytes(40));
   std::vector<std::vector<std::string>> stores;
   for (const int threads : {1, 3, 8}) {
     fs::remove_all(store_path(folder));
-    TokenStore::open(text, "", ByteTokenizer(), threads);
+    open_in_parts(text, threads);
     std::vector<std::string>& parts = stores.emplace_back();
     for (const char* part : {"/000000.part", "/000001.part", "/000002.part"}) {
       parts.push_back(read_file(store_path(folder) + part, ExitCode::kData));
@@ -180,13 +184,13 @@ TEST(TokenStore, TheNumberOfThreadsChangesNoByte) {
 
 TEST(TokenStore, OfSeveralAtOnceOneBuildsAndTheOthersWait) {
   const std::string folder = test_folder();
-  const std::string text = write_texts(folder, "a.jsonl", megabytes(20));
+  const std::string text = write_texts(folder, "a.jsonl", texts_of_10_kilobytes(20));
   ::testing::internal::CaptureStdout();
   std::vector<int64_t> documents(4);
   {
     std::vector<std::jthread> openers;
     for (int64_t& count : documents) {
-      openers.emplace_back([&] { count = TokenStore::open(text, "", ByteTokenizer(), 1).documents(); });
+      openers.emplace_back([&] { count = open_in_parts(text, 1).documents(); });
     }
   }
   const std::string said = ::testing::internal::GetCapturedStdout();
