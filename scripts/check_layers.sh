@@ -20,8 +20,8 @@ awk -v label="$(basename "$PWD")/" '
     may["core"] = ""
     may["core/json"] = "core"
     may["core/config"] = "core core/json"
-    may["core/watchdog"] = "core"
-    core = "core core/json core/config"
+    may["core/process"] = may["core/watchdog"] = "core"
+    core = "core core/process core/json core/config"
     may["tokenizer/unicode"] = core
     may["tokenizer/bpe"] = core " tokenizer/unicode"
     may["tokenizer"] = may["tokenizer/training"] = core " tokenizer/unicode tokenizer/bpe"
@@ -35,27 +35,29 @@ awk -v label="$(basename "$PWD")/" '
     metrics = "metrics metrics/alarms"
     may["view"] = core " " metrics
     may["view/history"] = may["view/tensorboard"] = core " " metrics " view"
-    may["view/report"] = core " " metrics " view view/history"
+    may["view/report/sections"] = core " " metrics " view view/history"
+    may["view/report"] = may["view/report/sections"] " view/report/sections"
     may["dashboard"] = may["view/report"] " view/report"
     may["ops"] = core
     may["model"] = core " ops"
     may["optim"] = core " ops model"
     may["checkpoint"] = core
     may["checkpoint/pth"] = core " checkpoint"
-    may["interchange"] = core " tokenizer ops model checkpoint checkpoint/pth"
+    may["interchange/config"] = core " tokenizer model checkpoint"
+    may["interchange"] = core " tokenizer ops model checkpoint checkpoint/pth interchange/config"
     may["interchange/export"] = may["interchange"] " interchange"
     may["interchange/gguf"] = may["interchange/export"] " interchange/export"
     may["distributed"] = core
-    may["recipe"] = core " tokenizer " data " " metrics " model optim checkpoint distributed interchange interchange/export"
+    may["recipe"] = core " tokenizer " data " " metrics " model optim checkpoint distributed interchange interchange/config interchange/export"
     may["engine"] = core " " data " " metrics " ops model optim distributed recipe"
     may["eval"] = core " tokenizer " data " " metrics " ops model recipe engine"
-    may["train"] = core " tokenizer " data " " metrics " ops model optim checkpoint interchange interchange/export distributed recipe engine eval"
+    may["train"] = core " tokenizer " data " " metrics " ops model optim checkpoint interchange interchange/config interchange/export distributed recipe engine eval"
     may["train/replay"] = may["train"] " train"
     may["run"] = may["train"] " core/watchdog train train/replay view view/history view/report view/tensorboard"
-    may["experiment"] = core " metrics view view/history view/report model checkpoint optim recipe"
-    may["app/program"] = core " tokenizer ops model interchange recipe engine"
+    may["experiment"] = core " metrics view view/history view/report view/report/sections model checkpoint optim recipe"
+    may["app/program"] = core " tokenizer ops model interchange interchange/config recipe engine"
     may["app"] = may["run"] " run dashboard experiment interchange/gguf app/program"
-    split("core core/json core/config core/watchdog tokenizer tokenizer/unicode tokenizer/bpe tokenizer/training data/text data/tokens data/windows metrics metrics/alarms view view/history view/report view/tensorboard dashboard", names)
+    split("core core/process core/json core/config core/watchdog tokenizer tokenizer/unicode tokenizer/bpe tokenizer/training data/text data/tokens data/windows metrics metrics/alarms view view/history view/report view/report/sections view/tensorboard dashboard", names)
     for (i in names) torch_free[names[i]] = 1
   }
 

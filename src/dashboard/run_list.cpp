@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "core/text.h"
-#include "view/report/html.h"
 #include "view/report/light.h"
-#include "view/report/run_cards.h"
+#include "view/report/sections/html.h"
+#include "view/report/sections/run_cards.h"
 #include "view/report/verdict.h"
 
 namespace mm {

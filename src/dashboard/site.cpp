@@ -12,8 +12,8 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/text.h"
-#include "view/report/html.h"
 #include "view/report/report_page.h"
+#include "view/report/sections/html.h"
 
 namespace mm {
 namespace {

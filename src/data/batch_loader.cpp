@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/stop_signal.h"
+#include "core/process/stop_signal.h"
 #include "data/batch_wire.h"
 
 namespace mm {

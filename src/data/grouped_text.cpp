@@ -9,11 +9,11 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "core/go_last.h"
 #include "core/hash.h"
 #include "core/log.h"
-#include "core/machine.h"
-#include "core/stop_signal.h"
+#include "core/process/go_last.h"
+#include "core/process/machine.h"
+#include "core/process/stop_signal.h"
 #include "core/text.h"
 #include "data/datasets.h"
 #include "data/text/unpacked.h"

@@ -8,7 +8,7 @@
 
 #include "core/alive.h"
 #include "core/log.h"
-#include "core/stop_signal.h"
+#include "core/process/stop_signal.h"
 #include "core/text.h"
 
 namespace mm {

@@ -11,7 +11,7 @@
 #include <thread>
 #include <utility>
 
-#include "core/stop_signal.h"
+#include "core/process/stop_signal.h"
 #include "core/text.h"
 #include "distributed/failure.h"
 #include "distributed/meeting_point.h"

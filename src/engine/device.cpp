@@ -15,7 +15,7 @@
 
 #include "core/error.h"
 #include "core/json/json_text.h"
-#include "core/machine.h"
+#include "core/process/machine.h"
 #include "core/text.h"
 #include "ops/cpu/caching_allocator.h"
 

@@ -10,8 +10,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/process/stop_signal.h"
 #include "core/progress.h"
-#include "core/stop_signal.h"
 #include "data/batch_loader.h"
 #include "engine/batch_layout.h"
 #include "engine/host_values.h"

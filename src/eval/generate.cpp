@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/stop_signal.h"
+#include "core/process/stop_signal.h"
 #include "eval/text_stream.h"
 
 namespace mm {

@@ -5,11 +5,11 @@
 
 #include "core/text.h"
 #include "experiment/table.h"
-#include "view/report/curves.h"
-#include "view/report/html.h"
 #include "view/report/page_frame.h"
 #include "view/report/report_page.h"
-#include "view/report/run_section.h"
+#include "view/report/sections/curves.h"
+#include "view/report/sections/html.h"
+#include "view/report/sections/run_section.h"
 
 namespace mm {
 namespace {

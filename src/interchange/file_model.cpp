@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "interchange/model_settings.h"
+#include "interchange/config/model_settings.h"
 
 namespace mm {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "interchange/generation.h"
+#include "interchange/config/generation.h"
 
 namespace mm {
 

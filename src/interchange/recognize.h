@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "interchange/generation.h"
+#include "interchange/config/generation.h"
 
 namespace mm {
 

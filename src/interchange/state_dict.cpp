@@ -6,8 +6,8 @@
 #include "checkpoint/pth/pth_writer.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "interchange/config/model_settings.h"
 #include "interchange/key_names.h"
-#include "interchange/model_settings.h"
 #include "interchange/rope_rows.h"
 
 namespace mm {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "checkpoint/named_tensors.h"
-#include "interchange/generation.h"
+#include "interchange/config/generation.h"
 
 namespace mm {
 

@@ -10,9 +10,9 @@
 #include "checkpoint/checkpoint_reader.h"
 #include "checkpoint/safetensors.h"
 #include "core/error.h"
-#include "interchange/config_beside.h"
-#include "interchange/model_settings.h"
-#include "interchange/strict_json.h"
+#include "interchange/config/config_beside.h"
+#include "interchange/config/model_settings.h"
+#include "interchange/config/strict_json.h"
 
 namespace mm {
 namespace {

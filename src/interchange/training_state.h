@@ -5,7 +5,7 @@
 
 #include "checkpoint/named_tensors.h"
 #include "checkpoint/pth/pth_file.h"
-#include "interchange/generation.h"
+#include "interchange/config/generation.h"
 
 namespace mm {
 

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json/json_text.h"
-#include "interchange/model_settings.h"
+#include "interchange/config/model_settings.h"
 #include "recipe/resume_policy.h"
 
 namespace mm {

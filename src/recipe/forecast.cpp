@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/machine.h"
+#include "core/process/machine.h"
 #include "core/rough_text.h"
 #include "core/text.h"
 #include "interchange/export/exports.h"

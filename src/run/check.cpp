@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/log.h"
-#include "core/machine.h"
+#include "core/process/machine.h"
 #include "core/text.h"
 #include "data/text/text_file.h"
 #include "data/text/text_paths.h"

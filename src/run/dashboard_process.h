@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "core/child_process.h"
+#include "core/process/child_process.h"
 
 namespace mm {
 

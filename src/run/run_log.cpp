@@ -11,7 +11,7 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/log.h"
-#include "core/machine.h"
+#include "core/process/machine.h"
 #include "core/text.h"
 #include "model/count.h"
 #include "recipe/run_length.h"

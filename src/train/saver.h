@@ -9,8 +9,8 @@
 
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/snapshot.h"
-#include "core/run_lock.h"
-#include "interchange/generation.h"
+#include "core/process/run_lock.h"
+#include "interchange/config/generation.h"
 #include "train/run_metrics.h"
 #include "train/train_state.h"
 

@@ -11,7 +11,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "interchange/model_settings.h"
+#include "interchange/config/model_settings.h"
 #include "interchange/rope_rows.h"
 #include "model/init.h"
 #include "train/probe_batch.h"

@@ -8,7 +8,7 @@
 #include "core/alive.h"
 #include "core/error.h"
 #include "core/log.h"
-#include "core/stop_signal.h"
+#include "core/process/stop_signal.h"
 #include "core/text.h"
 #include "engine/non_finite.h"
 #include "eval/domain_watch.h"

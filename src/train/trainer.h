@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/run_lock.h"
+#include "core/process/run_lock.h"
 #include "data/windows/window_source.h"
 #include "distributed/world.h"
 #include "engine/training_step.h"

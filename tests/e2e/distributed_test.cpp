@@ -18,10 +18,6 @@ namespace {
 
 constexpr int kStopped = 75, kHang = 9;
 
-void expect_contains(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in:\n" << text;
-}
-
 /// `launch.sh --ranks N pretrain <arguments>`
 Words launched(int ranks, const Words& arguments) {
   Words words = {"--ranks", std::to_string(ranks), MM_PRETRAIN};

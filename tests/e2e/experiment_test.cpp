@@ -20,10 +20,6 @@ std::string experiment_of(const std::string& variants, const std::string& more =
          more + R"(}, "variants": )" + variants + "}";
 }
 
-void expect_contains(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in:\n" << text;
-}
-
 nlohmann::json result_of(const Workplace& workplace, const std::string& name) {
   return nlohmann::json::parse(workplace.read("output/" + name + "/result.json"));
 }

@@ -27,10 +27,6 @@ nlohmann::json first_step(const Workplace& workplace, const std::string& run, co
   return {};
 }
 
-void expect_contains(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in:\n" << text;
-}
-
 TEST(ReplayStep, IsTheStepThatWasAndChangesNothingOfTheRun) {
   const Workplace workplace;
   const Words keeping = {"checkpoint.keep=4"};

@@ -33,10 +33,6 @@ void expect_finished(const Finished& program) {
   EXPECT_EQ(program.exit_code, 0) << program.out << program.err;
 }
 
-void expect_contains(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in:\n" << text;
-}
-
 void expect_twenty_equal_ten_and_ten(const std::string& config, long lines, const Words& settings = {}) {
   const Workplace workplace;
   expect_finished(workplace.pretrain(train(config, "whole", settings)));

@@ -1,5 +1,7 @@
-// The text and the configs.
+// The text and the configs, and what many tests of whole runs ask.
 #include "workplace.h"
+
+#include <gtest/gtest.h>
 
 #include <filesystem>
 
@@ -112,4 +114,13 @@ Words differences(const Workplace& workplace, const std::string& run, const std:
     }
   }
   return different;
+}
+
+void finish(const Workplace& workplace, const std::string& run, const Words& settings) {
+  const Finished program = workplace.pretrain(train("dense", run, settings));
+  ASSERT_EQ(program.exit_code, 0) << program.err;
+}
+
+void expect_contains(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in:\n" << text;
 }

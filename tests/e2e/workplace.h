@@ -41,3 +41,8 @@ Words train(const std::string& config, const std::string& run, const Words& sett
 /// Names what differs between the ends of two runs below output/: weights, moments and state of the last checkpoint
 /// and all metrics. Empty when they are the same, byte for byte.
 Words differences(const Workplace& workplace, const std::string& run, const std::string& other, int last_step);
+
+/// Trains a run to its end: 20 steps, with a validation and a checkpoint at every fifth one.
+void finish(const Workplace& workplace, const std::string& run, const Words& settings = {});
+
+void expect_contains(const std::string& text, const std::string& part);

@@ -1,6 +1,6 @@
 #include "app/program/option_words.h"
 
-#include "interchange/generation.h"
+#include "interchange/config/generation.h"
 #include "recipe/run_config.h"
 
 namespace mm {

@@ -9,10 +9,10 @@
 
 #include "core/alive.h"
 #include "core/error.h"
-#include "core/go_last.h"
 #include "core/log.h"
+#include "core/process/go_last.h"
+#include "core/process/stop_signal.h"
 #include "core/progress.h"
-#include "core/stop_signal.h"
 #include "core/text.h"
 
 namespace mm {

@@ -20,7 +20,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/run_lock.h"
+#include "core/process/run_lock.h"
 #include "data/tokens/token_parts.h"
 
 namespace mm {

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/leftovers.h"
-#include "core/stop_signal.h"
+#include "core/process/stop_signal.h"
 #include "core/text.h"
 #include "data/text/text_paths.h"
 

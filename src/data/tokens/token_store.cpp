@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
-#include "core/machine.h"
+#include "core/process/machine.h"
 #include "core/text.h"
 #include "data/tokens/part_builder.h"
 

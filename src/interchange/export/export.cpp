@@ -7,11 +7,11 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json/json_text.h"
+#include "interchange/config/model_settings.h"
 #include "interchange/export/exports.h"
 #include "interchange/export/huggingface_tensors.h"
 #include "interchange/export/tokenizer_files.h"
 #include "interchange/export/whole_folder.h"
-#include "interchange/model_settings.h"
 
 namespace mm {
 namespace {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/text.h"
-#include "interchange/generation.h"
+#include "interchange/config/generation.h"
 
 namespace mm {
 

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/json/json_text.h"
-#include "core/machine.h"
+#include "core/process/machine.h"
 #include "core/text.h"
 #include "tokenizer/bpe/pretokenizer.h"
 #include "tokenizer/unicode/byte_alphabet.h"

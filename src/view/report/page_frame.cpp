@@ -4,10 +4,10 @@
 #include <random>
 
 #include "core/text.h"
-#include "view/report/html.h"
 #include "view/report/page_live.h"
 #include "view/report/page_script.h"
 #include "view/report/page_style.h"
+#include "view/report/sections/html.h"
 
 namespace mm {
 namespace {

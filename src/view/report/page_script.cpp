@@ -6,7 +6,7 @@
 #include "core/text.h"
 #include "view/colour_map.h"
 #include "view/report/chart_script.h"
-#include "view/report/routed_text.h"
+#include "view/report/sections/routed_text.h"
 
 namespace mm {
 namespace {

@@ -8,13 +8,13 @@
 
 #include "core/files.h"
 #include "core/text.h"
-#include "view/report/curves.h"
-#include "view/report/html.h"
 #include "view/report/light.h"
 #include "view/report/page_frame.h"
-#include "view/report/run_cards.h"
-#include "view/report/run_section.h"
-#include "view/report/sample_section.h"
+#include "view/report/sections/curves.h"
+#include "view/report/sections/html.h"
+#include "view/report/sections/run_cards.h"
+#include "view/report/sections/run_section.h"
+#include "view/report/sections/sample_section.h"
 #include "view/report/verdict.h"
 
 namespace mm {

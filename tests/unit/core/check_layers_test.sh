@@ -27,7 +27,7 @@ expect() {
   fi
 }
 
-core='core core/json core/config'
+core='core core/process core/json core/config'
 data='data data/text data/tokens data/windows'
 expect core/x.h '#include "train/loop.h"' 'core may not include train/loop.h (only itself)'
 expect core/json/x.h '#include "core/config/fields.h"' \
@@ -38,11 +38,11 @@ expect metrics/x.cpp '  #  include "data/reader.h"' "metrics may not include dat
 expect data/text/x.h '#include "data/tokens/token_store.h"' \
   "data/text may not include data/tokens/token_store.h (only itself and $core tokenizer)"
 expect train/x.h '#include "app/pretrain.h"' "train may not include app/pretrain.h (only itself and $core tokenizer "\
-"$data"' metrics metrics/alarms ops model optim checkpoint interchange interchange/export distributed recipe engine eval)'
+"$data"' metrics metrics/alarms ops model optim checkpoint interchange interchange/config interchange/export distributed recipe engine eval)'
 expect train/x.h '#include "train/replay/replay.h"' "train may not include train/replay/replay.h (only itself and $core "\
-"tokenizer $data"' metrics metrics/alarms ops model optim checkpoint interchange interchange/export distributed recipe engine eval)'
+"tokenizer $data"' metrics metrics/alarms ops model optim checkpoint interchange interchange/config interchange/export distributed recipe engine eval)'
 expect app/program/x.cpp '#include "run/run.h"' "app/program may not include run/run.h (only itself and $core "\
-'tokenizer ops model interchange recipe engine)'
+'tokenizer ops model interchange interchange/config recipe engine)'
 expect core/x.cpp '#include "text.h"' 'core may not include text.h (write it with its folder)'
 expect misc/x.cpp '#include "core/text.h"' \
   'misc may not include core/text.h (the folder is not in the table of scripts/check_layers.sh)'

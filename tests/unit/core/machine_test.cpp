@@ -1,5 +1,5 @@
 // Threads and memory are counted by what the process may use, not by what the machine has.
-#include "core/machine.h"
+#include "core/process/machine.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/go_last.h"
+#include "core/process/go_last.h"
 #include "tests/unit/core/temp_folder.h"
 
 namespace mm {

@@ -1,5 +1,5 @@
 // Two programs never write one run.
-#include "core/run_lock.h"
+#include "core/process/run_lock.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 // A config.json that is there and cannot be read is an error, never another model; what stands alone says so.
-#include "interchange/config_beside.h"
+#include "interchange/config/config_beside.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

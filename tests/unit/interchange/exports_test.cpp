@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "interchange/generation.h"
+#include "interchange/config/generation.h"
 
 namespace mm {
 namespace {

@@ -1,5 +1,5 @@
 // config.json of other programs: read into our settings, written so that both sides compute the same.
-#include "interchange/foreign_config.h"
+#include "interchange/config/foreign_config.h"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "interchange/config/model_settings.h"
 #include "interchange/huggingface_class.h"
-#include "interchange/model_settings.h"
 #include "tests/unit/core/thrown.h"
 
 namespace mm {

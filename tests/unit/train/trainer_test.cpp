@@ -11,8 +11,8 @@
 #include <limits>
 
 #include "core/files.h"
+#include "core/process/stop_signal.h"
 #include "core/random.h"
-#include "core/stop_signal.h"
 #include "tests/unit/core/thrown.h"
 #include "tests/unit/train/tiny_run.h"
 

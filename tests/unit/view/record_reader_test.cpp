@@ -9,8 +9,8 @@
 #include "core/files.h"
 #include "metrics/jsonl_sink.h"
 #include "tests/unit/core/temp_folder.h"
-#include "view/report/domains_over_time.h"
-#include "view/report/sample_section.h"
+#include "view/report/sections/domains_over_time.h"
+#include "view/report/sections/sample_section.h"
 
 namespace mm {
 namespace {

@@ -9,8 +9,8 @@
 #include "core/text.h"
 #include "tests/unit/core/temp_folder.h"
 #include "view/history/run_history.h"
-#include "view/report/html.h"
 #include "view/report/report_sink.h"
+#include "view/report/sections/html.h"
 
 namespace mm {
 namespace {

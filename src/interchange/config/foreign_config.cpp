@@ -1,5 +1,5 @@
 // One look at what all sources say together judges it; then each source is rewritten for itself.
-#include "interchange/foreign_config.h"
+#include "interchange/config/foreign_config.h"
 
 #include <algorithm>
 #include <map>
@@ -7,10 +7,10 @@
 #include "core/error.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
-#include "interchange/foreign_keys.h"
-#include "interchange/foreign_rope.h"
-#include "interchange/model_family.h"
-#include "interchange/strict_json.h"
+#include "interchange/config/foreign_keys.h"
+#include "interchange/config/foreign_rope.h"
+#include "interchange/config/model_family.h"
+#include "interchange/config/strict_json.h"
 #include "model/model_config.h"
 
 namespace mm {

@@ -1,13 +1,13 @@
 // A time line, how many stood, and a table.
-#include "view/report/alarm_section.h"
+#include "view/report/sections/alarm_section.h"
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "core/text.h"
-#include "view/report/html.h"
-#include "view/report/line_chart.h"
+#include "view/report/sections/html.h"
+#include "view/report/sections/line_chart.h"
 
 namespace mm {
 namespace {

@@ -1,5 +1,5 @@
 // Between fork and exec only what POSIX allows there: everything else is made ready before.
-#include "core/child_process.h"
+#include "core/process/child_process.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>

@@ -1,4 +1,4 @@
-#include "core/machine.h"
+#include "core/process/machine.h"
 
 #include <sched.h>
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
 // A flag and a written line are all that a signal handler may touch.
-#include "core/stop_signal.h"
+#include "core/process/stop_signal.h"
 
 #include <unistd.h>
 

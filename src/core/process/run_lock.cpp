@@ -1,5 +1,5 @@
 // flock dies with its process, so a killed run never leaves a folder locked.
-#include "core/run_lock.h"
+#include "core/process/run_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,5 +1,5 @@
 // Escaping.
-#include "view/report/html.h"
+#include "view/report/sections/html.h"
 
 #include "core/text.h"
 #include "core/utf8.h"

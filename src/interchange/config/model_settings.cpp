@@ -1,11 +1,11 @@
 // Through the one list of settings that the config has (ModelConfig::visit).
-#include "interchange/model_settings.h"
+#include "interchange/config/model_settings.h"
 
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/text.h"
-#include "interchange/foreign_config.h"
+#include "interchange/config/foreign_config.h"
 
 namespace mm {
 namespace {

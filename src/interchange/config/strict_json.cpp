@@ -1,5 +1,5 @@
 // The strict reader of core/json with the exit code of checkpoints.
-#include "interchange/strict_json.h"
+#include "interchange/config/strict_json.h"
 
 #include "core/error.h"
 #include "core/text.h"

@@ -1,16 +1,16 @@
 // One function a part; each is empty when the run has nothing of its kind.
-#include "view/report/run_section.h"
+#include "view/report/sections/run_section.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "core/text.h"
 #include "metrics/load_statistics.h"
-#include "view/report/alarm_section.h"
-#include "view/report/domain_section.h"
-#include "view/report/domains_over_time.h"
-#include "view/report/html.h"
-#include "view/report/sample_section.h"
+#include "view/report/sections/alarm_section.h"
+#include "view/report/sections/domain_section.h"
+#include "view/report/sections/domains_over_time.h"
+#include "view/report/sections/html.h"
+#include "view/report/sections/sample_section.h"
 
 namespace mm {
 namespace {

@@ -1,11 +1,11 @@
 // Sources: the configuration and modelling files of transformers 4.57 and 5; MiniMind's own config classes.
-#include "interchange/model_family.h"
+#include "interchange/config/model_family.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "interchange/generation.h"
-#include "interchange/model_settings.h"
+#include "interchange/config/generation.h"
+#include "interchange/config/model_settings.h"
 
 namespace mm {
 namespace {

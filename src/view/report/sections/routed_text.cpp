@@ -1,12 +1,12 @@
 // A piece is `3:61 1:39|0:55 2:45` to the script: of each layer the experts with their weights in percent.
-#include "view/report/routed_text.h"
+#include "view/report/sections/routed_text.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "core/text.h"
 #include "view/colour_map.h"
-#include "view/report/html.h"
+#include "view/report/sections/html.h"
 
 namespace mm {
 namespace {

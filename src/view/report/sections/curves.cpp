@@ -1,5 +1,5 @@
 // A table of charts, each of which picks its series out of every run.
-#include "view/report/curves.h"
+#include "view/report/sections/curves.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,8 +7,8 @@
 
 #include "core/text.h"
 #include "core/utf8.h"
-#include "view/report/html.h"
-#include "view/report/line_chart.h"
+#include "view/report/sections/html.h"
+#include "view/report/sections/line_chart.h"
 
 namespace mm {
 namespace {

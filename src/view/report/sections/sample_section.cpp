@@ -1,11 +1,11 @@
 // A grid whose columns become rows where there is no room for them.
-#include "view/report/sample_section.h"
+#include "view/report/sections/sample_section.h"
 
 #include <algorithm>
 
 #include "core/text.h"
-#include "view/report/html.h"
-#include "view/report/routed_text.h"
+#include "view/report/sections/html.h"
+#include "view/report/sections/routed_text.h"
 
 namespace mm {
 namespace {

@@ -1,6 +1,6 @@
 // Linux has a priority for each thread. Its policy for idle work would be kinder still to a step, but where other
 // programs never leave a processor alone a run would wait for its text without end.
-#include "core/go_last.h"
+#include "core/process/go_last.h"
 
 #include <sys/resource.h>
 

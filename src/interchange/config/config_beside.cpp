@@ -1,14 +1,14 @@
 // One file at most is read: a folder's own, else that of the run around it.
-#include "interchange/config_beside.h"
+#include "interchange/config/config_beside.h"
 
 #include <filesystem>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "interchange/foreign_config.h"
-#include "interchange/model_settings.h"
-#include "interchange/strict_json.h"
+#include "interchange/config/foreign_config.h"
+#include "interchange/config/model_settings.h"
+#include "interchange/config/strict_json.h"
 
 namespace mm {
 namespace {

@@ -1,11 +1,11 @@
 // Axes with round numbers, lines, bands.
-#include "view/report/line_chart.h"
+#include "view/report/sections/line_chart.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "core/text.h"
-#include "view/report/html.h"
+#include "view/report/sections/html.h"
 
 namespace mm {
 namespace {

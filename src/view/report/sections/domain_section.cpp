@@ -1,6 +1,6 @@
 // A table of losses, bars of mutual information, and for each layer a heat map and its experts' tokens. Lengths in SVG
 // are in units of which a figure is 640 wide.
-#include "view/report/domain_section.h"
+#include "view/report/sections/domain_section.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 #include "core/text.h"
 #include "core/utf8.h"
 #include "view/colour_map.h"
-#include "view/report/html.h"
+#include "view/report/sections/html.h"
 
 namespace mm {
 namespace {

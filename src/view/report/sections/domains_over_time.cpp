@@ -1,13 +1,13 @@
 // A table a layer: a row for each expert, a column for each evaluation that is kept.
-#include "view/report/domains_over_time.h"
+#include "view/report/sections/domains_over_time.h"
 
 #include <algorithm>
 #include <numeric>
 
 #include "core/text.h"
 #include "view/colour_map.h"
-#include "view/report/html.h"
-#include "view/report/line_chart.h"
+#include "view/report/sections/html.h"
+#include "view/report/sections/line_chart.h"
 
 namespace mm {
 namespace {

@@ -1,5 +1,5 @@
 // The same meaning in three places.
-#include "interchange/foreign_rope.h"
+#include "interchange/config/foreign_rope.h"
 
 #include <algorithm>
 #include <optional>
@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/json/json_text.h"
-#include "interchange/foreign_keys.h"
-#include "interchange/strict_json.h"
+#include "interchange/config/foreign_keys.h"
+#include "interchange/config/strict_json.h"
 #include "model/model_config.h"
 
 namespace mm {

@@ -1,5 +1,5 @@
 // The table, and the defaults of each generation's config class.
-#include "interchange/generation.h"
+#include "interchange/config/generation.h"
 
 #include <algorithm>
 

@@ -1,12 +1,12 @@
 // Every card has the same rows in the same order, so that they line up.
-#include "view/report/run_cards.h"
+#include "view/report/sections/run_cards.h"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "core/text.h"
-#include "view/report/html.h"
+#include "view/report/sections/html.h"
 
 namespace mm {
 namespace {
