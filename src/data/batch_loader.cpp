@@ -105,13 +105,10 @@ BatchLoader::~BatchLoader() {
 }
 
 Batch BatchLoader::next() {
-  constexpr std::chrono::milliseconds kPatience{100};
   text_->require_sound();
   if (!thread_.joinable()) start();
   std::unique_lock lock(mutex_);
-  while (!changed_.wait_for(lock, kPatience, [&] { return !made_.empty() || failure_; })) {
-    leave_if_stopping();
-  }
+  if (made_.empty()) wait_until_ready(lock);
   if (made_.empty()) {
     const std::exception_ptr failure = failure_;
     lock.unlock();
@@ -126,6 +123,17 @@ Batch BatchLoader::next() {
   return send({std::move(made.batch), made.counts_padding}, device_);
 }
 
+void BatchLoader::wait_until_ready(std::unique_lock<std::mutex>& lock) {
+  constexpr std::chrono::milliseconds kPatience{100};
+  const auto begin = std::chrono::steady_clock::now();
+  const double without_processor = wait_of_thread_ ? wait_of_thread_->seconds() : 0;
+  while (!changed_.wait_for(lock, kPatience, [&] { return !made_.empty() || failure_; })) leave_if_stopping();
+  if (made_.empty()) return;
+  const Made& made = made_.front();
+  const double waited = std::chrono::duration<double>(made.ready_at - begin).count();
+  waited_seconds_ += std::max(0.0, waited - (made.without_processor - without_processor));
+}
+
 void BatchLoader::start() {
   order_.seek(place_.visit);
   thread_ = std::jthread([this, from = place_.position](const std::stop_token& stop) { work(from, stop); });
@@ -135,12 +143,19 @@ void BatchLoader::halt() {
   thread_ = {};  // stops and joins
   made_.clear();
   failure_ = nullptr;
+  wait_of_thread_.reset();
 }
 
 void BatchLoader::work(int64_t position, std::stop_token stop) {
+  {
+    const std::lock_guard lock(mutex_);
+    wait_of_thread_.emplace();
+  }
   try {
     for (; !stop.stop_requested(); position += micro_batch_ * share_.ranks) {
       Made made = make(position, stop);
+      made.ready_at = std::chrono::steady_clock::now();
+      made.without_processor = wait_of_thread_->seconds();
       std::unique_lock lock(mutex_);
       if (!changed_.wait(lock, stop, [&] { return made_.size() < kAhead; })) return;
       made_.push_back(std::move(made));

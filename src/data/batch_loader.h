@@ -3,6 +3,7 @@
 
 #include <ATen/Device.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -13,8 +14,10 @@
 #include <span>
 #include <stop_token>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "core/process/processor_wait.h"
 #include "data/batch.h"
 #include "data/run_order.h"
 #include "data/training_text.h"
@@ -43,6 +46,10 @@ class BatchLoader {
   /// stop meanwhile.
   Batch next();
 
+  /// Seconds that next() waited for a batch to be made, since the last call. Not for a thread to get a processor: on a
+  /// busy machine everything takes longer, and text that is there is not slow.
+  double take_waited_seconds() { return std::exchange(waited_seconds_, 0); }
+
   /// These windows of the first group, whatever the order of the run; the place stays.
   Batch batch_of(std::span<const int64_t> windows) const;
   /// The first group, which is all of the text where there is but one.
@@ -65,12 +72,15 @@ class BatchLoader {
     Batch batch;  // not on its device yet
     bool counts_padding = true;
     RunOrder::Visit visit;
+    std::chrono::steady_clock::time_point ready_at = {};
+    double without_processor = 0;  // seconds of the thread up to then
   };
 
   void start();
   void halt();
   void work(int64_t position, std::stop_token stop);
   Made make(int64_t position, std::stop_token stop);
+  void wait_until_ready(std::unique_lock<std::mutex>& lock);
 
   std::shared_ptr<TrainingText> text_;
   std::shared_ptr<const WindowSource> first_group_;
@@ -79,11 +89,13 @@ class BatchLoader {
   at::Device device_;
   RankShare share_;
   Place place_;
+  double waited_seconds_ = 0;
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Made> made_;  ///< from place_ on
   std::exception_ptr failure_;
+  std::optional<ProcessorWait> wait_of_thread_;
   std::jthread thread_;
 };
 

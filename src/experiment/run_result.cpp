@@ -52,7 +52,9 @@ std::map<int64_t, double> read_timing(const std::string& folder, RunResult& resu
   double sum = 0;
   for_each_line(folder + "/timing.jsonl", [&](std::string_view line) {
     const std::optional<Json> record = record_in(line);
-    if (!record || text(*record, "type") != "step") return;
+    if (!record) return;
+    result.alarms += text(*record, "type") == "alarm";
+    if (text(*record, "type") != "step") return;
     const int64_t step = (*record)["step"].get<int64_t>();
     const double step_seconds = number(*record, key_of(&StepRecord::seconds));
     sum += step_seconds;

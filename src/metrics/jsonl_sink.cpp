@@ -90,15 +90,30 @@ void add_routes(Json& line, const std::vector<RoutedPiece>& pieces) {
 JsonlSink::JsonlSink(const std::string& run_folder, int64_t resume_step, const std::vector<std::string>& undone)
     : metrics_(run_folder + "/metrics.jsonl", resume_step, "step", undone),
       timing_(run_folder + "/timing.jsonl", resume_step, "step", undone) {
-  if (metrics_.cut_lines() == 0 && timing_.cut_lines() == 0) return;
-  log_info(format("%s: cut back to step %lld: %lld lines off metrics.jsonl, %lld off timing.jsonl", run_folder.c_str(),
-                  static_cast<long long>(resume_step), static_cast<long long>(metrics_.cut_lines()),
-                  static_cast<long long>(timing_.cut_lines())));
+  if (metrics_.cut_lines() > 0 || timing_.cut_lines() > 0) {
+    log_info(format("%s: cut back to step %lld: %lld lines off metrics.jsonl, %lld off timing.jsonl",
+                    run_folder.c_str(), static_cast<long long>(resume_step),
+                    static_cast<long long>(metrics_.cut_lines()), static_cast<long long>(timing_.cut_lines())));
+  }
+  end_alarm_of_time(resume_step);
+}
+
+void JsonlSink::end_alarm_of_time(int64_t step) {
+  const Json last = Json::parse(timing_.last_with(R"("state":")"), nullptr, /*allow_exceptions=*/false);
+  if (!last.is_object() || last.value("state", "") != "raised") return;
+  const std::string name = last.value("name", "");
+  append_timing(to_line({{"type", "event"},
+                         {"step", step},
+                         {"name", name},
+                         {"state", "cleared"},
+                         {"text", name + ": judged anew from here on"}}));
 }
 
 void JsonlSink::rewind(int64_t step) {
   metrics_.rewind(step);
-  if (!timing_failed_) timing_.rewind(step);
+  if (timing_failed_) return;
+  timing_.rewind(step);
+  end_alarm_of_time(step);
 }
 
 void JsonlSink::write(const StepRecord& record) {
@@ -183,7 +198,11 @@ void JsonlSink::write_events(std::span<const EventRecord> events) {
     line["text"] = event.text;
     if (!event.cause.empty()) line["cause"] = event.cause;
     if (!event.remedy.empty()) line["remedy"] = event.remedy;
-    metrics_.append(to_line(line));
+    if (event.of_time) {
+      append_timing(to_line(line));
+    } else {
+      metrics_.append(to_line(line));
+    }
   }
 }
 

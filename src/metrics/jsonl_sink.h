@@ -11,7 +11,8 @@ namespace mm {
 
 /// One line a record, each with `type` ("step", "router", "alarm", "event", "evaluation", "sample") and `step`.
 ///
-/// `metrics.jsonl` says nothing of time, so that a resumed run and an uninterrupted one write the same bytes.
+/// `metrics.jsonl` says nothing of time, so that a resumed run and an uninterrupted one write the same bytes: alarms
+/// that are about time stand in `timing.jsonl`.
 /// docs/metrics.md defines every key. Numbers read back to the same double; NaN and infinities, which JSON lacks, are
 /// null.
 class JsonlSink : public MetricSink {
@@ -38,6 +39,8 @@ class JsonlSink : public MetricSink {
  private:
   /// timing.jsonl says nothing that the run needs: when it cannot be written, it ends there with a warning.
   void append_timing(const std::string& line);
+  /// An alarm of time that stands is over: the run goes on elsewhere or later, and judges anew.
+  void end_alarm_of_time(int64_t step);
 
   RecordFile metrics_;
   RecordFile timing_;

@@ -62,6 +62,7 @@ struct StepRecord {
   double loss_scale = 1;     ///< fp16 only
   bool skipped = false;      ///< not finite, or a spike (`spikes`): nothing was changed
   double seconds = 0;        ///< wall time of this step
+  double data_seconds = 0;   ///< of these, in which none of its text was ready
   double mfu = 0;            ///< model FLOP/s over the GEMM rate measured at the start of the run, 0 when unknown
   int64_t memory_bytes = 0;  ///< held as the step ended: of the device's allocator, on a CPU of the process; 0 unknown
   ExpertLoad load;
@@ -97,12 +98,13 @@ struct EventRecord {
   std::string type;   ///< `alarm` when one is raised; `event` otherwise
   std::string name;   ///< of the alarm (`dead`) or of what was done (`revival`)
   std::string state;  ///< `raised`, `cleared` or `done`
-  int64_t layer = 0;  ///< below 0: the model as a whole
+  int64_t layer = 0;  ///< below 0: none
   std::optional<int64_t> expert;
   double value = 0;           ///< that was judged
   double threshold = 0;       ///< that it was judged by
   std::string text;           ///< the sentence
   std::string cause, remedy;  ///< of a raised alarm
+  bool of_time = false;       ///< about how long things take, which is no part of what the run computed
 };
 
 struct EvaluationRecord {

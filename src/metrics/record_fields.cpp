@@ -43,6 +43,7 @@ std::span<const NumberField<StepRecord>> number_fields() {
        .file = kTiming,
        .none = 0},
       {.key = "mfu", .value = &StepRecord::mfu, .tag = "speed/mfu", .file = kTiming, .none = 0},
+      {.key = "data_seconds", .value = &StepRecord::data_seconds, .tag = "speed/data_seconds", .file = kTiming},
       {.key = "memory_bytes", .value = &StepRecord::memory_bytes, .tag = "memory/bytes", .file = kTiming, .none = 0},
   };
   return kFields;

@@ -78,6 +78,15 @@ void RecordFile::cut_back(int64_t step, const std::vector<std::string>& undone) 
   last_step_ = cut.last_step;
 }
 
+std::string RecordFile::last_with(std::string_view words) const {
+  const MappedFile file(path_, ExitCode::kStorage);
+  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  const size_t found = text.rfind(words);
+  if (found == std::string_view::npos) return "";
+  const size_t newline = text.rfind('\n', found), begin = newline == std::string_view::npos ? 0 : newline + 1;
+  return std::string(text.substr(begin, text.find('\n', found) - begin));
+}
+
 void RecordFile::rewind(int64_t step) {
   sync();
   cut_back(step, {});

@@ -28,6 +28,9 @@ class RecordFile {
   /// The step of the last record that it kept; 0: none.
   int64_t last_step() const { return last_step_; }
 
+  /// The last record with these words in it; empty: there is none. Searches from the end of the file.
+  std::string last_with(std::string_view words) const;
+
   /// Cuts off the records behind `step`. Throws Error(kStorage).
   void rewind(int64_t step);
 

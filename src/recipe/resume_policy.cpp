@@ -111,6 +111,7 @@ constexpr std::array kRules = {
     Rule{"alarms.loss_spike: none -> ", Change::kSilent},
     Rule{"alarms.loss_patience: none -> ", Change::kSilent},
     Rule{"alarms.loss_gap: none -> ", Change::kSilent},
+    Rule{"alarms.slow_data_share: none -> ", Change::kSilent},
     Rule{"revival.method: none -> \"none\"", Change::kSilent},
     Rule{"revival.boost: none -> ", Change::kSilent},
     Rule{"revival.noise: none -> ", Change::kSilent},

@@ -157,6 +157,7 @@ StepRecord Trainer::step() {
   record.tokens_total = state_.tokens_total;
   record.learning_rate = learning_rate;
   parts_.steps.describe(record);
+  record.data_seconds = state_.loader.take_waited_seconds();
   metrics_.add_time(record, result, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return record;
 }

@@ -61,8 +61,10 @@ std::vector<std::string> step_parts(const StepRecord& record, double eta_seconds
                         : "skipped: loss or gradient not finite, nothing was changed");
   }
   parts.push_back(losses(record));
-  for (const std::string& alarm : record.standing) {
-    if (alarm.starts_with("loss ")) parts.push_back(alarm);
+  for (const char* about : {"loss ", "data "}) {
+    for (const std::string& alarm : record.standing) {
+      if (alarm.starts_with(about)) parts.push_back(alarm);
+    }
   }
   parts.push_back(format("norm %.2f", record.grad_norm));
   parts.push_back(format("lr %.2e", record.learning_rate));

@@ -69,6 +69,9 @@ constexpr std::array kWords = {
     AlarmWords{AlarmKind::kLossGap, "loss_gap", "loss overfit",
                "the model learns its training text by heart: too many epochs, or too little text for its size",
                "stop at the best checkpoint (checkpoints/best), train on more text, or raise model.dropout"},
+    AlarmWords{AlarmKind::kSlowData, "slow_data", "data too slow",
+               "the text is tokenized while it is trained on, or its tokens lie on a slow disk or a network",
+               "wait until it is tokenized, which is once for all runs; keep the tokens on a local disk (data.cache)"},
 };
 
 const AlarmWords& words(AlarmKind kind) {
@@ -92,8 +95,12 @@ std::optional<AlarmKind> alarm_kind(std::string_view name) {
   return {};
 }
 
-bool is_of_loss(AlarmKind kind) {
-  return kind >= AlarmKind::kLossExplosion;
+bool is_of_routing(AlarmKind kind) {
+  return kind < AlarmKind::kLossExplosion;
+}
+
+bool is_of_time(AlarmKind kind) {
+  return kind == AlarmKind::kSlowData;
 }
 
 std::string alarm_sentence(const AlarmSubject& subject, double value, double threshold, int64_t patience,
@@ -145,6 +152,10 @@ std::string alarm_sentence(const AlarmSubject& subject, double value, double thr
           "the validation loss rises and is %.3g nats above the training loss for %lld evaluations, the "
           "limit is %.3g: overfit",
           value, steps, threshold);
+    case AlarmKind::kSlowData:
+      return format(
+          "%.0f%% of a step is waiting for its text for %lld steps, the limit is %.0f%%: the data is too slow",
+          100 * value, steps, 100 * threshold);
   }
   return prefix;
 }

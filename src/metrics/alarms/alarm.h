@@ -9,7 +9,7 @@
 
 namespace mm {
 
-/// Of the routers and their experts, worst first; then of the loss, worst first.
+/// Of the routers and their experts, worst first; then of the loss, worst first; then of time.
 enum class AlarmKind {
   kNonFinite,
   kNoLmGradient,
@@ -25,9 +25,13 @@ enum class AlarmKind {
   kLossWorse,
   kLossStuck,
   kLossGap,
+  kSlowData,
 };
 
-bool is_of_loss(AlarmKind kind);
+/// Of the routers and their experts.
+bool is_of_routing(AlarmKind kind);
+/// Of how long things take: no part of what a run computes, so neither metrics.jsonl nor a checkpoint has it.
+bool is_of_time(AlarmKind kind);
 
 /// The layer of an alarm that is about none.
 inline constexpr int64_t kWholeModel = -1;
@@ -48,7 +52,7 @@ std::string_view alarm_name(AlarmKind kind);
 std::optional<AlarmKind> alarm_kind(std::string_view name);
 
 /// `layer 3: expert 2 got no token in 20 steps, a fair share is 12.5%: dead`
-///   value      that was judged: a share, a relative gradient, effective experts, a cosine, a loss
+///   value      that was judged: a share, a relative gradient, effective experts, a cosine, a loss, a part
 ///   threshold  that it was judged by
 ///   patience   how long it has been so, in what the alarm is judged by
 std::string alarm_sentence(const AlarmSubject& subject, double value, double threshold, int64_t patience,

@@ -42,6 +42,9 @@ void AlarmConfig::visit(Fields& fields) {
   fields("loss_gap", loss_gap,
          "a validation loss that rises and is so far above the training loss, at two evaluations in a row, is overfit",
          {.min = 0, .max = 1e6, .unit = "nats"});
+  fields("slow_data_share", slow_data_share,
+         "the data is too slow when a step waits for its text for more than this part of its time; 1: not judged",
+         {.min = 0, .max = 1});
 }
 
 }  // namespace mm

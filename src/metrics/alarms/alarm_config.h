@@ -21,6 +21,7 @@ struct AlarmConfig {
   double loss_spike = 6;        ///< standard deviations above its mean at which a loss spikes
   int64_t loss_patience = 200;  ///< steps in a row without a word learned
   double loss_gap = 0.5;  ///< nats between validation and training above which a rising validation loss is overfit
+  double slow_data_share = 0.3;  ///< part of a step's time above which waiting for its text is too much
 
   void visit(Fields& fields);
 };

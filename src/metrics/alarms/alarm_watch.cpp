@@ -15,6 +15,9 @@ namespace {
 /// Loads further from even than this are a reason for the bias to move, whatever the rounding of its steps.
 constexpr double kUneven = 1.1;
 
+/// What is shorter is no reason to do anything: steps of a few milliseconds wait for a thread to wake up.
+constexpr double kLeastDataSeconds = 0.01;
+
 /// In the order of AlarmKind.
 constexpr std::array kLoadKinds = {AlarmKind::kCollapse, AlarmKind::kBiasFrozen, AlarmKind::kDead, AlarmKind::kDying,
                                    AlarmKind::kOverSubscribed};
@@ -24,6 +27,7 @@ constexpr std::array kLossKinds = {AlarmKind::kLossExplosion, AlarmKind::kLossSp
                                    AlarmKind::kLossStuck};
 constexpr std::array kValidationKinds = {AlarmKind::kLossGap};
 constexpr std::array kBalanceKinds = {AlarmKind::kBelowFloor};
+constexpr std::array kTimeKinds = {AlarmKind::kSlowData};
 
 bool is_of_load(AlarmKind kind) {
   return std::find(kLoadKinds.begin(), kLoadKinds.end(), kind) != kLoadKinds.end();
@@ -68,6 +72,12 @@ std::vector<EventRecord> AlarmWatch::observe(const StepRecord& record) {
   if (record.non_finite) broken[{AlarmKind::kNonFinite, record.non_finite->layer, record.non_finite->expert, {}}] = 0;
   const std::vector<EventRecord> of_numbers = settle(record.step, record.load.experts, kFiniteKinds, broken);
   events.insert(events.end(), of_numbers.begin(), of_numbers.end());
+  Holding slow;
+  if (record.data_seconds > std::max(config_.slow_data_share * record.seconds, kLeastDataSeconds)) {
+    slow[{AlarmKind::kSlowData, kWholeModel, {}, {}}] = record.data_seconds / record.seconds;
+  }
+  const std::vector<EventRecord> of_time = settle(record.step, record.load.experts, kTimeKinds, slow);
+  events.insert(events.end(), of_time.begin(), of_time.end());
   if (record.skipped || record.load.empty()) return events;
 
   Holding balance;
@@ -151,6 +161,7 @@ std::vector<EventRecord> AlarmWatch::settle(int64_t step, int64_t experts, std::
     event.type = raised ? "alarm" : "event";
     event.name = alarm_name(subject.kind);
     event.state = raised ? "raised" : "cleared";
+    event.of_time = is_of_time(subject.kind);
     event.layer = subject.layer;
     event.expert = subject.expert;
     event.value = value;
@@ -223,6 +234,7 @@ int64_t AlarmWatch::patience(AlarmKind kind) const {
     case AlarmKind::kDead:
     case AlarmKind::kDying:
     case AlarmKind::kOverSubscribed:
+    case AlarmKind::kSlowData:
       break;
   }
   return config_.patience;
@@ -253,6 +265,8 @@ double AlarmWatch::threshold(AlarmKind kind, int64_t experts) const {
     case AlarmKind::kLossStuck:
     case AlarmKind::kLossGap:
       return loss_.threshold(kind);
+    case AlarmKind::kSlowData:
+      return config_.slow_data_share;
     case AlarmKind::kNonFinite:
     case AlarmKind::kDead:
       break;
@@ -272,7 +286,7 @@ std::string AlarmWatch::watched() const {
   const AlarmSubject* worst = nullptr;
   int64_t count = 0, longest = 0;
   for (const auto& [subject, streak] : streaks_) {
-    if (is_of_loss(subject.kind) || (worst != nullptr && subject.kind != worst->kind)) break;
+    if (!is_of_routing(subject.kind) || (worst != nullptr && subject.kind != worst->kind)) break;
     if (worst == nullptr) worst = &subject;
     ++count;
     longest = std::max(longest, streak.bad);
@@ -289,7 +303,7 @@ std::string AlarmWatch::watched() const {
 
 std::string AlarmWatch::verdict() const {
   std::vector<AlarmSubject> alarms = standing();
-  std::erase_if(alarms, [](const AlarmSubject& subject) { return is_of_loss(subject.kind); });
+  std::erase_if(alarms, [](const AlarmSubject& subject) { return !is_of_routing(subject.kind); });
   if (alarms.empty()) {
     const std::string on_watch = watched();
     if (!on_watch.empty()) return on_watch;
@@ -301,6 +315,7 @@ std::string AlarmWatch::verdict() const {
 std::string AlarmWatch::state() const {
   nlohmann::ordered_json streaks = nlohmann::json::array();
   for (const auto& [subject, streak] : streaks_) {
+    if (is_of_time(subject.kind)) continue;
     streaks.push_back({alarm_name(subject.kind), subject.layer, optional_to_json(subject.expert),
                        optional_to_json(subject.other), streak.bad, streak.good, streak.raised});
   }

@@ -26,7 +26,8 @@ class AlarmWatch {
   AlarmWatch(const AlarmConfig& config, int64_t top_k, int64_t vocab_size = 0)
       : config_(config), top_k_(top_k), loss_(config, vocab_size) {}
 
-  /// Judges the loss, the balancing loss, the load and the bias; of a skipped step only whether it was finite.
+  /// Judges the loss, the balancing loss, the load and the bias, and how long the step waited for its text; of a
+  /// skipped step only the latter, and whether it was finite.
   std::vector<EventRecord> observe(const StepRecord& record);
   /// Judges the validation loss beside the training loss.
   std::vector<EventRecord> observe(const EvaluationRecord& record);
@@ -39,7 +40,7 @@ class AlarmWatch {
   /// `watching: 6 dead for 4 of 20 steps`; else `ok` or `too few tokens to judge`.
   std::string verdict() const;
 
-  /// Everything it remembers, as JSON: a watch that is restored to it goes on as this one would.
+  /// Everything it remembers but what is of time, as JSON: a watch that is restored to it goes on as this one would.
   std::string state() const;
   /// Throws nlohmann::json::exception when it is none.
   void restore(const std::string& state);

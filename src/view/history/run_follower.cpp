@@ -139,6 +139,8 @@ bool RunFollower::tell(MetricSink& sink) {
     }
   }
   while (!lines_.empty() && tell_line(lines_.front(), sink)) lines_.pop_front();
+  // That were not there yet when their step was.
+  if (const auto late = take_events_of_time(told_step_); !late.empty()) sink.write_events(late);
   return true;
 }
 
@@ -147,8 +149,10 @@ void RunFollower::read_timing() {
   if (!timing_.read(lines)) timing_.read(lines);
   for (const std::string& line : lines) {
     const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!record.is_object() || value_of<std::string>(record, "type", "") != "step") continue;
-    timings_[value_of<int64_t>(record, "step", 0)] = line;
+    if (!record.is_object()) continue;
+    const std::string type = value_of<std::string>(record, "type", "");
+    if (type == "alarm" || type == "event") events_of_time_.push_back(line);
+    if (type == "step") timings_[value_of<int64_t>(record, "step", 0)] = line;
   }
 }
 
@@ -162,6 +166,18 @@ bool RunFollower::note_alarm(const Json& line) {
     if (event.state == "cleared") standing_.erase(alarm);
   }
   return true;
+}
+
+/// Those of timing.jsonl that the run has told by `step`.
+std::vector<EventRecord> RunFollower::take_events_of_time(int64_t step) {
+  std::vector<EventRecord> events;
+  for (; !events_of_time_.empty(); events_of_time_.pop_front()) {
+    const Json line = Json::parse(events_of_time_.front());
+    if (value_of<int64_t>(line, "step", 0) > step) break;
+    note_alarm(line);
+    events.push_back(event_of(line));
+  }
+  return events;
 }
 
 /// False where the line has to wait.
@@ -185,8 +201,11 @@ bool RunFollower::tell_line(const std::string& text, MetricSink& sink) {
     // What the step raised stands behind its line.
     for (size_t next = 1; next < lines_.size() && note_alarm(Json::parse(lines_[next], nullptr, false)); ++next) {
     }
+    const std::vector<EventRecord> of_time = take_events_of_time(record.step);
     record.standing.assign(standing_.begin(), standing_.end());
     sink.write(record);
+    told_step_ = record.step;
+    if (!of_time.empty()) sink.write_events(of_time);
   } else if (type == "alarm" || type == "event") {
     note_alarm(line);
     const EventRecord event = event_of(line);
@@ -206,8 +225,9 @@ bool RunFollower::tell_line(const std::string& text, MetricSink& sink) {
 void RunFollower::begin_anew() {
   lines_.clear();
   timings_.clear();
+  events_of_time_.clear();
   standing_.clear();
-  waited_for_ = 0;
+  waited_for_ = told_step_ = 0;
   timing_ = NewLines(folder_ + "/timing.jsonl");
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "metrics/record.h"
 
@@ -41,6 +42,7 @@ class RunFollower {
   void read_timing();
   bool tell_line(const std::string& text, MetricSink& sink);
   bool note_alarm(const nlohmann::json& line);
+  std::vector<EventRecord> take_events_of_time(int64_t step);
   void begin_anew();
 
   std::string folder_;
@@ -48,8 +50,10 @@ class RunFollower {
   NewLines metrics_, timing_;
   std::deque<std::string> lines_;
   std::map<int64_t, std::string> timings_;  ///< lines of steps that were not told yet
+  std::deque<std::string> events_of_time_;  ///< lines of timing.jsonl that were not told yet
   int64_t waited_for_ = 0;                  ///< a step whose timing was not there at the call before
-  std::set<std::string> standing_;          ///< alarms, in short
+  int64_t told_step_ = 0;
+  std::set<std::string> standing_;  ///< alarms, in short
 };
 
 }  // namespace mm

@@ -195,7 +195,7 @@ void add_evaluation(RunHistory& run, int64_t step, element line) {
   if (evaluation.loss < (run.best ? run.best->loss : std::numeric_limits<double>::infinity())) run.best = evaluation;
 }
 
-void add_event(RunHistory& run, int64_t step, element record) {
+EventRecord event_of(int64_t step, element record) {
   EventRecord event;
   event.step = step;
   event.type = short_text(record, "type");
@@ -206,24 +206,36 @@ void add_event(RunHistory& run, int64_t step, element record) {
   event.text = short_text(record, "text");
   event.cause = short_text(record, "cause");
   event.remedy = short_text(record, "remedy");
+  return event;
+}
+
+void add_event(RunHistory& run, const EventRecord& event) {
   run.alarms.add(event);
   if (event.type == "alarm") return;
   if (run.events.size() < kMostEvents) {
-    run.events.push_back({step, event.text});
+    run.events.push_back({event.step, event.text});
   } else {
     ++run.more_events;
   }
 }
 
-void read_metrics(RunHistory& run) {
+/// `of_time`: the events of timing.jsonl.
+void read_metrics(RunHistory& run, std::span<const EventRecord> of_time) {
   std::optional<int64_t> judged;  // the step whose alarms may still follow
+  const auto add_events_of_time = [&](int64_t last) {
+    for (; !of_time.empty() && of_time.front().step <= last; of_time = of_time.subspan(1)) {
+      add_event(run, of_time.front());
+    }
+  };
   const auto end_step = [&] {
-    if (judged) run.alarms.end_step(*judged);
+    if (!judged) return;
+    add_events_of_time(*judged);
+    run.alarms.end_step(*judged);
     judged.reset();
   };
   for_each_record(run.folder + "/metrics.jsonl", run.unreadable_lines, [&](int64_t step, element record) {
     const std::string_view type = text(record, "type");
-    if (type == "alarm" || type == "event") return add_event(run, step, record);
+    if (type == "alarm" || type == "event") return add_event(run, event_of(step, record));
     end_step();
     if (type == "step") judged = step;
     if (type == "step") add_step(run, step, record);
@@ -235,18 +247,24 @@ void read_metrics(RunHistory& run) {
     }
   });
   end_step();
+  add_events_of_time(std::numeric_limits<int64_t>::max());
 }
 
-void read_timing(RunHistory& run) {
+/// Returns the events in it.
+std::vector<EventRecord> read_timing(RunHistory& run) {
   constexpr double kGib = 1 << 30;
+  std::vector<EventRecord> events;
   for_each_record(run.folder + "/timing.jsonl", run.unreadable_lines, [&](int64_t step, element line) {
-    if (text(line, "type") != "step") return;
+    const std::string_view type = text(line, "type");
+    if (type == "alarm" || type == "event") events.push_back(event_of(step, line));
+    if (type != "step") return;
     const StepRecord record = step_of(MetricFile::kTiming, line);
     if (record.seconds > 0) run.seconds += record.seconds;
     run.seconds_at.add(step, run.seconds);
     add_curves(run, MetricFile::kTiming, step, line);
     if (record.memory_bytes > 0) run.memory_gib.add(step, static_cast<double>(record.memory_bytes) / kGib);
   });
+  return events;
 }
 
 /// A damaged file must not cost the rest of the report.
@@ -341,8 +359,7 @@ RunHistory read_run_history(const std::string& folder, const HistoryLimits& limi
   const std::string config =
       path_kind(config_path, ExitCode::kData) == PathKind::kFile ? read_file(config_path, ExitCode::kData) : "";
   RunHistory run(folder, limits);
-  read_metrics(run);
-  read_timing(run);
+  read_metrics(run, read_timing(run));
   run.log = read_log_history(folder + "/train.log");
   read_domains(run, limits);
   thin_samples(run.samples, limits.text_bytes);

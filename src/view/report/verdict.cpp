@@ -154,6 +154,19 @@ std::string speed_of(const RunHistory& run) {
   return run.seconds > 0 ? short_count(static_cast<double>(run.tokens) / run.seconds) + " tokens/s" : "";
 }
 
+/// With a word on the data where that is too slow, and not the model.
+Verdict with_data(Verdict verdict, const RunHistory& run) {
+  const Found slow = find_alarms(run, {AlarmKind::kSlowData});
+  if (!slow.standing.empty()) {
+    verdict.light = Light::kWatch;
+    verdict.answer = "Watch it: " + slow.standing.front()->text + ". " + verdict.answer;
+    verdict.remedy = slow.standing.front()->remedy;
+  } else if (slow.over > 0) {
+    verdict.answer += " The data was too slow for a while.";
+  }
+  return verdict;
+}
+
 Verdict cost(const RunHistory& run, const RunHistory* dense) {
   const bool routed = !run.load.last().empty();
   const std::string question = routed ? "Why is it slower than a dense model?" : "How fast is it?";
@@ -163,7 +176,7 @@ Verdict cost(const RunHistory& run, const RunHistory* dense) {
     answer += format(", %.0f%% of what matrix products alone would give on this device", 100 * mfu);
   }
   answer += ".";
-  if (!routed) return unjudged(question, Light::kNone, answer);
+  if (!routed) return with_data(unjudged(question, Light::kNone, answer), run);
   const std::string total = number_before(run.log.model, "parameters"), active = number_before(run.log.model, "active");
   if (!total.empty() && !active.empty()) {
     answer += " A token works with " + active + " of " + total +
@@ -187,7 +200,7 @@ Verdict cost(const RunHistory& run, const RunHistory* dense) {
   } else {
     answer += " To compare, train a dense model beside it (model.model_type \"dense\") and put both on one page.";
   }
-  return unjudged(question, Light::kNone, answer);
+  return with_data(unjudged(question, Light::kNone, answer), run);
 }
 
 Verdict resume(const RunHistory& run) {

@@ -3,6 +3,11 @@
 
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+
+#include <chrono>
+#include <ctime>
+#include <thread>
 
 #include "data/windows/document_dataset.h"
 #include "data_files.h"
@@ -42,6 +47,79 @@ TEST(BatchLoader, AnEpochVisitsEveryTrainingTokenExactlyOnce) {
     }
   }
   EXPECT_EQ(visits, std::vector<int>(visits.size(), 1));
+}
+
+/// Windows of which each takes a tenth of a second: of waiting, as for a disk, or of work.
+class SlowWindows : public NumberedWindows {
+ public:
+  explicit SlowWindows(bool work) : NumberedWindows(0, 40), work_(work) {}
+  int64_t fill(int64_t window, int64_t* tokens, int64_t* targets) const override {
+    if (work_) {
+      const std::clock_t end = ticks() + CLOCKS_PER_SEC / 10;
+      while (ticks() < end) {
+      }
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return NumberedWindows::fill(window, tokens, targets);
+  }
+
+ private:
+  /// Of this thread.
+  static std::clock_t ticks() {
+    timespec now = {};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * CLOCKS_PER_SEC + now.tv_nsec / (1'000'000'000 / CLOCKS_PER_SEC);
+  }
+
+  bool work_;
+};
+
+TEST(BatchLoader, TellsHowLongNothingWasReady) {
+  const SlowWindows windows(/*work=*/false);
+  BatchLoader loader(windows, 2, 1);
+  for (int batch = 0; batch < 3; ++batch) loader.next();
+  // Six windows were made meanwhile, one after another.
+  EXPECT_GE(loader.take_waited_seconds(), 0.5);
+  EXPECT_EQ(loader.take_waited_seconds(), 0);
+}
+
+/// The calling thread, and those that it makes meanwhile, share one processor.
+class OnOneProcessor {
+ public:
+  OnOneProcessor() {
+    sched_getaffinity(0, sizeof before_, &before_);
+    int first = 0;
+    while (!CPU_ISSET(first, &before_)) ++first;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    sched_setaffinity(0, sizeof one, &one);
+  }
+  ~OnOneProcessor() { sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_;
+};
+
+TEST(BatchLoader, DoesNotTellOfABusyMachine) {
+  const OnOneProcessor one;
+  std::jthread others[2];
+  for (std::jthread& other : others) {
+    other = std::jthread([](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+      }
+    });
+  }
+  const SlowWindows windows(/*work=*/true);
+  BatchLoader loader(windows, 1, 1);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int batch = 0; batch < 5; ++batch) loader.next();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  EXPECT_GT(seconds, 1) << "half a second of work by one of three threads";
+  const double waited = loader.take_waited_seconds();
+  EXPECT_GT(waited, 0.1);
+  EXPECT_LT(waited, 0.75);
 }
 
 TEST(BatchLoader, WindowsThatAreAskedForComeInThatOrderAndLeaveThePositionAsItIs) {

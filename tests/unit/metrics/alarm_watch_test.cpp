@@ -208,6 +208,34 @@ TEST(AlarmWatch, ABalancingLossFarBelowThatOfAnEvenLoadIsTold) {
   EXPECT_EQ(watch.verdict(), "balancing loss below its floor");
 }
 
+StepRecord step_that_waited(double data_seconds, double seconds) {
+  StepRecord record;  // of a dense model
+  record.loss = 2;
+  record.seconds = seconds;
+  record.data_seconds = data_seconds;
+  return record;
+}
+
+TEST(AlarmWatch, DataThatIsTooSlowIsToldWithItsShareAndIsNoPartOfTheState) {
+  AlarmWatch watch = patient(3);
+  for (int step = 1; step <= 2; ++step) EXPECT_TRUE(watch.observe(step_that_waited(0.2, 0.5)).empty());
+  const std::vector<EventRecord> events = watch.observe(step_that_waited(0.2, 0.5));
+  ASSERT_EQ(names_of(events), Names{"slow_data -1"});
+  EXPECT_EQ(events[0].text,
+            "40% of a step is waiting for its text for 3 steps, the limit is 30%: the data is too slow");
+  EXPECT_EQ(alarm_in_short(watch.standing().front()), "data too slow");
+  EXPECT_EQ(watch.verdict(), "ok") << "of the routers";
+  EXPECT_EQ(watch.state().find("slow_data"), std::string::npos);
+  for (int step = 1; step <= 2; ++step) EXPECT_TRUE(watch.observe(step_that_waited(0.1, 0.5)).empty());
+  EXPECT_EQ(names_of(watch.observe(step_that_waited(0.1, 0.5))), Names{"-slow_data -1"});
+}
+
+TEST(AlarmWatch, AFewMillisecondsAreNoSlowData) {
+  AlarmWatch watch = patient(1);
+  EXPECT_TRUE(watch.observe(step_that_waited(0.004, 0.005)).empty());
+  EXPECT_EQ(names_of(watch.observe(step_that_waited(0.04, 0.05))), Names{"slow_data -1"});
+}
+
 TEST(AlarmWatch, AGradientThatIsNotANumberIsNoVerdict) {
   EXPECT_TRUE(impatient().observe(measured(std::numeric_limits<double>::quiet_NaN(), 0)).empty());
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -54,9 +55,71 @@ TEST(JsonlSink, AStepIsOneLineWithNothingOfTime) {
             R"("grad_norm":0.0,"learning_rate":0.0,"loss_scale":1.0,"skipped":false,"expert_tokens":[[50,50],[100,0]],)"
             R"("dropped":0.0,"dead":1,"max_over_mean":[1.0,2.0],"cv":[0.0,1.0],"entropy":[0.6931471805599453,0.0]})"
             "\n");
-  EXPECT_EQ(text_of(folder + "/timing.jsonl"),
-            R"({"type":"step","step":4,"seconds":0.25,"tokens_per_second":400.0,"mfu":0.0,"memory_bytes":0})"
-            "\n");
+  EXPECT_EQ(
+      text_of(folder + "/timing.jsonl"),
+      R"({"type":"step","step":4,"seconds":0.25,"tokens_per_second":400.0,"mfu":0.0,"data_seconds":0.0,"memory_bytes":0})"
+      "\n");
+}
+
+TEST(JsonlSink, AnAlarmOfTimeIsNoPartOfWhatTheRunComputed) {
+  const std::string folder = new_folder("of_time");
+  EventRecord slow, spike;
+  slow.type = spike.type = "alarm";
+  slow.step = spike.step = 3;
+  slow.name = "slow_data";
+  slow.of_time = true;
+  spike.name = "loss_spike";
+  const EventRecord alarms[] = {slow, spike};
+  JsonlSink(folder, 0).write_events(alarms);
+  EXPECT_EQ(text_of(folder + "/metrics.jsonl").find("slow_data"), std::string::npos);
+  EXPECT_NE(text_of(folder + "/metrics.jsonl").find("loss_spike"), std::string::npos);
+  EXPECT_NE(text_of(folder + "/timing.jsonl").find("slow_data"), std::string::npos);
+  EXPECT_EQ(text_of(folder + "/timing.jsonl").find("loss_spike"), std::string::npos);
+}
+
+TEST(JsonlSink, AnAlarmOfTimeThatStandsIsOverWhereTheRunIsTakenUpAgain) {
+  const std::string folder = new_folder("of_time_resumed");
+  const auto event = [](int64_t step, const char* type, const char* state) {
+    EventRecord record;
+    record.step = step;
+    record.type = type;
+    record.name = "slow_data";
+    record.state = state;
+    record.of_time = true;
+    return std::array{record};
+  };
+  const auto of_alarms = [&] {
+    std::istringstream lines(text_of(folder + "/timing.jsonl"));
+    std::vector<std::string> found;
+    for (std::string line; std::getline(lines, line);) {
+      const auto record = nlohmann::json::parse(line);
+      if (record.contains("state")) found.push_back(record["step"].dump() + " " + record["state"].get<std::string>());
+    }
+    return found;
+  };
+  using Lines = std::vector<std::string>;
+  {
+    JsonlSink sink(folder, 0);
+    write_steps(sink, 1, 2);
+    sink.write_events(event(2, "alarm", "raised"));
+    write_steps(sink, 3, 4);
+    sink.write_events(event(4, "event", "cleared"));
+  }
+  testing::internal::CaptureStdout();
+  JsonlSink(folder, 4);
+  EXPECT_EQ(of_alarms(), (Lines{"2 raised", "4 cleared"})) << "it was over";
+  {
+    JsonlSink sink(folder, 3);
+    EXPECT_EQ(of_alarms(), (Lines{"2 raised", "3 cleared"})) << "that it was over has been cut off";
+    write_steps(sink, 4, 4);
+    sink.write_events(event(4, "alarm", "raised"));
+    write_steps(sink, 5, 6);
+    sink.rewind(5);
+    EXPECT_EQ(of_alarms(), (Lines{"2 raised", "3 cleared", "4 raised", "5 cleared"}));
+  }
+  JsonlSink(folder, 5);
+  EXPECT_EQ(of_alarms().size(), 4u) << "once is enough";
+  testing::internal::GetCapturedStdout();
 }
 
 TEST(JsonlSink, DoublesReadBackToTheSameBits) {

@@ -71,6 +71,7 @@ TEST(Alarms, AHealthyRunRaisesNone) {
   const auto run = run_until(folder.path(), {"optim.learning_rate=0.003"}, 60);
   EXPECT_EQ(run->records->alarms(), Names());
   EXPECT_EQ(run->records->steps.back().verdict, "ok");
+  for (const StepRecord& step : run->records->steps) EXPECT_LT(step.data_seconds, step.seconds);
 }
 
 TEST(Alarms, AGateWhoseWeightIsAlwaysOneHasNoLmGradient) {

@@ -36,6 +36,7 @@ struct SyntheticRun {
   std::function<double(int64_t step)> loss = [](int64_t) { return 2; };
   int64_t dropped = 0;  ///< of 1,000 tokens, in every step
   std::function<bool(int64_t step)> skipped = [](int64_t) { return false; };
+  std::function<double(int64_t step)> data_seconds = [](int64_t) { return 0.01; };  ///< of half a second
 };
 
 AlarmConfig with_patience(int64_t patience, const LoadThresholds& load = {}) {
@@ -96,6 +97,15 @@ std::vector<SyntheticRun> synthetic_runs() {
       {.name = "an expert has been dead for a while, which is no alarm yet",
        .raised = 0,
        .tokens = dead_while([](int64_t step) { return step > kSteps - 5; })},
+      {.name = "slow data", .raised = 1, .alarms = with_patience(5), .data_seconds = [](int64_t) { return 0.3; }},
+      {.name = "slow data for a while, while an expert is dead",
+       .raised = 2,
+       .alarms = with_patience(5),
+       .tokens = always({350, 0, 330, 320}),
+       .data_seconds = [](int64_t step) { return step > 10 && step < 30 ? 0.3 : 0.01; }},
+      {.name = "slow data now and then, which is no alarm",
+       .raised = 0,
+       .data_seconds = [](int64_t step) { return step % 3 == 0 ? 0.4 : 0.01; }},
       {.name = "steps are skipped", .raised = 0, .skipped = [](int64_t step) { return step % 7 == 0; }},
   };
 }
@@ -123,6 +133,8 @@ StepRecord step_of(const SyntheticRun& run, int64_t step) {
   record.router.bias = run.bias;
   record.dropped_tokens = run.dropped;
   record.skipped = run.skipped(step);
+  record.seconds = 0.5;
+  record.data_seconds = run.data_seconds(step);
   return record;
 }
 
@@ -179,8 +191,8 @@ Told told_by_console(const SyntheticRun& run, const MetricsConfig& config) {
                              play(run, {&sink});
                            });
   return {total(text, "\nwarning: step ") + total(text, R"(more in metrics\.jsonl, (\d+) of them alarms)"),
-          total(text, R"(\n(?:layer \d|loss ))") + total(text, R"(and (\d+) more alarms)"),
-          total(text, R"(\nstep +60/60[^\n]*(?:\| loss [a-z]|router (?!ok|watching)))") == 1};
+          total(text, R"(\n(?:layer \d|loss |data ))") + total(text, R"(and (\d+) more alarms)"),
+          total(text, R"(\nstep +60/60[^\n]*(?:\| loss [a-z]|\| data [a-z]|router (?!ok|watching)))") == 1};
 }
 
 Told told_by_tensorboard(const std::string& folder) {
@@ -269,7 +281,9 @@ TEST(AlarmSurfaces, TellWhatTheJudgeOfTheRunSaid) {
     TensorboardSink tensorboard(config, run_folder, 0);
     const Told said = play(run, {&jsonl, &tensorboard});
     EXPECT_EQ(said.raised, run.raised);
-    EXPECT_EQ(total(read_file(run_folder + "/metrics.jsonl", ExitCode::kData), R"("type":"alarm")"), said.raised);
+    const std::string lines = read_file(run_folder + "/metrics.jsonl", ExitCode::kData) +
+                              read_file(run_folder + "/timing.jsonl", ExitCode::kData);
+    EXPECT_EQ(total(lines, R"("type":"alarm")"), said.raised);
     EXPECT_EQ(told_by_console(run, config), said);
     EXPECT_EQ(told_by_tensorboard(run_folder), said);
     EXPECT_EQ(told_by_report(run_folder), said);

@@ -97,6 +97,29 @@ TEST_F(Follower, TellsWhatTheSinksOfTheRunWereTold) {
   EXPECT_EQ(heard_.take(), (Words{"step 3 of 9: 4.25, 500 ms", "event lives"}));
 }
 
+TEST_F(Follower, HearsOfAnAlarmOfTimeFromTheOtherFileThoughItComesLate) {
+  JsonlSink run(folder_.path(), 0);
+  RunFollower follower(folder_.path());
+  const EventRecord slow = {.step = 1,
+                            .type = "alarm",
+                            .name = "slow_data",
+                            .state = "raised",
+                            .layer = -1,
+                            .expert = {},
+                            .text = "slow",
+                            .cause = {},
+                            .remedy = {},
+                            .of_time = true};
+  run.write(step(1));
+  EXPECT_TRUE(follower.tell(heard_));
+  run.write_events({&slow, 1});
+  EXPECT_TRUE(follower.tell(heard_));
+  EXPECT_EQ(heard_.take(), (Words{"step 1 of 9: 4.75, 500 ms", "alarm slow"}));
+  run.write(step(2));
+  EXPECT_TRUE(follower.tell(heard_));
+  EXPECT_EQ(heard_.take(), Words{"step 2 of 9: 4.50, 500 ms, data too slow"});
+}
+
 TEST_F(Follower, WaitsForTheEndOfALineAndOnceForTheTimingOfAStep) {
   RunFollower follower(folder_.path());
   append(folder_ / "metrics.jsonl", R"({"type":"step","step":1,"lo)");
