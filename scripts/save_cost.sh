@@ -30,7 +30,7 @@ def train(*settings):
     shutil.rmtree(folder, ignore_errors=True)
     settings = [f"run.name={name}", f"train.steps={STEPS}", "evaluation.every=0", "sample.every=0",
                 "metrics.report_every=0", "checkpoint.pth=off", f"checkpoint.every={EVERY}", *settings]
-    command = [pretrain, "--config", "configs/quickstart.json", *options]
+    command = [pretrain, "--config", "configs/moe_192.json", *options]
     for setting in settings:
         command += ["--set", setting]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

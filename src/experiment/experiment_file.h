@@ -44,7 +44,7 @@ struct ExperimentFile {
 };
 
 /// Reads `configs/experiments/<name>.json`:
-///   {"about": "...", "base": "configs/quickstart.json", "settings": {"evaluation.every": 120}, "seeds": [1, 2, 3],
+///   {"about": "...", "base": "configs/moe_192.json", "settings": {"evaluation.every": 120}, "seeds": [1, 2, 3],
 ///    "budget": {"tokens": 983040}, "compare_to": "dense",
 ///    "variants": {"dense": {"model.model_type": "dense"}, "muon": {"optim.type": "muon", "optim.learning_rate": [1e-3,
 ///    2e-3]}}}

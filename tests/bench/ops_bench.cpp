@@ -113,10 +113,10 @@ BENCHMARK(swiglu_2432)->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(cross_entropy_6400)->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(rotary_heads_8_4_96)->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(dispatch_and_combine_top2)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(experts_against_dense, quickstart_gate_up, 8192, 192, 384)
+BENCHMARK_CAPTURE(experts_against_dense, moe_192_gate_up, 8192, 192, 384)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(experts_against_dense, quickstart_down, 8192, 192, 192)
+BENCHMARK_CAPTURE(experts_against_dense, moe_192_down, 8192, 192, 192)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(experts_against_dense, moe_512_gate_up, 8192, 512, 1024)

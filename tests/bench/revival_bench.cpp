@@ -63,7 +63,7 @@ void write_texts(const fs::path& path) {
 
 RunConfig run_config(const fs::path& folder, int64_t steps, int64_t seed, const std::string& method) {
   std::vector<std::string> notes;
-  RunConfig config = load_run_config("configs/quickstart.json",
+  RunConfig config = load_run_config("configs/moe_192.json",
                                      {"run.seed=" + std::to_string(seed),
                                       "train.steps=" + std::to_string(steps),
                                       "train.micro_batch=32",

@@ -18,7 +18,7 @@ using Words = std::vector<std::string>;
 RunPlan plan_of(const Budget& budget, const std::vector<Variant>& variants, const Words& overrides = {}) {
   ExperimentFile file;
   file.name = "trial";
-  file.base = MM_SOURCE "/configs/quickstart.json";
+  file.base = MM_SOURCE "/configs/moe_192.json";
   file.seeds = {1, 2};
   file.budget = budget;
   file.variants = variants;

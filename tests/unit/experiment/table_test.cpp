@@ -13,7 +13,7 @@ ExperimentFile a_file() {
   file.path = "configs/experiments/trial.json";
   file.name = "trial";
   file.about = "Is it so?";
-  file.base = "configs/quickstart.json";
+  file.base = "configs/moe_192.json";
   file.seeds = {1, 2};
   file.budget = {Budget::Kind::kTokens, 983040};
   file.compare_to = "dense";
