@@ -103,9 +103,26 @@ at::Tensor combine_on_cuda(const at::Tensor& y, const at::Tensor& weights, const
   return own_gradient({y, weights}, forward, combine_backward_on_cuda)[0];
 }
 
+DispatchPlan plan_on_cuda(const at::Tensor& experts, int64_t num_experts) {
+  const at::Tensor experts_ns = experts.contiguous();
+  const int64_t slots = experts_ns.numel(), slots_of_token = experts_ns.size(1);
+  const auto counts = experts_ns.options().dtype(at::kInt);
+  const at::Tensor rows_be = at::empty({cuda::slot_blocks(slots), num_experts}, counts);
+  const at::Tensor slot_of_row_r = at::empty({slots}, experts_ns.options());
+  const at::Tensor token_of_row_r = slots_of_token == 1 ? slot_of_row_r : at::empty_like(slot_of_row_r);
+  const DispatchPlan plan{token_of_row_r, slot_of_row_r, at::empty_like(experts_ns), at::empty({num_experts}, counts)};
+  cuda::sort_by_expert(cuda::read<int64_t>(experts_ns), slots, slots_of_token, num_experts,
+                       cuda::write<int32_t>(rows_be),
+                       slots_of_token == 1 ? nullptr : cuda::write<int64_t>(plan.token_of_row_r),
+                       cuda::write<int64_t>(plan.slot_of_row_r), cuda::write<int64_t>(plan.row_of_slot_ns),
+                       cuda::write<int32_t>(plan.ends_e), cuda::OnDevice(experts_ns));
+  return plan;
+}
+
 }  // namespace
 
 DispatchPlan plan_dispatch(const at::Tensor& experts_ns, int64_t num_experts) {
+  if (cuda::takes(experts_ns) && num_experts <= cuda::kMostExperts) return plan_on_cuda(experts_ns, num_experts);
   const int64_t slots = experts_ns.size(1);
   const at::Tensor expert_of_slot = experts_ns.flatten();
   const at::Tensor slot_of_row_r = at::argsort(expert_of_slot, /*stable=*/true, 0, false);

@@ -74,6 +74,21 @@ void rotary_backward(ElementType type, const JoinedHeads& shape, const void* dq,
                      const void* qkv, const float* q_norm, const float* k_norm, const float* cosine, const float* sine,
                      void* dqkv, float* norm_partial, Stream stream);
 
+/// How many experts sort_by_expert() takes.
+constexpr int64_t kMostExperts = 1024;
+/// A block sorts so many slots; all of them are this many blocks.
+constexpr int64_t kSlotsOfBlock = 1024;
+inline int64_t slot_blocks(int64_t slots) {
+  return (slots + kSlotsOfBlock - 1) / kSlotsOfBlock;
+}
+
+/// Row by row the slots of expert 0, then those of expert 1, and so on, each in their order.
+///   expert_of_slot [slots]; rows_be [slot_blocks(slots), num_experts] to work in; token_of_row [slots]: slot /
+///   slots_of_token, or null; slot_of_row, row_of_slot [slots]; ends_e [num_experts]: one past the last row of each
+void sort_by_expert(const int64_t* expert_of_slot, int64_t slots, int64_t slots_of_token, int64_t num_experts,
+                    int32_t* rows_be, int64_t* token_of_row, int64_t* slot_of_row, int64_t* row_of_slot,
+                    int32_t* ends_e, Stream stream);
+
 /// y[token] = sum over slots of weight[token][slot] * x[row_of[token][slot]]; weights of 1 where `weight` is null.
 ///   x [any number of rows, d]; weight [tokens, slots] fp32; row_of [tokens, slots]; y [tokens, d]
 void gather_sum(ElementType type, const void* x, const float* weight, const int64_t* row_of, int64_t tokens,

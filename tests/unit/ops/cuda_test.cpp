@@ -7,6 +7,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -316,6 +317,31 @@ TEST_P(Cuda, DispatchAndCombineEqualTheirDefinitions) {
     expect_kernel([&](const Tensors& x) { return Tensors{combine(x[0], x[1], plan)}; },
                   [&](const Tensors& x) { return Tensors{reference::combine(x[0], x[1], host)}; },
                   {random_tensor({tokens * slots, c.width}, 14), random_tensor({tokens, slots}, 15)}, {false, true});
+  }
+}
+
+TEST_F(OnDeviceUnderTest, SlotsAreSortedByExpertAsOnTheCpu) {
+  struct Case {
+    int64_t tokens, slots, experts;
+  };
+  // A block sorts 1,024 slots, and has a thread for each of up to 256 experts.
+  const std::vector<Case> cases = {{0, 2, 8},    {1, 1, 1},     {7, 1, 5},     {512, 2, 8},     {1025, 1, 4},
+                                   {700, 3, 64}, {300, 8, 256}, {300, 8, 300}, {2500, 1, 1024}, {9, 2, 1025}};
+  for (const Case& c : cases) {
+    SCOPED_TRACE(testing::Message() << c.tokens << " tokens, top-" << c.slots << " of " << c.experts);
+    const at::Tensor chosen_ns =
+        at::arange(c.tokens * c.slots, at::kLong).mul(7919).remainder(c.experts).view({c.tokens, c.slots});
+    for (const at::Tensor& experts_ns : {chosen_ns, at::full_like(chosen_ns, c.experts - 1)}) {
+      const DispatchPlan host = plan_dispatch(experts_ns, c.experts);
+      const Tensors plan = on_device_repeatedly([&] {
+        const DispatchPlan made = plan_dispatch(experts_ns.to(device()), c.experts);
+        return Tensors{made.token_of_row_r, made.slot_of_row_r, made.row_of_slot_ns, made.ends_e};
+      });
+      EXPECT_TRUE(at::equal(plan[0].cpu(), host.token_of_row_r));
+      EXPECT_TRUE(at::equal(plan[1].cpu(), host.slot_of_row_r));
+      EXPECT_TRUE(at::equal(plan[2].cpu(), host.row_of_slot_ns));
+      EXPECT_TRUE(at::equal(plan[3].cpu(), host.ends_e));
+    }
   }
 }
 
