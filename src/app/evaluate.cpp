@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr const char* kFooter = R"(
 examples:
   evaluate --init output/quickstart --held-out --report
-  evaluate --init output/quickstart --data poems=data/corpus/literature_zh.jsonl code=data/corpus/python.jsonl
+  evaluate --init output/quickstart --data bible=data/corpus/bible_en.jsonl code=data/corpus/python.jsonl
   evaluate --init out/pretrain_512.pth --tokenizer model/tokenizer.json --data dataset/valid.jsonl
   evaluate --init out/pretrain_512.pth --set model.num_attention_heads=4 --tokens in.json --logits out.json
 
