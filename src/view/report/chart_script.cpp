@@ -193,7 +193,7 @@ class Chart {
       frame.toggleAttribute('data-hidden', value < this.yLow || value > this.yHigh);
       frame.querySelector('line').setAttribute('y1', y);
       frame.querySelector('line').setAttribute('y2', y);
-      frame.querySelector('text').setAttribute('y', y - 4);
+      frame.querySelector('text').setAttribute('y', y + Number(frame.dataset.nameAt));
     }
   }
 

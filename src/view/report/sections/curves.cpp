@@ -56,7 +56,8 @@ std::vector<Frame> entropy_frames(Run run) {
 }
 
 std::vector<Frame> balance_frames(Run run) {
-  return {{run.aux_loss_floor > 0 ? run.aux_loss_floor : NAN, "floor: every load even"}};
+  return {
+      {.value = run.aux_loss_floor > 0 ? run.aux_loss_floor : NAN, .name = "floor: every load even", .below = true}};
 }
 
 const std::vector<ChartKind>& routing_charts() {

@@ -126,9 +126,12 @@ std::string frames(const LineChart& chart, const Axis& x, const Axis& y) {
   std::string svg;
   for (const Frame& frame : chart.frames) {
     if (frame.value < y.low || frame.value > y.high) continue;
-    svg += format("<g class=\"frame\" data-value=\"%.9g\"><line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>",
-                  frame.value, x.start, x.end, y.at(frame.value), y.at(frame.value));
-    svg += format("<text x=\"%.0f\" y=\"%.1f\">", x.end - 4, y.at(frame.value) - 4) + escape_html(frame.name) +
+    const double name_at = frame.below ? 13 : -4;
+    svg += format(
+        "<g class=\"frame\" data-value=\"%.9g\" data-name-at=\"%g\"><line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" "
+        "y2=\"%.1f\"/>",
+        frame.value, name_at, x.start, x.end, y.at(frame.value), y.at(frame.value));
+    svg += format("<text x=\"%.0f\" y=\"%.1f\">", x.end - 4, y.at(frame.value) + name_at) + escape_html(frame.name) +
            "</text></g>\n";
   }
   return svg;

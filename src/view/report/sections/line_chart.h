@@ -22,7 +22,8 @@ struct Curve {
 /// A value that a curve is read by: a floor, a fair share, where an alarm begins.
 struct Frame {
   double value = 0;
-  std::string name;
+  std::string name;    ///< stands above its line
+  bool below = false;  ///< or below it, where curves run close above
 };
 
 struct LineChart {
