@@ -35,7 +35,7 @@ figcaption { display: flex; flex-wrap: wrap; gap: 0 .6rem; font-size: .87rem; }
 figcaption output { flex-basis: 100%; min-height: 1.5em; color: var(--soft); font-variant-numeric: tabular-nums; }
 svg { display: block; width: 100%; height: auto; touch-action: pan-y; }
 svg text { font-size: 11px; fill: var(--soft); } text.y { text-anchor: end; } text.x { text-anchor: middle; }
-@media (max-width: 40rem) { .chart svg text { font-size: 14px; } }
+@media (max-width: 40rem) { .chart svg text { font-size: 14px; } .chart .axis text, .chart .frame text { font-size: 18px; } }
 .axis line { stroke: var(--rule); }
 .line { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linejoin: round; }
 .band { fill: currentColor; opacity: .16; } circle { fill: currentColor; } .dashed { stroke-dasharray: 5 3; }

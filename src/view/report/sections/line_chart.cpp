@@ -126,7 +126,7 @@ std::string frames(const LineChart& chart, const Axis& x, const Axis& y) {
   std::string svg;
   for (const Frame& frame : chart.frames) {
     if (frame.value < y.low || frame.value > y.high) continue;
-    const double name_at = frame.below ? 13 : -4;
+    const double name_at = frame.below ? 16 : -4;
     svg += format(
         "<g class=\"frame\" data-value=\"%.9g\" data-name-at=\"%g\"><line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" "
         "y2=\"%.1f\"/>",
