@@ -75,7 +75,7 @@ void DataConfig::visit(Fields& fields) {
          {.choices = {"auto", "stream", "documents"}});
   fields("text_key", text_key,
          "what the text is called: a key of JSON objects, a column of CSV files; where it is a list of messages "
-         "(conversations), they are joined as MiniMind does");
+         "(conversations), they are joined as MiniMind does, with the tokens <|im_start|> and <|im_end|>");
   fields("special_tokens", special_tokens,
          "what control tokens are whose names are written out in a text, such as <|im_end|>: text, so that no text can "
          "end itself, the tokens (parse), as in MiniMind and in runs that began before there was a choice, or a bad "

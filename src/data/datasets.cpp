@@ -27,8 +27,10 @@ bool by_content(const DataConfig& config) {
 
 /// Each text once, if that is wanted; how much of it is there more than once is said in any case.
 std::unique_ptr<const WindowSource> distinct_training_windows(const std::vector<PackedSource>& sources,
-                                                              const KeepDocument& keep, const DataConfig& config) {
+                                                              const KeepDocument& keep, const DataConfig& config,
+                                                              Copies& copies) {
   const FirstCopies first(sources, keep);
+  copies = first.copies();
   const bool drop = config.duplicates == "drop";
   log_copies(first.copies(), drop ? "they are dropped" : "data.duplicates=drop trains on each text once");
   if (!drop) return training_windows(sources, keep, config);
@@ -173,6 +175,8 @@ Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer, int
   }
   check_files_once(config);
   const std::vector<PackedSource> train = open_sources(config.train, config, tokenizer, threads);
+  Datasets datasets;
+  for (const PackedSource& source : train) datasets.read += source.store->contents();
   if (!config.validation.empty()) {
     const std::vector<PackedSource> validation = open_sources(config.validation, config, tokenizer, threads);
     const std::vector<uint64_t> known = by_content(config) ? sorted_hashes(validation) : std::vector<uint64_t>();
@@ -180,8 +184,9 @@ Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer, int
       return !std::binary_search(known.begin(), known.end(), train[source].store->document_hash(document));
     };
     if (by_content(config)) log_left_out(count_left_out(train, trained_on));
-    return {.train = distinct_training_windows(train, trained_on, config),
-            .validation = validation_windows("data.validation", validation, keep_all, config)};
+    datasets.train = distinct_training_windows(train, trained_on, config, datasets.copies);
+    datasets.validation = validation_windows("data.validation", validation, keep_all, config);
+    return datasets;
   }
 
   const HoldOut hold_out = hold_out_of_all(train, config);
@@ -191,7 +196,7 @@ Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer, int
   const auto trained_on = [&](size_t source, int64_t document) {
     return hold_out.training(*train[source].store, document);
   };
-  Datasets datasets = {.train = distinct_training_windows(train, trained_on, config), .validation = {}};
+  datasets.train = distinct_training_windows(train, trained_on, config, datasets.copies);
   if (config.validation_fraction > 0) {
     datasets.validation = validation_windows("the held-out part of data.train", train, held_out, config);
   }
@@ -202,7 +207,7 @@ TrainingData open_training_data(const DataConfig& config, const Tokenizer& token
   const std::vector<LabelledPath> files = text_files(config.train);
   if (!GroupedText::is_for(files, config)) {
     Datasets datasets = open_datasets(config, tokenizer, threads);
-    return {.train = std::make_shared<WholeText>(std::move(datasets.train)),
+    return {.train = std::make_shared<WholeText>(std::move(datasets.train), datasets.read, datasets.copies),
             .validation = std::move(datasets.validation)};
   }
   check_files_once(config);

@@ -16,6 +16,8 @@ namespace mm {
 struct Datasets {
   std::unique_ptr<const WindowSource> train;       ///< by data.packing; of a stream the last partial window is dropped
   std::unique_ptr<const WindowSource> validation;  ///< by data.validation_packing; null when nothing is held out
+  TextContents read = {};                          ///< what was found in data.train
+  Copies copies = {};                              ///< documents that are trained on, or dropped, as copies of others
 };
 
 /// Opens (and on first use tokenizes) all files of `config`. Without data.validation, a part of the text of data.train

@@ -210,22 +210,21 @@ bool GroupedText::is_not_on(uint64_t hash) const {
 }
 
 TextTotals GroupedText::count(std::stop_token stop) {
-  std::vector<TokenFileFooter> found(builder_->texts().size());
+  std::vector<TextContents> found(builder_->texts().size());
   for (size_t part = 0; part < builder_->parts(); ++part) {
-    add_counts(found[builder_->text_of(part)], builder_->footer(part));
+    found[builder_->text_of(part)] += builder_->contents(part);
   }
-  size_t documents = 0;
+  TextTotals totals;
   for (size_t text = 0; text < found.size(); ++text) {
     judge_text(builder_->texts()[text].text, found[text]);
-    documents += found[text].documents;
+    totals.read += found[text];
   }
-  HashSet seen(documents);
-  Copies copies;
+  HashSet seen(static_cast<size_t>(totals.read.documents));
   int64_t left_out = 0;
   Hasher hasher;
   add_values(hasher, std::array{fingerprint_});
   for (size_t part = 0; part < builder_->parts(); ++part) add_values(hasher, std::array{builder_->source_hash(part)});
-  TextTotals totals = {.fingerprint = hasher.value()};
+  totals.fingerprint = hasher.value();
   for (int64_t group = 0; group < groups(); ++group) {
     const auto windows = open(group, PartBuilder::Show::kNothing, stop);
     if (!windows) continue;
@@ -237,11 +236,11 @@ TextTotals GroupedText::count(std::stop_token stop) {
     totals.use.split_documents += use.split_documents;
     totals.use.tokens_left_out += use.tokens_left_out;
     const std::vector<PackedSource> sources = sources_of(group, PartBuilder::Show::kNothing, stop);
-    copies += count_copies(sources, seen);
+    totals.copies += count_copies(sources, seen);
     left_out += count_not_on(sources);
   }
   log_left_out(left_out);
-  log_copies(copies, "data.duplicates=drop trains on each text once, and reads all of it first");
+  log_copies(totals.copies, "data.duplicates=drop trains on each text once, and reads all of it first");
   return totals;
 }
 

@@ -55,6 +55,10 @@ void train(const TokenizerConfig& config, const DataConfig& data, int64_t vocab_
                                           "a name ending in .json or .model", "those are what tokenizer.train writes"));
   }
   read_texts(files, *trainer);
+  if (trainer->kept_bytes() == 0) {
+    throw Error(ExitCode::kData, got_want("data.train", "no documents", "text to train " + config.path + " on",
+                                          "add text, or name a tokenizer that is there in tokenizer.path"));
+  }
   const double trained_megabytes = static_cast<double>(trainer->kept_bytes()) * 1e-6;
   log_info(format("training a tokenizer of %s tokens on %.1f MB of text", with_commas(vocab_size).c_str(),
                   trained_megabytes));

@@ -8,17 +8,28 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
+#include "data/tokens/text_contents.h"
+#include "data/windows/hold_out.h"
 #include "data/windows/window_source.h"
 
 namespace mm {
 
+/// The text is another one than a run was trained on: what the run has made of it since is not worth saving.
+class OtherText : public Error {
+ public:
+  using Error::Error;
+};
+
 /// What is known of all groups together.
 struct TextTotals {
-  int64_t documents = 0;
-  int64_t tokens = 0;   ///< BOS and EOS included
-  int64_t windows = 0;  ///< in one pass over all of it
+  int64_t documents = 0;  ///< that are trained on, here and below
+  int64_t tokens = 0;     ///< BOS and EOS included
+  int64_t windows = 0;    ///< in one pass over all of it
   WindowUse use = {};
   uint64_t fingerprint = 0;  ///< of all of the text and all settings
+  TextContents read = {};    ///< what was found in the files, trained on or not
+  Copies copies = {};        ///< documents that say what an earlier one says
 };
 
 /// All functions may be called from any thread.
@@ -55,10 +66,16 @@ class TrainingText {
 /// One group: all of a text.
 class WholeText final : public TrainingText {
  public:
-  explicit WholeText(std::shared_ptr<const WindowSource> windows)
+  explicit WholeText(std::shared_ptr<const WindowSource> windows, const TextContents& read = {},
+                     const Copies& copies = {})
       : windows_(std::move(windows)),
-        totals_{windows_->documents(), windows_->tokens(), windows_->windows(), windows_->use(),
-                windows_->fingerprint()} {}
+        totals_{.documents = windows_->documents(),
+                .tokens = windows_->tokens(),
+                .windows = windows_->windows(),
+                .use = windows_->use(),
+                .fingerprint = windows_->fingerprint(),
+                .read = read,
+                .copies = copies} {}
 
   int64_t sequence_length() const override { return windows_->sequence_length(); }
   uint64_t fingerprint() const override { return windows_->fingerprint(); }

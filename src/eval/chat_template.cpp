@@ -8,6 +8,9 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json/json_reader.h"
+#include "core/json/json_text.h"
+#include "core/visible_text.h"
+#include "data/text/json_line.h"
 
 namespace mm {
 namespace {
@@ -17,7 +20,7 @@ namespace fs = std::filesystem;
 constexpr size_t kMaxFileBytes = size_t{16} << 20;
 
 struct TemplateFile {
-  std::string name, text;
+  std::string name, text;  ///< text: empty where there is none
 };
 
 TemplateFile find_template(const std::string& tokenizer_path) {
@@ -27,22 +30,36 @@ TemplateFile find_template(const std::string& tokenizer_path) {
   if (path_kind(alone, ExitCode::kData) == PathKind::kFile) {
     return {alone, read_file(alone, ExitCode::kData, kMaxFileBytes)};
   }
-  TemplateFile found{fs::path(tokenizer).replace_filename("tokenizer_config.json").string(), ""};
-  if (path_kind(found.name, ExitCode::kData) == PathKind::kFile) {
-    const std::string json = read_file(found.name, ExitCode::kData, kMaxFileBytes);
-    read_json(json, found.name, [&](JsonReader& root) {
-      root.members([&](std::string_view key, JsonReader& value) {
-        if (key == "chat_template" && value.is_string()) found.text = value.string();
-      });
+  const std::string config = fs::path(tokenizer).replace_filename("tokenizer_config.json").string();
+  TemplateFile found{config + ":chat_template", ""};
+  if (path_kind(config, ExitCode::kData) != PathKind::kFile) return found;
+  const std::string json = read_file(config, ExitCode::kData, kMaxFileBytes);
+  read_json(json, config, [&](JsonReader& root) {
+    root.members([&](std::string_view key, JsonReader& value) {
+      if (key == "chat_template" && value.is_string()) found.text = value.string();
     });
-  }
-  if (found.text.empty()) {
-    throw Error(ExitCode::kData, got_want(found.name + ":chat_template", "nothing", "a chat template",
-                                          "copy tokenizer_config.json from the folder that the model's tokenizer is "
-                                          "from, or leave out --chat"));
-  }
-  found.name += ":chat_template";
+  });
   return found;
+}
+
+/// Forms that others write conversations in, by a mark that no other one has.
+struct Family {
+  std::string_view mark, name;
+};
+constexpr Family kFamilies[] = {
+    {"<|start_header_id|>", "Llama 3"},       {"<start_of_turn>", "Gemma"},
+    {"[INST]", "Mistral and Llama 2"},        {"<\xEF\xBD\x9CUser\xEF\xBD\x9C>", "DeepSeek"},
+    {"<|START_OF_TURN_TOKEN|>", "Command R"}, {"<|channel|>", "gpt-oss"},
+    {"<|user|>", "Zephyr, Phi and GLM"},      {"<s>user", "MiniMind 1"},
+};
+
+/// `the template of Gemma (<start_of_turn>)`
+std::string family_in_words(const std::string& source) {
+  for (const Family& family : kFamilies) {
+    if (source.find(family.mark) == std::string::npos) continue;
+    return "the template of " + std::string(family.name) + " (" + std::string(family.mark) + ")";
+  }
+  return "a template of another form";
 }
 
 /// What a string of Jinja's source stands for.
@@ -81,6 +98,11 @@ std::string ChatTemplate::question(std::string_view message) const {
 
 ChatTemplate read_chat_template(const std::string& tokenizer_path, const Tokenizer& tokenizer) {
   const auto [name, source] = find_template(tokenizer_path);
+  if (source.empty()) {
+    throw Error(ExitCode::kData, got_want(name, "nothing", "a chat template",
+                                          "copy tokenizer_config.json from the folder that the model's tokenizer is "
+                                          "from, or leave out --chat"));
+  }
   const auto name_of = [&](int32_t id) { return tokenizer.decode_with_control(std::array<int32_t, 1>{id}); };
   ChatTemplate found;
   found.begin = name_of(tokenizer.bos_id());
@@ -102,6 +124,24 @@ ChatTemplate read_chat_template(const std::string& tokenizer_path, const Tokeniz
   // Without being asked, only MiniMind 3 closes the thought before it was begun.
   if (has("open_thinking") && has(R"(<think>\n\n</think>\n\n)")) found.reply_begins = "<think>\n\n</think>\n\n";
   return found;
+}
+
+std::string judge_joined_chats(const std::string& tokenizer_path, const std::string& text_key) {
+  const auto [name, source] = find_template(tokenizer_path);
+  if (source.empty()) return "";
+  const std::string begin(kChatBegin), end(kChatEnd);
+  if (source.find(begin) == std::string::npos || source.find(end) == std::string::npos) {
+    throw Error(ExitCode::kData,
+                got_want(name, family_in_words(source),
+                         "one of the ChatML family, as data.text_key=" + text_key + " joins messages: " + begin +
+                             "role, a line end, the text and " + end,
+                         "write the conversations out with apply_chat_template(messages, tokenize=False) of "
+                         "transformers, and name that key in data.text_key, with data.special_tokens=parse"));
+  }
+  const std::string system = own_system_message(source, begin + "system\\n", end);
+  if (system.empty()) return "";
+  return name + " puts a system message before conversations that have none, \"" + cut_text(visible_text(system)) +
+         "\"; data.text_key=" + text_key + " joins what is there";
 }
 
 }  // namespace mm

@@ -28,4 +28,10 @@ struct ChatTemplate {
 /// Throws Error(kData) when there is none, and when it is one of another form.
 ChatTemplate read_chat_template(const std::string& tokenizer_path, const Tokenizer& tokenizer);
 
+/// Conversations that are trained on are joined as ChatML has them (read_json_line), whatever the template beside the
+/// tokenizer is: throws Error(kData) where that is of another form. Returns what is worth a word of one that is ChatML,
+/// or nothing.
+///   text_key  of the lists of messages
+std::string judge_joined_chats(const std::string& tokenizer_path, const std::string& text_key);
+
 }  // namespace mm

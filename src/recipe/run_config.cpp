@@ -97,15 +97,6 @@ void note_dead_router(const RunConfig& config, std::vector<std::string>& notes) 
   }
 }
 
-/// The marks between the messages of a chat are names of control tokens.
-void note_chat_marks(const RunConfig& config, std::vector<std::string>& notes) {
-  const DataConfig& data = config.data;
-  const bool joins = data.text_key == "conversations" || data.text_key == "messages";
-  if (!joins || data.special_tokens != "text" || config.tokenizer.path.ends_with(".model")) return;
-  notes.push_back("data.special_tokens is text: the marks that data.text_key=" + data.text_key +
-                  " puts between messages will be text; parse makes them the tokens that they are named after");
-}
-
 /// A replay repeats the trainer alone; which forward pass its generation had is for the model section to say.
 void note_other_top1(const RunConfig& config, std::vector<std::string>& notes) {
   const std::string& trainer = config.compat.trainer;
@@ -222,7 +213,6 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
   for (std::string& line : without_effect(config, read.said)) notes.push_back(std::move(line));
   if (std::string line = explain_long_warmup(config); !line.empty()) notes.push_back(std::move(line));
   note_other_top1(config, notes);
-  note_chat_marks(config, notes);
   note_dead_router(config, notes);
   problems.throw_if_any();
   if (weights != nullptr) {

@@ -9,7 +9,9 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "data/open_tokenizer.h"
+#include "data/text/json_line.h"
 #include "data/text/text_paths.h"
+#include "eval/chat_template.h"
 #include "interchange/state_dict.h"
 #include "model/init.h"
 #include "recipe/configured_run.h"
@@ -56,6 +58,13 @@ std::vector<Error> missing_inputs(const RunConfig& config, bool weights_open) {
   if (!config.tokenizer.train && path_kind(tokenizer, ExitCode::kData) == PathKind::kMissing) {
     add(got_want("tokenizer.path", tokenizer.empty() ? "nothing" : tokenizer + ", which is not there", "a tokenizer",
                  "put it there, or set tokenizer.train to true to train one from data.train"));
+  }
+  if (is_chat_key(config.data.text_key) && path_kind(tokenizer, ExitCode::kData) != PathKind::kMissing) {
+    try {
+      judge_joined_chats(tokenizer, config.data.text_key);
+    } catch (const Error& error) {
+      missing.push_back(error);
+    }
   }
   // A run that has begun no longer needs the weights that it started from.
   const bool begun = !checkpoint_steps(config.folder() + "/checkpoints").empty();
@@ -185,6 +194,10 @@ std::unique_ptr<Tokenizer> open_run_tokenizer(const RunConfig& config) {
   if (tokenizer->vocab_size() > config.model.vocab_size) {
     throw Error(ExitCode::kData, got_want(config.tokenizer.path, with_commas(tokenizer->vocab_size()) + " tokens",
                                           "at most model.vocab_size " + with_commas(config.model.vocab_size)));
+  }
+  if (is_chat_key(config.data.text_key)) {
+    const std::string remark = judge_joined_chats(config.tokenizer.path, config.data.text_key);
+    if (!remark.empty()) log_info("chats     " + remark);
   }
   return tokenizer;
 }

@@ -24,6 +24,7 @@
 #include "recipe/forecast.h"
 #include "recipe/resume_policy.h"
 #include "run/dashboard_process.h"
+#include "run/data_file.h"
 #include "run/next_steps.h"
 #include "run/opening.h"
 #include "run/ranks.h"
@@ -163,6 +164,7 @@ ExitCode open_and_train(World& world, RunConfig config, std::optional<Weights> w
   }
   if (replay) {
     log_replay(config, data.train->totals(), replay->plan());
+    if (is_first) keep_data_file(config, data.train->totals(), /*in_groups=*/false);
   } else {
     settle_steps(config, *data.train, state);
     if (is_first) follow_data(config, *data.train, state.step, state.loader.position());

@@ -10,9 +10,10 @@ TrainingData open_run_data(const RunConfig& config, const Tokenizer& tokenizer) 
   if (!config.compat.enabled()) {
     return open_training_data(config.data, tokenizer, static_cast<int>(config.run.threads));
   }
-  return {.train = std::make_shared<WholeText>(
-              std::make_shared<PaddedDataset>(config.data.train.at(0).path, config.data.cache, tokenizer,
-                                              config.data.sequence_length, replay_rules(config.compat.trainer).rows)),
+  const auto rows =
+      std::make_shared<PaddedDataset>(config.data.train.at(0).path, config.data.cache, tokenizer,
+                                      config.data.sequence_length, replay_rules(config.compat.trainer).rows);
+  return {.train = std::make_shared<WholeText>(rows, rows->contents()),
           .validation = open_validation(config.data, tokenizer, static_cast<int>(config.run.threads))};
 }
 

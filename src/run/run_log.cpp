@@ -4,17 +4,15 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <vector>
 
-#include "core/error.h"
-#include "core/files.h"
-#include "core/hash.h"
 #include "core/log.h"
 #include "core/process/machine.h"
 #include "core/text.h"
+#include "data/text/text_paths.h"
 #include "model/count.h"
 #include "recipe/run_length.h"
+#include "run/data_file.h"
 
 namespace mm {
 
@@ -57,17 +55,10 @@ std::string packing_in_words(const DataConfig& data, const TextTotals& text) {
          format(" (%.2f%%)", 100.0 * static_cast<double>(use.tokens_left_out) / static_cast<double>(text.tokens));
 }
 
-void require_same_text(const RunConfig& config, uint64_t fingerprint) {
-  const std::string path = config.folder() + "/data.json", now = hex64(fingerprint);
-  if (path_kind(path, ExitCode::kData) == PathKind::kMissing) {
-    write_file_atomic(path, nlohmann::ordered_json{{"fingerprint", now}}.dump(2) + "\n");
-    return;
-  }
-  const auto before = nlohmann::json::parse(read_file(path, ExitCode::kData), nullptr, /*allow_exceptions=*/false);
-  if (before.is_object() && before.value("fingerprint", "") == now) return;
-  throw Error(ExitCode::kData,
-              got_want("data.train", "other text or tokens than " + config.folder() + " was trained on",
-                       "the files as they were", "restore them, or start another run with --set run.name=<name>"));
+/// For who would have to add up the lines of many files.
+void log_unusual(const RunConfig& config, const TextTotals& text) {
+  const std::string words = what_is_unusual(text.read, config.data.reading().special_tokens);
+  if (!words.empty() && text_files(config.data.train).size() > 1) log_info("text      all files: " + words);
 }
 
 }  // namespace
@@ -89,9 +80,9 @@ void follow_data(const RunConfig& config, TrainingText& train, int64_t step, int
   }
   const bool in_groups = train.groups() > 1;
   train.when_known([config, step, position, in_groups](const TextTotals& totals) {
+    log_unusual(config, totals);
     log_packed_data(config, totals, step, position);
-    // Of one group a checkpoint says what it was.
-    if (in_groups) require_same_text(config, totals.fingerprint);
+    keep_data_file(config, totals, in_groups);
   });
 }
 

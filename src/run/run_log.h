@@ -17,8 +17,8 @@ void log_model(const RunConfig& config, const DeviceSetup& setup, const std::str
 /// Of a run whose steps are known; `step` updates were done and `position` sequences seen when it began.
 void log_packed_data(const RunConfig& config, const TextTotals& text, int64_t step, int64_t position);
 /// Says how much text there is, once that is known, and how long the run is with it. What was tokenized behind the
-/// training is then compared with what the run was trained on before: `data.json` in its folder keeps that. Another
-/// text is an Error(kData) of the training.
+/// training is then compared with what the run was trained on before (keep_data_file). Another text is an error of the
+/// training.
 ///   step, position  updates done and sequences seen so far
 void follow_data(const RunConfig& config, TrainingText& train, int64_t step, int64_t position);
 void log_replay(const RunConfig& config, const TextTotals& text, const ReplayPlan& plan);

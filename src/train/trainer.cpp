@@ -68,8 +68,7 @@ ExitCode Trainer::run() {
   } catch (const StopRequested&) {
     // What was half done is done again by the resumed run.
   } catch (const Error& error) {
-    // What is divided takes all ranks to save, and they do not know of it.
-    if (error.code() == ExitCode::kStorage && !state_.division.is_divided()) save_before_leaving();
+    if (is_worth_saving_before(error)) save_before_leaving();
     throw;
   }
   save();
@@ -137,6 +136,9 @@ StepRecord Trainer::step() {
       const Batch batch = parts_.steps.batch(state_.step, micro_batch);
       training_.backward(training_.forward(batch), batch);
     } catch (const StopRequested&) {
+      state_.loader.seek(place);
+      throw;
+    } catch (const Error&) {  // of text that cannot be read on
       state_.loader.seek(place);
       throw;
     }
@@ -262,6 +264,13 @@ bool Trainer::save_is_due() const {
 void Trainer::save() {
   still_in("saving a checkpoint");
   saver_.save(state_, notes());
+}
+
+/// Whether the steps before it are as good as any: nothing could be written any more, or text cannot be read on.
+bool Trainer::is_worth_saving_before(const Error& error) const {
+  // What is divided takes all ranks to save, and they do not know of it.
+  if (state_.division.is_divided() || dynamic_cast<const OtherText*>(&error) != nullptr) return false;
+  return error.code() == ExitCode::kStorage || error.code() == ExitCode::kData;
 }
 
 void Trainer::save_before_leaving() {

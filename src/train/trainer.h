@@ -43,7 +43,8 @@ class Trainer {
 
   /// Trains until the last step or a request to stop, then saves. Returns kFinished or kStopped.
   /// Throws Error(kDiverged) after too many steps in a row that were not finite, or when weights or moments are not;
-  /// Error(kStorage) when metrics or checkpoints cannot be written, after an attempt to save.
+  /// Error(kStorage) when metrics or checkpoints cannot be written, Error(kData) when text cannot be read on, after an
+  /// attempt to save; OtherText.
   ExitCode run();
 
   /// Takes the steps up to this one as run() does, but saves nothing. Evaluations and samples, which change no weights,
@@ -75,6 +76,7 @@ class Trainer {
   void evaluate();
   void sample();
   void save();
+  bool is_worth_saving_before(const Error& error) const;
   void save_before_leaving();
 
   bool due(const Duty& duty, int64_t step) const;

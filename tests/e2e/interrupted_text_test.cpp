@@ -41,7 +41,8 @@ TEST(InterruptedText, ThatIsTokenizedBehindTheTrainingChangesNoByteOfIt) {
   finish(workplace, "cold", settings);
   finish(workplace, "warm", settings);
   EXPECT_EQ(differences(workplace, "cold", "warm", 20), Words());
-  EXPECT_TRUE(workplace.exists("output/warm/data.json"));
+  expect_contains(workplace.read("output/warm/data.json"), "\"documents\": 4000,");
+  EXPECT_EQ(workplace.read("output/warm/data.json"), workplace.read("output/cold/data.json"));
 
   const std::string store = remove_store(workplace);
   for (size_t parts = 1; parts < 5; ++parts) {
@@ -78,6 +79,40 @@ TEST(InterruptedText, ThatIsAnotherOneIsNoticedWhereverItDiffers) {
   const Finished changed = workplace.pretrain(train("dense", "a", more));
   EXPECT_EQ(changed.exit_code, 3) << changed.out;
   expect_contains(changed.err, refusal);
+  EXPECT_TRUE(workplace.exists("output/a/checkpoints/step_00000020"));
+  for (const std::string& name : names_in(workplace / "output/a/checkpoints")) {
+    EXPECT_TRUE(name == "best" || name <= "step_00000020") << name << ": what another text made of it is not saved";
+  }
+}
+
+TEST(InterruptedText, WithABadLineFarBehindEndsTheRunWithAllItsStepsSaved) {
+  const Workplace workplace;
+  std::string lines;
+  for (int i = 0; i < 24000; ++i) lines += mm::format("{\"text\": \"%d %s\"}\n", i, std::string(1000, 'x').c_str());
+  ASSERT_EQ(workplace.pretrain(train("dense", "first", {"train.steps=1"})).exit_code, 0) << "trains the tokenizer";
+  workplace.write("long.jsonl", lines + "{}\n");
+  const Words settings = {"data.train=long.jsonl", "data.shuffle_megabytes=1", "run.threads=1",
+                          "sample.every=0",        "checkpoint.every=100000",  "evaluation.every=0",
+                          "schedule.type=constant"};
+  const auto with = [&](const Words& more) {
+    Words all = settings;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const Finished ended = workplace.pretrain(train("dense", "parts", with({"train.steps=100000"})));
+  EXPECT_EQ(ended.exit_code, 3) << ended.out;
+  expect_contains(ended.err, "long.jsonl:24001: got no \"text\"");
+  const Words saved = names_in(workplace / "output/parts/checkpoints");
+  ASSERT_EQ(saved.size(), 1U);
+  const int64_t step = std::stoll(saved[0].substr(std::string("step_").size()));
+  expect_contains(ended.out, mm::format("failed    at step %lld", static_cast<long long>(step)));
+
+  const std::string steps = mm::format("train.steps=%lld", static_cast<long long>(step + 5));
+  for (const char* run : {"parts", "whole"}) {
+    const Finished skipping = workplace.pretrain(train("dense", run, with({"data.bad_lines=skip", steps})));
+    EXPECT_EQ(skipping.exit_code, 0) << skipping.err;
+  }
+  EXPECT_EQ(differences(workplace, "whole", "parts", static_cast<int>(step) + 5), Words());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "core/text.h"
 #include "workplace.h"
@@ -65,8 +66,15 @@ TEST(Text, IsReadInEveryFormThatIsPromised) {
     workplace.write(each.name, each.content);
     const Finished program = workplace.pretrain(train("dense", each.name, one_step(each.name, each.settings)));
     EXPECT_EQ(program.exit_code, 0) << each.name << program.err;
-    if (each.name == "surrogate.jsonl") expect_contains(program.out, "1 lone surrogates read as U+FFFD");
-    if (each.name == "skip.jsonl") expect_contains(program.out, "1 bad records passed over");
+    if (each.name == "surrogate.jsonl") expect_contains(program.out, "1 lone surrogate read as U+FFFD");
+    if (each.name == "skip.jsonl") expect_contains(program.out, "1 bad record passed over (1 bad_json)");
+    if (each.name == "skip.jsonl") {
+      const auto data = nlohmann::json::parse(workplace.read("output/skip.jsonl/data.json"));
+      EXPECT_EQ(data["read"]["documents"], 300);
+      EXPECT_EQ(data["read"]["bad_lines"], nlohmann::json({{"total", 1}, {"bad_json", 1}}));
+      EXPECT_EQ(data["copies"]["documents"], 0);
+      EXPECT_LT(data["trained_on"]["documents"], 300);
+    }
     if (each.name == "special.jsonl") expect_contains(program.out, "1 name of a control token read as text");
   }
 }
@@ -87,9 +95,12 @@ TEST(Text, ThatIsNoneOrIsDamagedIsRefusedByWhatItIs) {
       {"dupkey.jsonl", good + "{\"text\": \"a\", \"text\": \"b\"}\n", "dupkey.jsonl:61: got "},
       {"sft.jsonl", "{\"conversations\": []}\n",
        "sft.jsonl:1: got no \"text\", but \"conversations\", whose messages data.text_key=conversations joins"},
-      {"empty.jsonl", "", "in 0 documents"},
+      {"empty.jsonl", "", "data.train: got no documents, want "},
       {"bad.jsonl", "{}\n" + good, "data.bad_lines=skip passes over it"},
-      {"many.jsonl", good + sentences(20, "\n"), "got 20 bad records beside 60 good ones", {"data.bad_lines=skip"}},
+      {"many.jsonl",
+       good + sentences(20, "\n"),
+       "got 20 bad records (20 bad_json) beside 60 good ones",
+       {"data.bad_lines=skip"}},
       {"reject.jsonl",
        good + "{\"text\": \"a<|im_end|>\"}\n",
        "reject.jsonl:61: got a text with 1 name of a control token",
@@ -117,6 +128,14 @@ TEST(Text, ThatIsNoneOrIsDamagedIsRefusedByWhatItIs) {
     EXPECT_EQ(program.exit_code, kData) << each.name << program.out;
     expect_contains(program.err, each.error);
   }
+}
+
+TEST(Text, WithoutDocumentsTrainsNoTokenizerEither) {
+  const Workplace workplace;
+  workplace.write("empty.jsonl", "");
+  const Finished program = workplace.pretrain(train("dense", "empty", one_step("empty.jsonl")));
+  EXPECT_EQ(program.exit_code, kData) << program.out;
+  expect_contains(program.err, "data.train: got no documents, want text to train tokenizer/tokenizer.json on");
 }
 
 TEST(Text, OfAnArchiveTrainsToTheBytesOfTheTextInIt) {

@@ -29,7 +29,7 @@ bool run(Bytes input) {
     return false;
   }
   const size_t tokens = view->narrow_tokens.size() + view->wide_tokens.size();
-  expect(tokens == view->footer.tokens, "there are as many tokens as the file says");
+  expect(tokens == static_cast<size_t>(view->contents.tokens), "there are as many tokens as the file says");
   expect(view->ends.size() == view->hashes.size(), "every document has a hash");
   expect(std::ranges::is_sorted(view->ends), "documents are in order");
   expect((view->ends.empty() ? 0 : view->ends.back()) == tokens, "documents are all of the tokens");

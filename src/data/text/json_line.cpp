@@ -36,19 +36,24 @@ class Cursor {
         const std::string kind = kind_of_value();
         pass_over();
         end();
-        result.problem = kind;
+        fail(result, BadLine::kOtherType, kind);
         return result;
       }
       read_members(key, result);
       end();
     } catch (const BadJson&) {
       result = {};
-      result.problem = "bad JSON";
+      fail(result, BadLine::kSyntax, "bad JSON");
     }
     return result;
   }
 
  private:
+  static void fail(JsonLineText& result, BadLine kind, std::string problem) {
+    result.kind = kind;
+    result.problem = std::move(problem);
+  }
+
   void read_members(std::string_view key, JsonLineText& result) {
     expect('{');
     int found = 0;
@@ -63,7 +68,7 @@ class Cursor {
         expect(':');
         space();
         if (name != key) {
-          if (peek() == '[' && (name == "conversations" || name == "messages")) chat = name;
+          if (peek() == '[' && is_chat_key(name)) chat = name;
           pass_over();
         } else if (++found; found > 1) {
           pass_over();
@@ -72,19 +77,21 @@ class Cursor {
         } else if (is_list_of_objects()) {
           conversation(result);
         } else {
-          result.problem = kind_of_value() + " for " + show_text(key);
+          fail(result, BadLine::kOtherType, kind_of_value() + " for " + show_text(key));
           pass_over();
         }
         space();
       } while (accept(','));
       expect('}');
     }
-    if (found == 0) result.problem = "no " + show_text(key);
+    if (found == 0) fail(result, BadLine::kNoText, "no " + show_text(key));
     if (found == 0 && !chat.empty()) {
       result.problem += ", but " + show_text(chat) + ", whose messages data.text_key=" + chat + " joins to a text";
     }
-    if (found > 1) result.problem = show_text(key) + " more than once";
-    if (!result.problem.empty()) result.text.clear();
+    if (found > 1) fail(result, BadLine::kRepeated, show_text(key) + " more than once");
+    if (result.problem.empty()) return;
+    result.text.clear();
+    result.marks.clear();
   }
 
   bool is_list_of_objects() const {
@@ -98,11 +105,23 @@ class Cursor {
     do {
       space();
       const std::optional<Message> said = message(result.lone_surrogates);
-      if (said) result.text += "<|im_start|>" + said->role + "\n" + said->content + "<|im_end|>\n";
-      if (!said && result.problem.empty()) result.problem = "a message without a role and a content";
+      if (said) {
+        mark(result, kChatBegin);
+        result.text += said->role + "\n" + said->content;
+        mark(result, kChatEnd);
+        result.text += "\n";
+      }
+      if (!said && result.problem.empty()) {
+        fail(result, BadLine::kOtherType, "a message without a role and a content");
+      }
       space();
     } while (accept(','));
     expect(']');
+  }
+
+  static void mark(JsonLineText& result, std::string_view name) {
+    result.marks.push_back({.begin = result.text.size(), .length = name.size()});
+    result.text += name;
   }
 
   struct Message {
@@ -326,8 +345,12 @@ class Cursor {
 
 }  // namespace
 
+bool is_chat_key(std::string_view key) {
+  return key == "conversations" || key == "messages";
+}
+
 JsonLineText read_json_line(std::string_view line, std::string_view key) {
-  if (!is_utf8(line)) return {.text = {}, .problem = "invalid UTF-8"};
+  if (!is_utf8(line)) return {.text = {}, .problem = "invalid UTF-8", .kind = BadLine::kEncoding};
   return Cursor(line).object_text(key);
 }
 

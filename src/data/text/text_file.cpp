@@ -68,14 +68,13 @@ void TextFile::for_records(size_t begin, size_t end, const OnRecord& on_record) 
 
 TextCounts TextFile::visit(size_t begin, size_t end, const VisitText& on_text, EmptyTexts empty_texts) const {
   TextCounts counts;
-  for_records(begin, end, [&](size_t record, const RecordText& said) {
+  for_records(begin, end, [&](size_t record, RecordText said) {
     if (said.blank) return;
-    const int64_t special_tokens = said.problem.empty() ? count_special_tokens(said.text) : 0;
-    const std::string problem = problem_of(said, special_tokens);
-    if (!problem.empty()) {
-      if (!reading_.skip_bad_lines) fail(record, problem);
-      ++counts.bad_lines;
-      if (counts.examples.size() < kExamples) counts.examples.push_back(describe(record, problem));
+    const int64_t special_tokens = look_for_special_tokens(said);
+    if (!said.problem.empty()) {
+      if (!reading_.skip_bad_lines) fail(record, said.problem);
+      ++counts.bad_lines[said.kind];
+      if (counts.examples.size() < kExamples) counts.examples.push_back(describe(record, said.problem));
       return;
     }
     if (said.text.empty()) {
@@ -86,23 +85,24 @@ TextCounts TextFile::visit(size_t begin, size_t end, const VisitText& on_text, E
       counts.lone_surrogates += said.lone_surrogates;
       counts.special_tokens += special_tokens;
     }
-    if (!said.text.empty() || empty_texts == EmptyTexts::kVisit) on_text(said.text);
+    if (!said.text.empty() || empty_texts == EmptyTexts::kVisit) on_text({.text = said.text, .marks = said.marks});
   });
   return counts;
 }
 
-int64_t TextFile::count_special_tokens(std::string_view text) const {
-  return reading_.tokenizer == nullptr || token_bytes() > 0 ? 0 : reading_.tokenizer->count_control_names(text);
-}
-
-/// Of a record that is read, empty where it is good.
-std::string TextFile::problem_of(const RecordText& said, int64_t special_tokens) const {
-  if (!said.problem.empty() || special_tokens == 0 || reading_.special_tokens != SpecialTokensInText::kReject) {
-    return said.problem;
-  }
-  return "a text with " + with_commas(special_tokens) +
-         (special_tokens == 1 ? " name of a control token" : " names of control tokens") +
-         ", which data.special_tokens=reject refuses";
+/// Counts their names in a text, but for marks; one that is to have none becomes a bad line.
+int64_t TextFile::look_for_special_tokens(RecordText& said) const {
+  int64_t special_tokens = 0;
+  if (!said.problem.empty() || reading_.tokenizer == nullptr || token_bytes() > 0) return special_tokens;
+  for_pieces({.text = said.text, .marks = said.marks}, [&](std::string_view piece, bool is_mark) {
+    if (!is_mark) special_tokens += reading_.tokenizer->count_control_names(piece);
+  });
+  if (special_tokens == 0 || reading_.special_tokens != SpecialTokensInText::kReject) return special_tokens;
+  said.kind = BadLine::kControlName;
+  said.problem = "a text with " + with_commas(special_tokens) +
+                 (special_tokens == 1 ? " name of a control token" : " names of control tokens") +
+                 ", which data.special_tokens=reject refuses";
+  return special_tokens;
 }
 
 std::vector<size_t> TextFile::cut(size_t part_bytes) const {
@@ -136,10 +136,11 @@ std::string TextFile::describe(size_t record, const std::string& problem) const 
 
 void TextFile::fail(size_t first, const std::string& problem) const {
   int64_t bad = 0, all = 0;
-  for_records(0, bytes().size(), [&](size_t, const RecordText& said) {
+  for_records(0, bytes().size(), [&](size_t, RecordText said) {
     if (said.blank) return;
     ++all;
-    bad += !problem_of(said, said.problem.empty() ? count_special_tokens(said.text) : 0).empty();
+    look_for_special_tokens(said);
+    bad += !said.problem.empty();
   });
   throw Error(ExitCode::kData,
               describe(first, problem) + ", want " + format_->wanted() +

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "core/files.h"
+#include "data/text/bad_line.h"
+#include "data/text/document.h"
 #include "data/text/reading.h"
 #include "data/text/text_format.h"
 
@@ -22,7 +24,7 @@ struct TextCounts {
   int64_t text_bytes = 0;
   int64_t empty_texts = 0;                 ///< records whose text is ""
   int64_t special_tokens = 0;              ///< names of control tokens in them
-  int64_t bad_lines = 0;                   ///< records without a text, passed over
+  BadLineCounts bad_lines = {};            ///< records without a text, passed over
   int64_t lone_surrogates = 0;             ///< in texts, read as U+FFFD
   std::vector<std::string> examples = {};  ///< the first bad lines, as messages name them
 
@@ -36,8 +38,8 @@ class TextFile {
   /// holds none (unpacked).
   explicit TextFile(const std::string& path, const Reading& reading = {});
 
-  /// `text` is valid UTF-8 and lives until the next call.
-  using VisitText = std::function<void(std::string_view text)>;
+  /// It lives until the next call.
+  using VisitText = std::function<void(const Document& document)>;
 
   /// What becomes of a text that is "".
   enum class EmptyTexts { kPassOver, kVisit };
@@ -67,8 +69,7 @@ class TextFile {
   void for_records(size_t begin, size_t end, const OnRecord& on_record) const;
   std::string_view content() const;
   std::string describe(size_t record, const std::string& problem) const;
-  int64_t count_special_tokens(std::string_view text) const;
-  std::string problem_of(const RecordText& said, int64_t special_tokens) const;
+  int64_t look_for_special_tokens(RecordText& said) const;
   [[noreturn]] void fail(size_t record, const std::string& problem) const;
 
   std::string path_;

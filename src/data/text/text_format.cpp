@@ -47,7 +47,11 @@ class ObjectReader final : public RecordReader {
       if (const auto text = quickly(parser_.parse(record.data(), record.size(), copy))) return {.text = *text};
     }
     line_ = read_json_line(record, key_);
-    return {.text = line_.text, .lone_surrogates = line_.lone_surrogates, .problem = line_.problem};
+    return {.text = line_.text,
+            .lone_surrogates = line_.lone_surrogates,
+            .problem = line_.problem,
+            .kind = line_.kind,
+            .marks = line_.marks};
   }
 
  private:
@@ -205,9 +209,11 @@ class Csv final : public TextFormat {
     RecordText read(std::string_view record, size_t) override {
       if (is_blank(record)) return {.text = {}, .blank = true};
       fields_ = csv_fields(without_break(record), csv_.separator_);
-      if (fields_.size() != csv_.columns_) return {.text = {}, .problem = format("%zu columns", fields_.size())};
+      if (fields_.size() != csv_.columns_) {
+        return {.text = {}, .problem = format("%zu columns", fields_.size()), .kind = BadLine::kColumns};
+      }
       const std::string& text = fields_[csv_.column_];
-      if (!is_utf8(text)) return {.text = {}, .problem = "invalid UTF-8"};
+      if (!is_utf8(text)) return {.text = {}, .problem = "invalid UTF-8", .kind = BadLine::kEncoding};
       return {.text = text};
     }
 
@@ -247,7 +253,7 @@ class PlainText final : public TextFormat {
       while (record.starts_with('\n') || record.starts_with('\r')) record.remove_prefix(1);
       while (record.ends_with('\n') || record.ends_with('\r')) record.remove_suffix(1);
       if (record.empty()) return {.text = {}, .blank = true};
-      if (!is_utf8(record)) return {.text = {}, .problem = "invalid UTF-8"};
+      if (!is_utf8(record)) return {.text = {}, .problem = "invalid UTF-8", .kind = BadLine::kEncoding};
       return {.text = record};
     }
   };

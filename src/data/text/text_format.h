@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "data/text/bad_line.h"
+#include "data/text/document.h"
 #include "data/text/reading.h"
 
 namespace mm {
@@ -16,6 +18,8 @@ struct RecordText {
   bool blank = false;           ///< no record at all, such as an empty line
   int64_t lone_surrogates = 0;  ///< read as U+FFFD
   std::string problem = {};     ///< what is wrong, in the words of a message; empty: nothing
+  BadLine kind = {};            ///< the kind of problem, where there is one
+  std::span<const TextMark> marks = {};  ///< of a chat: where in the text they stand
 };
 
 /// Reads one record after the other. Holds the memory it works in: one for each thread.

@@ -67,7 +67,9 @@ class TokenRecords : public TextFormat {
       for (size_t at = 0; at < record.size(); at += width_) {
         const uint32_t token = token_at(record, at, width_);
         if (token >= range_.vocab_size) {
-          return {.text = {}, .problem = "a document with the token " + with_commas(static_cast<int64_t>(token))};
+          return {.text = {},
+                  .problem = "a document with the token " + with_commas(static_cast<int64_t>(token)),
+                  .kind = BadLine::kToken};
         }
       }
       return {.text = record};

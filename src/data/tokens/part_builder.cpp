@@ -188,7 +188,7 @@ bool PartBuilder::see_to(Part& part, std::unique_ptr<PartMaker>& maker, std::sto
   const auto is_good = [&] {
     std::optional<TokenPart> opened = open_part(text, part.number, *part.header, problem);
     if (!opened) return false;
-    part.footer = opened->view.footer;
+    part.contents = opened->view.contents;
     if (files_ == Files::kKeepOpen) part.opened = std::move(opened);
     return true;
   };
@@ -206,7 +206,7 @@ bool PartBuilder::see_to(Part& part, std::unique_ptr<PartMaker>& maker, std::sto
   Build& build = builds_[part.text];
   ++build.made;
   build.counts += counts;
-  build.tokens += static_cast<int64_t>(part.footer.tokens);
+  build.tokens += part.contents.tokens;
   return true;
 }
 

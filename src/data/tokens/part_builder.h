@@ -61,7 +61,7 @@ class PartBuilder {
 
   /// Of a part that is there: the file, which is read in full again unless it was kept open.
   TokenPart open(size_t part);
-  const TokenFileFooter& footer(size_t part) const { return parts_[part].footer; }
+  const TextContents& contents(size_t part) const { return parts_[part].contents; }
   uint64_t source_hash(size_t part) const { return parts_[part].header->source_hash; }
 
  private:
@@ -73,7 +73,7 @@ class PartBuilder {
     State state = State::kToDo;
     Clock::time_point not_before = {};  ///< another process may be making it
     std::optional<TokenFileHeader> header = {};
-    TokenFileFooter footer = {};
+    TextContents contents = {};
     std::optional<TokenPart> opened = {};
   };
   /// What becomes of one text.

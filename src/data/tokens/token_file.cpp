@@ -35,6 +35,16 @@ std::span<const std::byte> counts_in(const TokenFileFooter& footer) {
   return std::as_bytes(std::span(&footer, 1)).first(offsetof(TokenFileFooter, tokens));
 }
 
+TextContents contents_of(const TokenFileFooter& footer, const BadLineCounts& bad_lines) {
+  return {.documents = static_cast<int64_t>(footer.documents),
+          .tokens = static_cast<int64_t>(footer.tokens),
+          .text_bytes = static_cast<int64_t>(footer.text_bytes),
+          .empty_texts = static_cast<int64_t>(footer.empty_texts),
+          .bad_lines = bad_lines,
+          .lone_surrogates = static_cast<int64_t>(footer.lone_surrogates),
+          .special_tokens = static_cast<int64_t>(footer.special_tokens)};
+}
+
 /// By a maximum of values, which takes many tokens at a time; std::max_element looks for a place, one by one.
 template <class T>
 bool all_below(std::span<const T> tokens, uint64_t vocab_size) {
@@ -97,7 +107,8 @@ void TokenFileWriter::add_documents(std::span<const uint64_t> ends, std::span<co
 void TokenFileWriter::count(const TextCounts& counts) {
   footer_.text_bytes = static_cast<uint64_t>(counts.text_bytes);
   footer_.empty_texts = static_cast<uint64_t>(counts.empty_texts);
-  footer_.bad_lines = static_cast<uint64_t>(counts.bad_lines);
+  bad_lines_ = counts.bad_lines;
+  footer_.bad_lines = bad_lines_.total();
   footer_.lone_surrogates = static_cast<uint64_t>(counts.lone_surrogates);
   footer_.special_tokens = static_cast<uint64_t>(counts.special_tokens);
 }
@@ -107,6 +118,7 @@ void TokenFileWriter::commit() {
   write_payload(padding);
   write_payload(std::as_bytes(std::span(ends_)));
   write_payload(std::as_bytes(std::span(hashes_)));
+  if (footer_.bad_lines > 0) write_payload(std::as_bytes(std::span(bad_lines_.of_kind)));
   footer_.tokens = tokens();
   footer_.documents = ends_.size();
   payload_hasher_.add(counts_in(footer_));
@@ -142,21 +154,25 @@ std::optional<TokenFileView> check_token_file(std::span<const std::byte> file, c
   const uint64_t token_bytes = footer.tokens * width;
   const uint64_t ends_at = token_bytes + padding_after(token_bytes);
   const uint64_t ends_bytes = footer.documents * sizeof(uint64_t);
-  if (ends_at + 2 * ends_bytes != payload.size()) return {};
+  BadLineCounts bad_lines;
+  const uint64_t kinds_at = ends_at + 2 * ends_bytes;
+  const uint64_t kinds_bytes = footer.bad_lines > 0 ? sizeof(bad_lines.of_kind) : 0;
+  if (kinds_at + kinds_bytes != payload.size()) return {};
+  std::memcpy(bad_lines.of_kind.data(), payload.data() + kinds_at, kinds_bytes);
   Hasher hasher;
   hasher.add(payload);
   hasher.add(counts_in(footer));
-  if (hasher.value() != footer.payload_hash) return {};
+  if (hasher.value() != footer.payload_hash || bad_lines.total() != footer.bad_lines) return {};
 
   TokenFileView view;
-  view.footer = footer;
+  view.contents = contents_of(footer, bad_lines);
   if (is_wide(header)) {
     view.wide_tokens = view_as<uint32_t>(payload.first(token_bytes));
   } else {
     view.narrow_tokens = view_as<uint16_t>(payload.first(token_bytes));
   }
   view.ends = view_as<uint64_t>(payload.subspan(ends_at, ends_bytes));
-  view.hashes = view_as<uint64_t>(payload.subspan(ends_at + ends_bytes));
+  view.hashes = view_as<uint64_t>(payload.subspan(ends_at + ends_bytes, ends_bytes));
   const bool ends_in_order =
       std::is_sorted(view.ends.begin(), view.ends.end()) && (view.ends.empty() ? 0 : view.ends.back()) == footer.tokens;
   const bool tokens_in_range =

@@ -4,6 +4,7 @@
 //   tokens     u16 (vocabularies up to 65,536) or u32 each; documents one after the other, zero-padded to 8 bytes
 //   ends       u64 a document: where it ends, counted in tokens
 //   hashes     u64 a document: hash64() of its text
+//   bad lines  u64 a kind: how many of the records are bad in that way (BadLineCounts); only where any is
 //   footer     TokenFileFooter, last because only the end of a pass over the text knows it
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "data/text/text_file.h"
+#include "data/tokens/text_contents.h"
 
 namespace mm {
 
@@ -37,7 +39,7 @@ struct TokenFileFooter {
   uint64_t lone_surrogates = 0, special_tokens = 0;  ///< in the documents
   uint64_t tokens = 0;
   uint64_t documents = 0;
-  uint64_t payload_hash = 0;  ///< of the tokens, their padding, the ends, the hashes and what stands above
+  uint64_t payload_hash = 0;  ///< of everything between header and footer, and of what stands above the tokens
 };
 
 /// The largest vocabulary whose tokens take 16 bits.
@@ -77,6 +79,7 @@ class TokenFileWriter {
   bool wide_;
   Hasher payload_hasher_;
   std::vector<uint64_t> ends_, hashes_;
+  BadLineCounts bad_lines_;
   TokenFileFooter footer_;
   std::vector<uint16_t> narrow_tokens_;
 };
@@ -86,7 +89,7 @@ struct TokenFileView {
   std::span<const uint16_t> narrow_tokens;  ///< one of the two is empty
   std::span<const uint32_t> wide_tokens;
   std::span<const uint64_t> ends, hashes;
-  TokenFileFooter footer;
+  TextContents contents;
 };
 
 /// Looks at the whole file: sizes, hash, order of the ends, range of the tokens.

@@ -10,6 +10,7 @@
 #include "core/leftovers.h"
 #include "core/process/stop_signal.h"
 #include "core/text.h"
+#include "data/text/json_line.h"
 #include "data/text/text_paths.h"
 
 namespace mm {
@@ -29,10 +30,17 @@ Reading with_tokenizer(Reading reading, const Tokenizer& tokenizer) {
   return reading;
 }
 
+ControlNames names_in_text(const Reading& reading) {
+  return reading.special_tokens == SpecialTokensInText::kText ? ControlNames::kText : ControlNames::kParse;
+}
+
+/// Whether what stands between the messages of a chat are tokens of their own.
+bool has_chat_marks(const Tokenizer& tokenizer) {
+  return tokenizer.count_control_names(kChatBegin) == 1 && tokenizer.count_control_names(kChatEnd) == 1;
+}
+
 template <class Id>
-std::unique_ptr<TextEncoder<Id>> encoder_of(const Tokenizer& tokenizer, const Reading& reading) {
-  const ControlNames names =
-      reading.special_tokens == SpecialTokensInText::kText ? ControlNames::kText : ControlNames::kParse;
+std::unique_ptr<TextEncoder<Id>> encoder_of(const Tokenizer& tokenizer, ControlNames names) {
   if constexpr (std::is_same_v<Id, uint16_t>) {
     return tokenizer.narrow_encoder(names);
   } else {
@@ -44,7 +52,11 @@ template <class Id>
 class MakerOf final : public PartMaker {
  public:
   MakerOf(const Tokenizer& tokenizer, const Reading& reading, std::atomic<size_t>& done)
-      : tokenizer_(tokenizer), done_(done), encoder_(encoder_of<Id>(tokenizer, reading)) {}
+      : tokenizer_(tokenizer), done_(done), encoder_(encoder_of<Id>(tokenizer, names_in_text(reading))) {
+    if (names_in_text(reading) == ControlNames::kText && has_chat_marks(tokenizer)) {
+      mark_encoder_ = encoder_of<Id>(tokenizer, ControlNames::kParse);
+    }
+  }
 
   TextCounts make(const PartedText& text, size_t part, const TokenFileHeader& header, std::stop_token stop) override {
     const PartPlan& plan = text.parts[part];
@@ -52,19 +64,19 @@ class MakerOf final : public PartMaker {
     ends_.clear();
     hashes_.clear();
     size_t told = 0;
-    const TextCounts counts = text.text.visit(plan.begin, plan.end, [&](std::string_view document) {
+    const TextCounts counts = text.text.visit(plan.begin, plan.end, [&](const Document& document) {
       if (stop.stop_requested()) throw StopRequested();
       tokens_.push_back(static_cast<Id>(tokenizer_.bos_id()));
       if (const size_t width = text.text.token_bytes(); width > 0) {
         append_ready(document, width);
       } else {
-        encoder_->encode_into(document, tokens_);
+        encode(document);
       }
       tokens_.push_back(static_cast<Id>(tokenizer_.eos_id()));
       ends_.push_back(tokens_.size());
-      hashes_.push_back(hash64(document));
-      told += document.size();
-      done_.fetch_add(document.size(), std::memory_order_relaxed);
+      hashes_.push_back(hash64(document.text));
+      told += document.text.size();
+      done_.fetch_add(document.text.size(), std::memory_order_relaxed);
     });
     TokenFileWriter writer(plan.path, header);
     writer.add(tokens_.ids(), ends_, hashes_);
@@ -75,6 +87,13 @@ class MakerOf final : public PartMaker {
   }
 
  private:
+  void encode(const Document& document) {
+    if (document.marks.empty() || !mark_encoder_) return encoder_->encode_into(document, tokens_);
+    for_pieces(document, [&](std::string_view piece, bool is_mark) {
+      (is_mark ? mark_encoder_ : encoder_)->encode_into(piece, tokens_);
+    });
+  }
+
   /// Of numbers that are tokens, as their reader saw.
   void append_ready(std::string_view numbers, size_t width) {
     Id* out = tokens_.room(numbers.size() / width);
@@ -89,6 +108,7 @@ class MakerOf final : public PartMaker {
   const Tokenizer& tokenizer_;
   std::atomic<size_t>& done_;
   std::unique_ptr<TextEncoder<Id>> encoder_;
+  std::unique_ptr<TextEncoder<Id>> mark_encoder_;  ///< where marks are tokens and their names in a text are not
   TokenBuffer<Id> tokens_;
   std::vector<uint64_t> ends_, hashes_;
 };
@@ -102,6 +122,10 @@ uint64_t tokens_identity(const Tokenizer& tokenizer, const Reading& reading) {
   if (reading.text_key != Reading().text_key) differences.push_back(reading.text_key);
   if (tokenizer.has_control_names() && reading.special_tokens == SpecialTokensInText::kText) {
     differences.push_back("control names are text");
+  }
+  if (reading.special_tokens == SpecialTokensInText::kText && is_chat_key(reading.text_key) &&
+      has_chat_marks(tokenizer)) {
+    differences.push_back("marks between messages are tokens");
   }
   if (tokenizer.has_control_names() && reading.special_tokens == SpecialTokensInText::kReject) {
     differences.push_back("control names are refused");
@@ -145,7 +169,7 @@ std::optional<TokenPart> open_part(const PartedText& text, size_t part, const To
   const std::optional<TokenFileView> view = check_token_file(file.bytes(), header, problem);
   if (!view) return {};
   // One that passed over bad lines is of no use to who wants none.
-  if (view->footer.bad_lines > 0 && !text.text.reading().skip_bad_lines) {
+  if (view->contents.bad_lines.total() > 0 && !text.text.reading().skip_bad_lines) {
     problem = "stale";
     return {};
   }

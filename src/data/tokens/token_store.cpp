@@ -12,37 +12,18 @@
 
 namespace mm {
 
-TokenFileFooter& add_counts(TokenFileFooter& sum, const TokenFileFooter& part) {
-  sum.documents += part.documents;
-  sum.tokens += part.tokens;
-  sum.empty_texts += part.empty_texts;
-  sum.bad_lines += part.bad_lines;
-  sum.lone_surrogates += part.lone_surrogates;
-  sum.special_tokens += part.special_tokens;
-  return sum;
-}
-
-void judge_text(const TextFile& text, const TokenFileFooter& sum) {
+void judge_text(const TextFile& text, const TextContents& contents) {
   constexpr uint64_t kFew = 10, kOneIn = 100;
-  const auto count = [](uint64_t number) { return with_commas(static_cast<int64_t>(number)); };
-  if (sum.bad_lines > kFew && sum.bad_lines * kOneIn > sum.documents) {
-    throw Error(
-        ExitCode::kData,
-        got_want(text.path(), count(sum.bad_lines) + " bad records beside " + count(sum.documents) + " good ones",
-                 "at most one in " + std::to_string(kOneIn), "look at the file"));
+  const uint64_t bad = contents.bad_lines.total();
+  if (bad > kFew && bad * kOneIn > static_cast<uint64_t>(contents.documents)) {
+    throw Error(ExitCode::kData,
+                got_want(text.path(),
+                         with_commas(static_cast<int64_t>(bad)) + " bad records (" + in_words(contents.bad_lines) +
+                             ") beside " + with_commas(contents.documents) + " good ones",
+                         "at most one in " + std::to_string(kOneIn), "look at the file"));
   }
-  std::vector<std::string> words;
-  if (sum.bad_lines > 0) words.push_back(count(sum.bad_lines) + " bad records passed over");
-  if (sum.empty_texts > 0) words.push_back(count(sum.empty_texts) + " empty texts passed over");
-  if (sum.lone_surrogates > 0) words.push_back(count(sum.lone_surrogates) + " lone surrogates read as U+FFFD");
-  if (sum.special_tokens > 0) {
-    const bool parsed = text.reading().special_tokens == SpecialTokensInText::kParse;
-    words.push_back(count(sum.special_tokens) +
-                    (sum.special_tokens == 1 ? " name of a control token" : " names of control tokens") + " read as " +
-                    (parsed ? "those tokens (data.special_tokens=text reads them as text)"
-                            : "text (data.special_tokens=parse reads them as those tokens)"));
-  }
-  if (!words.empty()) log_info("text      " + text.path() + ": " + join(words, ", "));
+  const std::string words = what_is_unusual(contents, text.reading().special_tokens);
+  if (!words.empty()) log_info("text      " + text.path() + ": " + words);
 }
 
 TokenStore TokenStore::open(const std::string& text_path, const std::string& cache, const Tokenizer& tokenizer,
@@ -55,16 +36,13 @@ TokenStore TokenStore::open(const std::string& text_path, const std::string& cac
   std::iota(all.begin(), all.end(), size_t{0});
   builder.wait(all, PartBuilder::Show::kProgress);
   std::vector<TokenPart> parts;
-  TokenFileFooter sum;
-  for (const size_t part : all) {
-    parts.push_back(builder.open(part));
-    add_counts(sum, builder.footer(part));
-  }
+  for (const size_t part : all) parts.push_back(builder.open(part));
   const PartedText& text = builder.texts().front();
-  judge_text(text.text, sum);
   const std::span<const std::byte> bytes = text.text.bytes();
-  return TokenStore(text_path, tokens_fingerprint(bytes.size(), hash64(bytes), text.identity, tokenizer.vocab_size()),
-                    std::move(parts));
+  TokenStore store(text_path, tokens_fingerprint(bytes.size(), hash64(bytes), text.identity, tokenizer.vocab_size()),
+                   std::move(parts));
+  judge_text(text.text, store.contents());
+  return store;
 }
 
 TokenStore::TokenStore(std::string text_path, uint64_t fingerprint, std::vector<TokenPart> parts)
@@ -74,6 +52,7 @@ TokenStore::TokenStore(std::string text_path, uint64_t fingerprint, std::vector<
   ends_.reserve(documents);
   hashes_.reserve(documents);
   for (const TokenPart& part : parts_) {
+    contents_ += part.view.contents;
     const int64_t before = tokens();
     part_begins_.push_back(before);
     for (const uint64_t end : part.view.ends) ends_.push_back(before + static_cast<int64_t>(end));

@@ -10,12 +10,9 @@
 
 namespace mm {
 
-/// Adds what was found in a part of a text to what was found in others.
-TokenFileFooter& add_counts(TokenFileFooter& sum, const TokenFileFooter& part);
-
 /// Says what a text holds besides documents. More than a few bad records, and more than one in a hundred, are an
 /// Error(kData).
-void judge_text(const TextFile& text, const TokenFileFooter& sum);
+void judge_text(const TextFile& text, const TextContents& contents);
 
 /// Each document is stored as BOS, its tokens, EOS. Reading is thread-safe.
 class TokenStore {
@@ -32,6 +29,8 @@ class TokenStore {
   /// Of some parts alone.
   TokenStore(std::string text_path, uint64_t fingerprint, std::vector<TokenPart> parts);
 
+  /// What was found in the text, of these parts.
+  const TextContents& contents() const { return contents_; }
   int64_t documents() const { return static_cast<int64_t>(ends_.size()); }
   int64_t tokens() const { return documents() == 0 ? 0 : document_end(documents() - 1); }
 
@@ -55,6 +54,7 @@ class TokenStore {
   std::string text_path_;
   uint64_t fingerprint_;
   std::vector<TokenPart> parts_;
+  TextContents contents_;
   std::vector<int64_t> part_begins_;  ///< in tokens
   std::vector<int64_t> ends_;
   std::vector<uint64_t> hashes_;

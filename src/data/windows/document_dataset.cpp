@@ -25,9 +25,8 @@ DocumentDataset::DocumentDataset(const std::string& name, std::vector<PackedSour
   require(sequence_length > 0, "a sequence length above zero");
   for (size_t source = 0; source < sources_.size(); ++source) append(static_cast<uint32_t>(source), keep);
   if (pieces_.empty()) {
-    throw Error(ExitCode::kData,
-                got_want(name, with_commas(tokens_) + " tokens in " + with_commas(documents_) + " documents",
-                         "a document of at least 2 tokens", "add text, or change data.validation_fraction"));
+    throw Error(ExitCode::kData, got_want(name, amount_in_words(tokens_, documents_), "a document of at least 2 tokens",
+                                          "add text, or change data.validation_fraction"));
   }
   if (rows_ == Rows::kPacked) {
     pack();

@@ -25,6 +25,11 @@ SourceDomains::SourceDomains(const std::vector<PackedSource>& sources) {
   }
 }
 
+std::string amount_in_words(int64_t tokens, int64_t documents) {
+  if (documents == 0) return "no documents";
+  return with_commas(tokens) + " tokens in " + with_commas(documents) + (documents == 1 ? " document" : " documents");
+}
+
 PackedDataset::PackedDataset(const std::string& name, std::vector<PackedSource> sources, const KeepDocument& keep,
                              int64_t sequence_length, LastWindow last_window)
     : sources_(std::move(sources)), domains_(sources_), sequence_length_(sequence_length) {
@@ -35,10 +40,9 @@ PackedDataset::PackedDataset(const std::string& name, std::vector<PackedSource> 
   const bool pad = last_window == LastWindow::kPad;
   const int64_t needed = pad ? 2 : sequence_length_ + 1;
   if (tokens_ < needed) {
-    throw Error(ExitCode::kData,
-                got_want(name, with_commas(tokens_) + " tokens in " + with_commas(documents_) + " documents",
-                         "at least " + with_commas(needed) + " tokens for one window",
-                         "add text, or change data.sequence_length or data.validation_fraction"));
+    throw Error(ExitCode::kData, got_want(name, amount_in_words(tokens_, documents_),
+                                          "at least " + with_commas(needed) + " tokens for one window",
+                                          "add text, or change data.sequence_length or data.validation_fraction"));
   }
   const int64_t targets = tokens_ - 1;
   windows_ = (pad ? targets + sequence_length_ - 1 : targets) / sequence_length_;

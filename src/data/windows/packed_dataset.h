@@ -47,6 +47,9 @@ using KeepDocument = std::function<DocumentPart(size_t source, int64_t document)
 /// How many documents the sources before this one have.
 int64_t documents_before(const std::vector<PackedSource>& sources, size_t source);
 
+/// `1,204 tokens in 1 document`, or `no documents`.
+std::string amount_in_words(int64_t tokens, int64_t documents);
+
 /// Window w covers the tokens [w * sequence_length, (w + 1) * sequence_length] of the row: the last token of a window
 /// is the first of the next, so every token but the first is a target exactly once. Reading is thread-safe.
 class PackedDataset : public WindowSource {

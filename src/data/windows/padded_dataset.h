@@ -34,6 +34,9 @@ class PaddedDataset : public WindowSource {
   int64_t fill(int64_t row, int64_t* tokens, int64_t* targets) const override;
   uint64_t fingerprint() const override;
 
+  /// What was found in the text.
+  const TextContents& contents() const { return store_.contents(); }
+
   /// The `row_length` ids of a row.
   void read_row(int64_t row, int64_t* ids) const;
 

@@ -281,6 +281,10 @@ void read_domains(RunHistory& run, const HistoryLimits& limits) {
 }
 
 /// `alarms.patience` -> `20`; nothing of what is no JSON object.
+std::string read_if_there(const std::string& path) {
+  return path_kind(path, ExitCode::kData) == PathKind::kFile ? read_file(path, ExitCode::kData) : "";
+}
+
 std::map<std::string, std::string> flat_settings(const std::string& text) {
   std::map<std::string, std::string> settings;
   const auto config = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -355,9 +359,7 @@ RunHistory read_run_history(const std::string& folder, const HistoryLimits& limi
   if (path_kind(folder, ExitCode::kData) != PathKind::kFolder) {
     throw Error(ExitCode::kData, got_want(folder, "no folder there", "the folder of a run, such as output/quickstart"));
   }
-  const std::string config_path = folder + "/config.json";
-  const std::string config =
-      path_kind(config_path, ExitCode::kData) == PathKind::kFile ? read_file(config_path, ExitCode::kData) : "";
+  const std::string config = read_if_there(folder + "/config.json");
   RunHistory run(folder, limits);
   read_metrics(run, read_timing(run));
   run.log = read_log_history(folder + "/train.log");
@@ -365,6 +367,7 @@ RunHistory read_run_history(const std::string& folder, const HistoryLimits& limi
   thin_samples(run.samples, limits.text_bytes);
   run.config = config.substr(0, limits.text_bytes);
   run.settings = flat_settings(run.config);
+  run.data = flat_settings(read_if_there(folder + "/data.json"));
   return run;
 }
 

@@ -48,6 +48,8 @@ struct RunHistory {
   std::string config;                           ///< config.json as it stands there
   std::map<std::string, std::string> settings;  ///< its values as JSON, by name: `optim.learning_rate`
 
+  std::map<std::string, std::string> data;  ///< the values of data.json, by name: `read.documents`
+
   Series loss, aux_loss, z_loss, grad_norm, learning_rate, validation;
   Series tokens_per_second, mfu, memory_gib;
   Series dropped;                            ///< share of the pairs, where there is a capacity
@@ -76,9 +78,9 @@ struct RunHistory {
   std::string domains_problem;          ///< why it is not there although the file is
 };
 
-/// Reads metrics.jsonl, timing.jsonl, config.json, train.log and domains.json of `folder`; what is missing there is
-/// missing in the result, and lines that are no record are counted and left out. The run may be writing them. Throws
-/// Error(kData) when there is no such folder, or a file of it cannot be read.
+/// Reads metrics.jsonl, timing.jsonl, config.json, data.json, train.log and domains.json of `folder`; what is missing
+/// there is missing in the result, and lines that are no record are counted and left out. The run may be writing them.
+/// Throws Error(kData) when there is no such folder, or a file of it cannot be read.
 RunHistory read_run_history(const std::string& folder, const HistoryLimits& limits = {});
 
 /// Adds the curves of `other` to those of `run`, so that their means are means over both, and their bands hold both.

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -44,17 +45,20 @@ class ByteTokenizer : public Tokenizer {
   int64_t vocab_size_;
 };
 
-/// A vocabulary of bytes in which `<|end|>` names EOS, token 2.
+/// A vocabulary of bytes in which control tokens have names.
 class NamingTokenizer final : public ByteTokenizer {
  public:
+  using Names = std::vector<std::pair<std::string, int32_t>>;
+
+  explicit NamingTokenizer(Names names = {{"<|end|>", 2}}) : names_(std::move(names)) {}
+
   std::vector<int32_t> encode(std::string_view text) const override {
     std::vector<int32_t> ids;
-    for (size_t end = text.find(kName); end != std::string_view::npos; end = text.find(kName)) {
-      for (const int32_t id : ByteTokenizer::encode(text.substr(0, end))) ids.push_back(id);
-      ids.push_back(eos_id());
-      text.remove_prefix(end + kName.size());
+    while (!text.empty()) {
+      const auto named = std::ranges::find_if(names_, [&](const auto& name) { return text.starts_with(name.first); });
+      ids.push_back(named == names_.end() ? ByteTokenizer::encode(text.substr(0, 1)).front() : named->second);
+      text.remove_prefix(named == names_.end() ? 1 : named->first.size());
     }
-    for (const int32_t id : ByteTokenizer::encode(text)) ids.push_back(id);
     return ids;
   }
   std::unique_ptr<TextEncoder<uint16_t>> narrow_encoder(ControlNames names) const override {
@@ -63,11 +67,11 @@ class NamingTokenizer final : public ByteTokenizer {
   }
   bool has_control_names() const override { return true; }
   int64_t count_control_names(std::string_view text) const override {
-    return std::ranges::count(encode(text), eos_id());
+    return std::ranges::count_if(encode(text), [](int32_t id) { return id < 3; });
   }
 
  private:
-  static constexpr std::string_view kName = "<|end|>";
+  Names names_;
 };
 
 /// An empty folder for the running test alone.

@@ -111,7 +111,7 @@ TEST(DocumentDataset, EveryPositionIsNumberedByItsDocument) {
 
 TEST(DocumentDataset, NothingToPredictIsExplained) {
   EXPECT_EQ(error_of(ExitCode::kData, [] { documents_of({}, 4, Rows::kPacked); }),
-            "data.train: got 0 tokens in 0 documents, want a document of at least 2 tokens "
+            "data.train: got no documents, want a document of at least 2 tokens "
             "(add text, or change data.validation_fraction)");
 }
 

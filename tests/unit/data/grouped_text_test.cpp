@@ -190,6 +190,8 @@ TEST(GroupedText, ABadLineThatNobodyHasReadYetEndsTheTraining) {
   GroupedText skipping(text_files(config.train), config, {}, tokenizer, 1);
   EXPECT_EQ(skipping.fingerprint(), text.fingerprint()) << "so that the run can go on";
   EXPECT_GT(skipping.totals().documents, 7000);
+  EXPECT_EQ(skipping.totals().read.documents, 8000);
+  EXPECT_EQ(in_words(skipping.totals().read.bad_lines), "1 no_text");
 }
 
 TEST(GroupedText, WhatComesToLightWhenAllIsKnownEndsTheTraining) {

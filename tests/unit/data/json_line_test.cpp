@@ -85,6 +85,9 @@ TEST(JsonLine, MessagesOfAChatAreJoinedAsMiniMindDoes) {
   EXPECT_EQ(read.problem, "");
   EXPECT_EQ(read.text, "<|im_start|>user\na\n\xEF\xBF\xBD<|im_end|>\n<|im_start|>gpt\nb<|im_end|>\n");
   EXPECT_EQ(read.lone_surrogates, 1);
+  std::string marks;
+  for (const TextMark& mark : read.marks) marks += read.text.substr(mark.begin, mark.length);
+  EXPECT_EQ(marks, "<|im_start|><|im_end|><|im_start|><|im_end|>");
   EXPECT_EQ(read_json_line(line, "text").problem,
             "no \"text\", but \"conversations\", whose messages data.text_key=conversations joins to a text");
   EXPECT_EQ(read_json_line(R"({"text": []})", "text").problem, read_json_line(R"({"text": ["a"]})", "text").problem);

@@ -50,6 +50,21 @@ TEST(OpenTokenizer, AnotherVocabularySizeThanThatOfTheFileIsRefused) {
                 "(delete the file to train it again, or name another tokenizer.path)");
 }
 
+TEST(OpenTokenizer, OfFilesWithoutDocumentsThereIsNone) {
+  const std::string folder = test_folder();
+  DataConfig data;
+  data.train = {{write_texts(folder, "a.jsonl", {"", ""}), ""}};
+  for (const char* name : {"/tokenizer.json", "/tokenizer.model"}) {
+    TokenizerConfig config;
+    config.path = folder + name;
+    config.train = true;
+    EXPECT_TRUE(error_of(ExitCode::kData, [&] {
+                  open_tokenizer(config, data, 320);
+                }).starts_with("data.train: got no documents, want text to train " + config.path + " on"));
+    EXPECT_FALSE(std::filesystem::exists(config.path));
+  }
+}
+
 TEST(OpenTokenizer, NothingIsTrainedUnasked) {
   const std::string folder = test_folder();
   TokenizerConfig config;

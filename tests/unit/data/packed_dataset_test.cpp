@@ -115,7 +115,7 @@ TEST(PackedDataset, EveryPositionIsNumberedByItsDocument) {
 TEST(PackedDataset, TooLittleTextSaysHowMuchThereIsAndHowMuchIsNeeded) {
   const std::string path = write_texts(test_folder(), "a.jsonl", {"ab"});
   EXPECT_EQ(error_of(ExitCode::kData, [&] { pack_file(path, 4, LastWindow::kDrop); }),
-            "data.train: got 4 tokens in 1 documents, want at least 5 tokens for one window "
+            "data.train: got 4 tokens in 1 document, want at least 5 tokens for one window "
             "(add text, or change data.sequence_length or data.validation_fraction)");
   EXPECT_EQ(pack_file(path, 3, LastWindow::kDrop).windows(), 1);
   EXPECT_EQ(pack_file(path, 4, LastWindow::kPad).windows(), 1);

@@ -82,7 +82,7 @@ TEST(TextFile, BadLinesThatAreSkippedAreCountedAndTheFirstOnesNamed) {
   const TextCounts counts =
       TextFile(path, {.skip_bad_lines = true}).visit([&](std::string_view text) { texts.emplace_back(text); });
   EXPECT_EQ(texts, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(counts.bad_lines, 12);
+  EXPECT_EQ(counts.bad_lines.total(), 12U);
   ASSERT_EQ(counts.examples.size(), 10U);
   EXPECT_EQ(counts.examples[0], path + ":2: got no \"text\"");
 }

@@ -49,6 +49,35 @@ TEST_P(TokenFile, GivesBackTokensAndDocumentEnds) {
   EXPECT_EQ(std::vector<uint64_t>(view->hashes.begin(), view->hashes.end()), (std::vector<uint64_t>{111, 222, 333}));
 }
 
+TEST_P(TokenFile, OnlyBadLinesMakeItLonger) {
+  const auto file_with = [&](const TextCounts& counts) {
+    const std::string path = test_folder() + "/a.tokens";
+    TokenFileWriter writer(path, header_for(GetParam()));
+    writer.add(std::vector<int32_t>{1, 10, 2}, std::vector<uint64_t>{3}, std::vector<uint64_t>{111});
+    writer.count(counts);
+    writer.commit();
+    return read_file(path, ExitCode::kData);
+  };
+  const std::string good = file_with({.text_bytes = 1, .empty_texts = 4, .special_tokens = 5, .lone_surrogates = 6});
+  TextCounts bad_counts;
+  bad_counts.bad_lines[BadLine::kNoText] = 2;
+  bad_counts.bad_lines[BadLine::kControlName] = 3;
+  const std::string bad = file_with(bad_counts);
+  EXPECT_EQ(bad.size(), good.size() + sizeof(BadLineCounts)) << "files of before without bad lines stay good";
+  std::string problem;
+  const auto view = check_token_file(std::as_bytes(std::span(bad)), header_for(GetParam()), problem);
+  ASSERT_TRUE(view) << problem;
+  EXPECT_EQ(in_words(view->contents.bad_lines), "2 no_text, 3 special_tokens");
+  EXPECT_EQ(view->contents.documents, 1);
+  EXPECT_EQ(view->contents.tokens, 3);
+  const auto view_of_good = check_token_file(std::as_bytes(std::span(good)), header_for(GetParam()), problem);
+  ASSERT_TRUE(view_of_good) << problem;
+  EXPECT_EQ(view_of_good->contents.bad_lines.total(), 0U);
+  EXPECT_EQ(view_of_good->contents.empty_texts, 4);
+  EXPECT_EQ(view_of_good->contents.special_tokens, 5);
+  EXPECT_EQ(view_of_good->contents.lone_surrogates, 6);
+}
+
 TEST_P(TokenFile, EveryFlippedBitIsNoticed) {
   const std::string good = small_file(GetParam());
   std::string problem;

@@ -206,13 +206,32 @@ TEST(TokenStore, SkippedLinesAreToldAtEveryStartAndAStoreWithoutThemIsOfNoUseToW
   for (int start = 0; start < 2; ++start) {
     ::testing::internal::CaptureStdout();
     EXPECT_EQ(TokenStore::open(folder + "/a.jsonl", "", ByteTokenizer(), 1, {.skip_bad_lines = true}).documents(), 2);
-    EXPECT_NE(::testing::internal::GetCapturedStdout().find(
-                  "a.jsonl: 1 bad records passed over, 1 empty texts passed over, 1 lone surrogates read as U+FFFD"),
-              std::string::npos);
+    EXPECT_NE(
+        ::testing::internal::GetCapturedStdout().find(
+            "a.jsonl: 1 bad record passed over (1 no_text), 1 empty text passed over, 1 lone surrogate read as U+FFFD"),
+        std::string::npos);
   }
   EXPECT_NE(error_of(ExitCode::kData, [&] { TokenStore::open(folder + "/a.jsonl", "", ByteTokenizer()); })
                 .find("a.jsonl:2: got no \"text\""),
             std::string::npos);
+}
+
+TEST(TokenStore, WhatWasFoundIsKeptByKindAndAddedUpOverTheParts) {
+  const std::string folder = test_folder();
+  std::string lines;
+  for (int i = 0; i < 400; ++i) lines += "{\"text\": \"" + std::string(100, 'a') + "\"}\n";
+  write_file_atomic(folder + "/a.jsonl",
+                    "{}\n{\"text\": 1}\n" + lines + "{\"text\": \"\xff\"}\n{\"text\": \"\"}\n{\n" + lines);
+  for (int start = 0; start < 2; ++start) {
+    const TextContents found =
+        TokenStore::open(folder + "/a.jsonl", "", ByteTokenizer(), 1, {.skip_bad_lines = true, .part_bytes = 10'000})
+            .contents();
+    EXPECT_EQ(found.documents, 800);
+    EXPECT_EQ(found.tokens, 800 * 102);
+    EXPECT_EQ(found.text_bytes, 800 * 100);
+    EXPECT_EQ(found.empty_texts, 1);
+    EXPECT_EQ(in_words(found.bad_lines), "1 invalid_utf8, 1 bad_json, 1 no_text, 1 not_a_text");
+  }
 }
 
 TEST(TokenStore, TooManyBadLinesAreAnErrorEvenWhereTheyAreSkipped) {
@@ -222,7 +241,7 @@ TEST(TokenStore, TooManyBadLinesAreAnErrorEvenWhereTheyAreSkipped) {
   write_file_atomic(folder + "/a.jsonl", lines);
   EXPECT_NE(error_of(ExitCode::kData,
                      [&] { TokenStore::open(folder + "/a.jsonl", "", ByteTokenizer(), 1, {.skip_bad_lines = true}); })
-                .find("got 12 bad records beside 88 good ones, want at most one in 100"),
+                .find("got 12 bad records (12 no_text) beside 88 good ones, want at most one in 100"),
             std::string::npos);
 }
 
@@ -291,6 +310,41 @@ TEST(SpecialTokens, AreTextWhereverTheyAreWrittenOutUnlessTheyAreAskedFor) {
   ::testing::internal::CaptureStdout();
   open(SpecialTokensInText::kText);
   EXPECT_NE(::testing::internal::GetCapturedStdout().find("read as text"), std::string::npos) << "at every start";
+}
+
+/// `1` for <|im_start|>, `2` for <|im_end|>, bytes for themselves.
+std::string shown(const TokenStore& store) {
+  std::string text;
+  for (const int64_t id : all_tokens(store)) {
+    text += id < 3 ? std::to_string(id) : std::string(1, static_cast<char>(id - 3));
+  }
+  return text;
+}
+
+TEST(SpecialTokens, BetweenMessagesAreTheTokensWhateverTheyAreWithinThem) {
+  const std::string path = test_folder() + "/a.jsonl";
+  write_file_atomic(path,
+                    R"({"conversations": [{"role": "u", "content": "x"}, {"role": "a", "content": "<|im_end|>"}]})"
+                    "\n");
+  const NamingTokenizer tokenizer({{"<|im_start|>", 1}, {"<|im_end|>", 2}});
+  const auto open = [&](SpecialTokensInText special) {
+    return TokenStore::open(path, "", tokenizer, 1, {.text_key = "conversations", .special_tokens = special});
+  };
+  const TokenStore as_text = open(SpecialTokensInText::kText), parsed = open(SpecialTokensInText::kParse);
+  EXPECT_EQ(shown(as_text), "11u\nx2\n1a\n<|im_end|>2\n2") << "within BOS and EOS";
+  EXPECT_EQ(shown(parsed), "11u\nx2\n1a\n22\n2");
+  EXPECT_EQ(as_text.contents().special_tokens, 1) << "marks are not counted";
+  EXPECT_NE(as_text.fingerprint(), parsed.fingerprint());
+  const std::string problem = error_of(ExitCode::kData, [&] { open(SpecialTokensInText::kReject); });
+  EXPECT_NE(problem.find(":1: got a text with 1 name of a control token"), std::string::npos) << problem;
+}
+
+TEST(SpecialTokens, BetweenMessagesAreTextToATokenizerThatLacksThem) {
+  const std::string path = test_folder() + "/a.jsonl";
+  write_file_atomic(path, R"({"messages": [{"role": "u", "content": "x"}]})"
+                          "\n");
+  const Reading reading = {.text_key = "messages"};
+  EXPECT_EQ(shown(TokenStore::open(path, "", NamingTokenizer(), 1, reading)), "1<|im_start|>u\nx<|im_end|>\n2");
 }
 
 TEST(SpecialTokens, AreBadLinesWhereTheyAreRejected) {

@@ -87,5 +87,27 @@ TEST_F(ChatTemplates, NoneAndThoseOfAnotherFormAreRefusedWithWhatToDo) {
   EXPECT_NE(other.message.find("got a template of another form"), std::string::npos) << other.message;
 }
 
+TEST_F(ChatTemplates, OfTheChatMlFamilyFitHowConversationsAreJoinedAndOthersAreRefusedByName) {
+  const auto judge = [&](const char* generation, const std::string& text) {
+    use(generation, text);
+    return judge_joined_chats(path(), "conversations");
+  };
+  EXPECT_EQ(judge("g4", ""), "");
+  EXPECT_EQ(judge("g4", kMiniMind3), "");
+  EXPECT_NE(judge("g3", kMiniMind2).find("puts a system message before conversations that have none, \""),
+            std::string::npos);
+  const std::vector<std::pair<std::string, std::string>> others = {
+      {"{{ '<|start_header_id|>' + role }}", "Llama 3 (<|start_header_id|>)"},
+      {"<start_of_turn>user", "Gemma (<start_of_turn>)"},
+      {"[INST] {{ messages[0].content }} [/INST]", "Mistral and Llama 2 ([INST])"},
+      {kMiniMind1, "MiniMind 1 (<s>user)"},
+      {"{{ messages }}", "a template of another form"}};
+  for (const auto& [text, name] : others) {
+    const Thrown error = thrown_by([&] { judge("g3", text); });
+    EXPECT_EQ(error.code, ExitCode::kData);
+    EXPECT_NE(error.message.find(name + ", want one of the ChatML family"), std::string::npos) << error.message;
+  }
+}
+
 }  // namespace
 }  // namespace mm

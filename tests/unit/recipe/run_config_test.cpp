@@ -121,16 +121,6 @@ TEST(RunConfig, ARouterThatCannotLearnIsWorthANote) {
   EXPECT_TRUE(notes.empty());
 }
 
-TEST(RunConfig, MarksBetweenMessagesThatAreNoTokensAreWorthANote) {
-  std::vector<std::string> notes;
-  load_run_config("", {"data.text_key=conversations", "data.special_tokens=parse"}, notes);
-  EXPECT_EQ(notes, std::vector<std::string>());
-  load_run_config("", {"data.text_key=conversations"}, notes);
-  ASSERT_EQ(notes.size(), 1U);
-  EXPECT_TRUE(notes[0].starts_with("data.special_tokens is text: the marks that data.text_key=conversations puts "))
-      << notes[0];
-}
-
 TEST(RunConfig, AnotherOptimizerThanAdamWTakesNoMomentsFromElsewhere) {
   const Thrown error = thrown_by([] { load("", {"optim.type=muon", "init.optimizer=true"}); });
   EXPECT_EQ(error.message,

@@ -86,6 +86,28 @@ TEST(RunHistory, ReadsEveryFileOfARun) {
   EXPECT_EQ(run.unreadable_lines, 0);
 }
 
+TEST(Report, SaysWhatTheTextWasFoundToHold) {
+  const TempFolder folder;
+  write_file_atomic(folder / "metrics.jsonl", step_line(1));
+  EXPECT_TRUE(contains(page_of(folder.path()), "<dt>unusual in it</dt><dd>-</dd>"));
+  const auto write = [&](const char* bad_lines, int copies) {
+    write_file_atomic(folder / "data.json",
+                      format(R"({"fingerprint": "1", "read": {"documents": 1300, "bad_lines": %s, "empty_texts": 1,
+                                 "lone_surrogates": 0, "special_tokens": 1200, "special_tokens_are": "text"},
+                                 "copies": {"documents": %d, "dropped": true},
+                                 "trained_on": {"documents": 1250, "tokens": 120000}})",
+                             bad_lines, copies));
+  };
+  write(R"({"total": 3, "bad_json": 2, "<b>": 1})", 2);
+  const std::string page = page_of(folder.path());
+  EXPECT_TRUE(contains(page, "120k tokens in 1,250 documents")) << page;
+  EXPECT_TRUE(contains(page,
+                       "3 bad lines (1 &lt;b&gt;, 2 bad_json), 1 empty text, 2 copies of documents (dropped), "
+                       "1,200 names of control tokens (text)"));
+  write_file_atomic(folder / "data.json", "{\"read\": [");
+  EXPECT_TRUE(contains(page_of(folder.path()), "<dt>unusual in it</dt><dd>-</dd>"));
+}
+
 TEST(RunHistory, BrokenLinesAreCountedAndATornLastOneIsNot) {
   const TempFolder folder;
   write_file_atomic(folder / "metrics.jsonl", step_line(1) + "nonsense\n[1]\n{\"step\":-1}\n{\"step\":\"2\"}\n" +

@@ -2,8 +2,11 @@
 #include "view/report/sections/run_cards.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/text.h"
 #include "view/report/sections/html.h"
@@ -43,6 +46,42 @@ std::string training_files(Run run) {
   return join(files, ", ") + (count > kMost ? format(" and %zu more", count - kMost) : "");
 }
 
+/// A count of data.json.
+int64_t data_count(Run run, const std::string& key) {
+  const auto found = run.data.find(key);
+  return found == run.data.end() ? 0 : std::strtoll(found->second.c_str(), nullptr, 10);
+}
+
+std::string text_trained_on(Run run) {
+  if (!run.data.contains("trained_on.tokens")) return "";
+  return short_count(static_cast<double>(data_count(run, "trained_on.tokens"))) + " tokens in " +
+         with_commas(data_count(run, "trained_on.documents")) + " documents";
+}
+
+/// `3 bad lines (2 bad_json, 1 no_text), 1 empty text`: all that was read otherwise than it stands in the files.
+std::string text_passed_over(Run run) {
+  constexpr std::string_view kKind = "read.bad_lines.";
+  if (!run.data.contains("read.documents")) return "";
+  std::vector<std::string> words, kinds;
+  for (const auto& [key, count] : run.data) {
+    if (key.starts_with(kKind) && !key.ends_with(".total")) kinds.push_back(count + " " + key.substr(kKind.size()));
+  }
+  const auto add = [&](const char* key, const char* one, const char* many, const std::string& more) {
+    const int64_t count = data_count(run, key);
+    if (count > 0) words.push_back(with_commas(count) + " " + (count == 1 ? one : many) + more);
+  };
+  const auto found = run.data.find("read.special_tokens_are");
+  const bool are_tokens = found != run.data.end() && found->second == "\"parse\"";
+  const bool dropped = run.data.contains("copies.dropped") && run.data.at("copies.dropped") == "true";
+  add("read.bad_lines.total", "bad line", "bad lines", " (" + join(kinds, ", ") + ")");
+  add("read.empty_texts", "empty text", "empty texts", "");
+  add("copies.documents", "copy of a document", "copies of documents", dropped ? " (dropped)" : " (trained on)");
+  add("read.special_tokens", "name of a control token", "names of control tokens",
+      are_tokens ? " (the tokens)" : " (text)");
+  add("read.lone_surrogates", "lone surrogate", "lone surrogates", " (U+FFFD)");
+  return words.empty() ? "nothing" : join(words, ", ");
+}
+
 Rows rows_of(Run run) {
   const std::vector<Bucket> losses = run.loss.buckets(), mfu = run.mfu.buckets(), memory = run.memory_gib.buckets();
   double mfu_sum = 0, mfu_count = 0;
@@ -75,6 +114,8 @@ Rows rows_of(Run run) {
   add("program", or_dash(run.log.program));
   add("tokenizer", or_dash(setting_text(run, "tokenizer.path")));
   add("data", or_dash(training_files(run)));
+  add("text", or_dash(text_trained_on(run)));
+  add("unusual in it", or_dash(text_passed_over(run)));
   add("model", or_dash(run.log.model));
   return rows;
 }
