@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Opens what we write with llama.cpp, with the gguf package and with releases of transformers, each release in a virtual
-# environment of its own below build/python, and starts runs with torchrun; torch is LibTorch's own. The last line is
-# "N passed, N failed".
+# environment of its own below build/python, starts runs with torchrun, and compares the ids of random strings with those
+# of the tokenizers library; torch is LibTorch's own. The last line is "N passed, N failed".
 # usage: scripts/python_check.sh <release of transformers>...
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,7 +32,7 @@ check() {
   "build/python/transformers-$1/bin/python3" -W ignore "tests/python/$2.py" "build/$preset/bin" tests/golden |
     tee -a "$said" || status=1
 }
-for what in gguf_files gguf_in_llama_cpp torchrun; do check "$1" "$what"; done
+for what in gguf_files gguf_in_llama_cpp torchrun random_strings; do check "$1" "$what"; done
 for release in "$@"; do check "$release" with_transformers; done
 awk '/^[0-9]+ passed, [0-9]+ failed$/ {good += $1; bad += $3} END {print good + 0 " passed, " bad + 0 " failed"}' "$said"
 exit "$status"

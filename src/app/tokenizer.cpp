@@ -6,14 +6,18 @@
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <span>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/program/command_line.h"
 #include "app/program/guard.h"
 #include "core/files.h"
+#include "core/json/json_text.h"
 #include "core/text.h"
+#include "core/utf8.h"
 #include "core/visible_text.h"
 #include "data/open_tokenizer.h"
 #include "data/text/text_file.h"
@@ -26,11 +30,14 @@ constexpr const char* kFooter = R"(
 examples:
   tokenizer train --tokenizer data/mine/tokenizer.json --data data/a.jsonl data/b.jsonl --vocab-size 6400
   echo -n "hello" | tokenizer encode --tokenizer data/mine/tokenizer.json
+  tokenizer encode --tokenizer data/mine/tokenizer.json --data data/a.jsonl > a.ids
   tokenizer decode --tokenizer data/mine/tokenizer.json --ids "262 1024 17"
+  tokenizer decode --tokenizer data/mine/tokenizer.json --data a.ids
   tokenizer inspect --tokenizer data/mine/tokenizer.json --data data/a.jsonl
 
-encode and decode read standard input where --text and --ids are not given. Texts of --data are JSONL files with a
-"text" in each line. A name in .json is trained as byte-level BPE, one in .model by sentencepiece.)";
+encode and decode read standard input where --text, --ids and --data are not given. Texts of --data are JSONL files with
+a "text" in each line; encode writes a line of ids for each of them, and decode, of files of such lines, a line of JSON
+for each. A name in .json is trained as byte-level BPE, one in .model by sentencepiece.)";
 
 const std::vector<std::string> kActions = {"train", "encode", "decode", "inspect"};
 
@@ -66,37 +73,75 @@ void train(const TokenizerOptions& options) {
   mm::open_tokenizer(config, data, options.vocab_size);
 }
 
+std::string words_of(std::span<const int32_t> ids) {
+  std::string words;
+  for (const int32_t id : ids) words += (words.empty() ? "" : " ") + std::to_string(id);
+  return words;
+}
+
+/// A line of ids for each text, empty ones too.
+void encode_files(const TokenizerOptions& options) {
+  const auto tokenizer = mm::load_tokenizer(options.tokenizer);
+  const auto encoder = tokenizer->encoder();
+  mm::TokenBuffer<int32_t> ids;
+  for (const std::string& file : options.data) {
+    const auto write = [&](std::string_view text) {
+      ids.clear();
+      encoder->encode_into(text, ids);
+      std::cout << words_of(ids.ids()) << '\n';
+    };
+    mm::TextFile(file).visit(write, mm::TextFile::EmptyTexts::kVisit);
+  }
+}
+
 void encode(const TokenizerOptions& options, bool has_text) {
+  if (!options.data.empty()) return encode_files(options);
   const auto tokenizer = mm::load_tokenizer(options.tokenizer);
   const std::string text = has_text ? options.text : standard_input();
   const auto encoder = tokenizer->encoder();
   mm::TokenBuffer<int32_t> ids;
   encoder->encode_into(text, ids);
-  std::string line;
-  for (const int32_t id : ids.ids()) {
-    if (options.pieces) {
-      line += std::to_string(id) + "\t" + shown(*tokenizer, id) + "\n";
-    } else {
-      line += (line.empty() ? "" : " ") + std::to_string(id);
-    }
+  if (!options.pieces) {
+    std::cout << words_of(ids.ids()) << '\n';
+    return;
   }
-  std::cout << line << (options.pieces ? "" : "\n");
+  for (const int32_t id : ids.ids()) std::cout << id << '\t' << shown(*tokenizer, id) << '\n';
 }
 
-void decode(const TokenizerOptions& options, bool has_ids) {
-  const auto tokenizer = mm::load_tokenizer(options.tokenizer);
-  std::istringstream words(has_ids ? options.ids : standard_input());
+/// The text of ids with spaces between them.
+///   where  for messages
+std::string text_of(const mm::Tokenizer& tokenizer, const std::string& line, const std::string& where) {
+  std::istringstream words(line);
   std::vector<int32_t> ids;
   for (std::string word; words >> word;) {
     int32_t id = -1;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc() || end != word.data() + word.size() || id < 0 || id >= tokenizer->vocab_size()) {
-      throw mm::Error(mm::ExitCode::kData, mm::got_want("ids", mm::visible_text(word),
-                                                        "ids in [0, " + with_commas(tokenizer->vocab_size()) + ")"));
+    if (error != std::errc() || end != word.data() + word.size() || id < 0 || id >= tokenizer.vocab_size()) {
+      throw mm::Error(mm::ExitCode::kData, mm::got_want(where, mm::visible_text(word),
+                                                        "ids in [0, " + with_commas(tokenizer.vocab_size()) + ")"));
     }
     ids.push_back(id);
   }
-  std::cout << tokenizer->decode_with_control(ids);
+  return tokenizer.decode_with_control(ids);
+}
+
+/// A line such as {"text": "..."} for each line of ids.
+void decode_files(const TokenizerOptions& options) {
+  const auto tokenizer = mm::load_tokenizer(options.tokenizer);
+  for (const std::string& file : options.data) {
+    std::istringstream lines(mm::read_file(file, mm::ExitCode::kData));
+    int64_t number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      const std::string text = text_of(*tokenizer, line, file + ":" + std::to_string(++number));
+      std::cout << "{\"text\": " << mm::quote_json(mm::lossy_utf8(text)) << "}\n";
+    }
+  }
+}
+
+void decode(const TokenizerOptions& options, bool has_ids) {
+  if (!options.data.empty()) return decode_files(options);
+  const auto tokenizer = mm::load_tokenizer(options.tokenizer);
+  std::cout << text_of(*tokenizer, has_ids ? options.ids : standard_input(), "ids");
 }
 
 /// What an encoder makes of the texts of a file.
@@ -191,7 +236,7 @@ int main(int argc, char** argv) {
   line.option("action", options.action, "train, encode, decode or inspect").required().words(kActions);
   line.option("--tokenizer PATH", options.tokenizer, "A tokenizer.json, its folder, or a sentencepiece .model")
       .required();
-  line.option("--data FILE ...", options.data, "Texts to train on, or to look at");
+  line.option("--data FILE ...", options.data, "Texts to train on, to look at or to encode, or lines of ids to decode");
   line.option("--text TEXT", options.text, "What to encode").may_be_empty();
   line.option("--ids IDS", options.ids, "What to decode: numbers with spaces between them").may_be_empty();
   line.flag("--pieces", options.pieces, "Encodes to a line for each token: its id and its text");

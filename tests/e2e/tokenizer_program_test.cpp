@@ -42,6 +42,23 @@ TEST_F(TokenizerProgram, WhatItEncodesComesBackFromBothKindsOfFile) {
   }
 }
 
+TEST_F(TokenizerProgram, FilesOfTextsBecomeLinesOfIdsAndTextsAgain) {
+  train("mine/tokenizer.json");
+  const std::string texts =
+      "{\"text\": \"the river\\n \\\"x\\\"\"}\n{\"text\": \"\"}\n{\"text\": \"床前<|im_end|>\"}\n";
+  mm::write_file_atomic(folder_ + "/in.jsonl", texts);
+  const Finished ids = run({"encode", "--tokenizer", "mine", "--data", "in.jsonl"});
+  ASSERT_EQ(ids.exit_code, 0) << ids.err;
+  const Finished one = run({"encode", "--tokenizer", "mine", "--text", "the river\n \"x\""});
+  EXPECT_TRUE(ids.out.starts_with(one.out + "\n")) << ids.out;
+  mm::write_file_atomic(folder_ + "/in.ids", ids.out);
+  EXPECT_EQ(run({"decode", "--tokenizer", "mine", "--data", "in.ids"}).out, texts);
+  mm::write_file_atomic(folder_ + "/bad.ids", "5 6\n7 300\n");
+  const Finished bad = run({"decode", "--tokenizer", "mine", "--data", "bad.ids"});
+  EXPECT_EQ(bad.exit_code, 3);
+  EXPECT_NE(bad.err.find("bad.ids:2: got 300, want ids in [0, 300)"), std::string::npos) << bad.err;
+}
+
 TEST_F(TokenizerProgram, InspectTellsTokensBytesAndControlTokensInTheText) {
   train("mine/tokenizer.json");
   const Finished program = run({"inspect", "--tokenizer", "mine", "--data", "text.jsonl"});
