@@ -96,6 +96,14 @@ void verify_manifest(const std::string& folder, std::optional<int64_t> step, con
   }
 }
 
+bool is_listed(const std::string& folder, const std::string& file) {
+  const std::string path = folder + "/manifest.json";
+  if (path_kind(path, ExitCode::kCheckpoint) != PathKind::kFile) return false;
+  const Json manifest =
+      Json::parse(read_file(path, ExitCode::kCheckpoint, kLargestManifest), nullptr, /*allow_exceptions=*/false);
+  return manifest.is_object() && manifest.contains("files") && manifest["files"].contains(file);
+}
+
 bool is_healthy(const std::string& folder) {
   const std::string text = read_file(folder + "/manifest.json", ExitCode::kCheckpoint, kLargestManifest);
   const Json manifest = Json::parse(text, nullptr, /*allow_exceptions=*/false);

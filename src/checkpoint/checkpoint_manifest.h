@@ -24,6 +24,9 @@ void write_manifest(const std::string& folder, int64_t step, const std::vector<s
 /// each has the size and hash it says. Throws NewerFormat for a format that this version does not know.
 void verify_manifest(const std::string& folder, std::optional<int64_t> step, const std::vector<std::string>& files);
 
+/// Whether the manifest of `folder` names this file; false where it cannot be read.
+bool is_listed(const std::string& folder, const std::string& file);
+
 /// Whether the manifest of `folder` says that the model was learning; true where it says nothing of it.
 bool is_healthy(const std::string& folder);
 

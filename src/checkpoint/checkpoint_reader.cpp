@@ -19,6 +19,7 @@ namespace mm {
 namespace {
 
 constexpr const char* kWeightsFile = "model.safetensors";
+constexpr const char* kAverageFile = "average.safetensors";
 constexpr const char* kSettingsFile = "config.json";
 constexpr const char* kManifestFile = "manifest.json";
 
@@ -43,20 +44,19 @@ bool is_there(const std::filesystem::path& path) {
   return path_kind(path.string(), ExitCode::kCheckpoint) != PathKind::kMissing;
 }
 
-void verify_weights_in(const std::filesystem::path& folder) {
+void verify_weights_in(const std::filesystem::path& folder, const std::string& file = kWeightsFile) {
   const std::string manifest = (folder / kManifestFile).string();
   const PathKind kind = path_kind(manifest, ExitCode::kCheckpoint);
   if (kind == PathKind::kMissing) {
     throw Error(ExitCode::kCheckpoint,
                 got_want(manifest, "no such file", "the manifest without which a checkpoint is not whole",
-                         "restore it from a copy; " + std::string(kWeightsFile) +
-                             " copied to another folder can be read unverified"));
+                         "restore it from a copy; " + file + " copied to another folder can be read unverified"));
   }
   if (kind != PathKind::kFile) {
     throw Error(ExitCode::kCheckpoint, got_want(manifest, "something else than a file", "the manifest of a checkpoint",
                                                 "restore it from a copy"));
   }
-  std::vector<std::string> files = {kWeightsFile};
+  std::vector<std::string> files = {file};
   if (is_there(folder / kSettingsFile)) files.emplace_back(kSettingsFile);  // read beside the weights
   verify_manifest(folder.string(), parse_step_name(followed(folder).filename().string()), files);
 }
@@ -114,13 +114,20 @@ void verify_weights(const std::string& path) {
   // A link to the file and the file itself may lie in two folders.
   const std::filesystem::path given(path), real = followed(given);
   for (const std::filesystem::path& file : {given, real}) {
-    if (file.filename() != kWeightsFile) continue;
+    const std::string name = file.filename().string();
+    if (name != kWeightsFile && name != kAverageFile) continue;
     const std::filesystem::path folder = folder_holding(file);
     const bool ours = is_there(file) && is_there(folder / kManifestFile);
     if (!ours && !belongs_to_run(followed(folder))) continue;
-    verify_weights_in(folder);
+    verify_weights_in(folder, name);
     return;
   }
+}
+
+std::string average_beside(const std::string& weights) {
+  const std::filesystem::path path(weights), folder = folder_holding(path);
+  const bool has_one = path.filename() == kWeightsFile && is_listed(folder.string(), kAverageFile);
+  return has_one ? (folder / kAverageFile).string() : "";
 }
 
 std::string find_whole_checkpoint(const std::string& checkpoints) {

@@ -7,8 +7,8 @@
 namespace mm {
 
 /// Verifies the file of weights at `path` when it is one of our checkpoints: a model.safetensors with a manifest.json
-/// beside it, wherever it lies and through links as well, or one in `checkpoints/step_*` or `checkpoints/best`. Any
-/// other path passes.
+/// beside it, wherever it lies and through links as well, or one in `checkpoints/step_*` or `checkpoints/best`; and so
+/// an average.safetensors. Any other path passes.
 /// Throws Error(kCheckpoint) unless the file, and a config.json beside it, have the length and hash that the manifest
 /// says, and the manifest the step that the folder is named after; also when the manifest is gone.
 void verify_weights(const std::string& path);
@@ -18,5 +18,8 @@ void verify_weights(const std::string& path);
 /// Returns "" when there is none at all; throws Error(kCheckpoint) with each reason when every one is damaged, or when
 /// the folder cannot be read; NewerFormat.
 std::string find_whole_checkpoint(const std::string& checkpoints);
+
+/// `step_00000120/average.safetensors`, where the checkpoint that these weights belong to has one, else "".
+std::string average_beside(const std::string& weights);
 
 }  // namespace mm

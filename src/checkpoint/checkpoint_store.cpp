@@ -30,6 +30,7 @@ constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kConfigFile = "config.json";
+constexpr const char* kAverageFile = "average.safetensors";
 const std::vector<std::string> kFiles = {kModelFile, kOptimizerFile, kStateFile};
 
 constexpr std::string_view kTemporaryInfix = ".tmp-";
@@ -146,6 +147,10 @@ void CheckpointStore::save(int64_t step, const Checkpoint& checkpoint, bool best
     write_safetensors(temporary.path() + "/" + kOptimizerFile, checkpoint.optimizer);
     write_file_atomic(temporary.path() + "/" + kStateFile, checkpoint.state_json);
     std::vector<std::string> files = kFiles;
+    if (!checkpoint.average.empty()) {
+      write_safetensors(temporary.path() + "/" + kAverageFile, checkpoint.average, metadata);
+      files.emplace_back(kAverageFile);
+    }
     if (!checkpoint.config_json.empty()) {
       write_file_atomic(temporary.path() + "/" + kConfigFile, checkpoint.config_json);
       files.emplace_back(kConfigFile);
@@ -192,13 +197,16 @@ Checkpoint CheckpointStore::load(int64_t step) const {
   std::vector<std::string> files = kFiles;
   const bool has_config = exists(folder + "/" + kConfigFile);
   if (has_config) files.emplace_back(kConfigFile);
+  const bool has_average = is_listed(folder, kAverageFile);
+  if (has_average) files.emplace_back(kAverageFile);
   verify_manifest(folder, step, files);
   Checkpoint checkpoint = {.model = SafetensorsFile(folder + "/" + kModelFile).tensors(),
                            .optimizer = SafetensorsFile(folder + "/" + kOptimizerFile).tensors(),
                            .state_json = read_file(folder + "/" + kStateFile, ExitCode::kCheckpoint)};
   if (has_config) checkpoint.config_json = read_file(folder + "/" + kConfigFile, ExitCode::kCheckpoint);
+  if (has_average) checkpoint.average = SafetensorsFile(folder + "/" + kAverageFile).tensors();
   checkpoint.healthy = is_healthy(folder);
-  for (const NamedTensors* tensors : {&checkpoint.model, &checkpoint.optimizer}) {
+  for (const NamedTensors* tensors : {&checkpoint.model, &checkpoint.optimizer, &checkpoint.average}) {
     const std::string problem = describe_non_finite(*tensors);
     if (problem.empty()) continue;
     throw Error(ExitCode::kCheckpoint, got_want(folder, problem, "numbers", "an older checkpoint may have them"));

@@ -18,6 +18,7 @@ struct Checkpoint {
   std::map<std::string, std::string> model_metadata = {};  ///< of model.safetensors, for its other readers
   std::string config_json = {};  ///< the settings that it was trained with; empty in older checkpoints
   bool healthy = true;           ///< whether the model was learning
+  NamedTensors average = {};     ///< of the weights over the last steps, under the names of `model`; empty: none
 };
 
 struct LoadedCheckpoint {
@@ -31,7 +32,7 @@ struct LoadedCheckpoint {
 std::vector<int64_t> checkpoint_steps(const std::string& folder);
 
 /// `<folder>/step_00000120/{model.safetensors, optimizer.safetensors, state.json, config.json, manifest.json}` and
-/// `<folder>/best`, a link to one of them.
+/// `<folder>/best`, a link to one of them. Where the weights are averaged, there is average.safetensors as well.
 ///
 /// A checkpoint is written to `step_00000120.tmp-<process>`; every file is synced, the manifest with their sizes and
 /// XXH3 hashes comes last, then the folder gets its name. Whatever instant the machine stops at, each folder with a

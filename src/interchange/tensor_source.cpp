@@ -165,6 +165,7 @@ TensorSource open_tensor_source(const std::string& from, const std::string& key)
   const fs::path file = find_file(from, key);
   TensorSource source;
   source.path = file.string();
+  source.average_path = average_beside(source.path);
   if (file.filename() == kIndex || file.filename() == kTorchIndex) {
     source.path = file.parent_path().string();
     read_shards(file, source);

@@ -22,10 +22,11 @@ struct TensorSource {
   std::string settings_path;          ///< the file that says more about the model, "" when there is none
   std::vector<std::string> settings;  ///< what it says, as `model.key=value`
   std::string model_type;             ///< of the Hugging Face config beside them, which names them its own way
-  bool lacks_config = false;          ///< an export's file without its config.json, and nothing in it says more
-  std::string tokenizer_path;         ///< "" when none was found
-  int64_t sequence_length = 0;        ///< that the run trained with, 0 when unknown
-  int64_t max_positions = 0;          ///< the longest sequence that a Hugging Face config allows, 0 when none says
+  std::string average_path;     ///< an average of the weights, beside them in a checkpoint; "" where there is none
+  bool lacks_config = false;    ///< an export's file without its config.json, and nothing in it says more
+  std::string tokenizer_path;   ///< "" when none was found
+  int64_t sequence_length = 0;  ///< that the run trained with, 0 when unknown
+  int64_t max_positions = 0;    ///< the longest sequence that a Hugging Face config allows, 0 when none says
 };
 
 /// `from` is a file of weights (.pth, .pt, .bin, .safetensors; any other name by its content), a Hugging Face folder

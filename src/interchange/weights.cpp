@@ -154,6 +154,7 @@ Weights open_weights(const std::string& from, const Generation* given, const std
   const Recognized recognized = recognize(shapes, minimind_names, given, source.path);
   weights.file = describe_file_model(source.path, recognized, source.settings_path, source.settings);
   if (source.lacks_config && given == nullptr) warn_of_guess(weights.file);
+  if (!source.average_path.empty()) notes.push_back("their average is in " + source.average_path);
   weights.description = description_of(weights, source.format, notes);
   if (source.training) {
     weights.training = read_training_state(*source.training, *recognized.generation, weights.file.model);

@@ -115,6 +115,7 @@ struct EvaluationRecord {
   double bits_per_byte = 0;  ///< independent of the vocabulary
   bool best = false;         ///< lowest loss of the run so far
   double seconds = 0;
+  double average_loss = 0;  ///< nats per token, of the average of the weights; 0: there is none
 };
 
 /// Where one token went: of each MoE layer the experts that worked on it, that of the largest weight first.

@@ -10,6 +10,10 @@ bool has_balance_loss(const StepRecord& record) {
   return record.aux_loss_floor > 0;
 }
 
+bool has_average(const EvaluationRecord& record) {
+  return record.average_loss > 0;
+}
+
 }  // namespace
 
 double tokens_per_second(const StepRecord& record) {
@@ -56,6 +60,11 @@ std::span<const NumberField<EvaluationRecord>> number_fields() {
       {.key = "loss", .value = &EvaluationRecord::loss, .tag = "loss/validation"},
       {.key = "perplexity", .value = &EvaluationRecord::perplexity, .tag = "validation/perplexity"},
       {.key = "bits_per_byte", .value = &EvaluationRecord::bits_per_byte, .tag = "validation/bits_per_byte"},
+      {.key = "average_loss",
+       .value = &EvaluationRecord::average_loss,
+       .tag = "loss/validation_average",
+       .none = 0,
+       .is_written = has_average},
       {.key = "best", .value = &EvaluationRecord::best},
       {.key = "seconds", .value = &EvaluationRecord::seconds, .file = MetricFile::kTiming},
   };

@@ -84,10 +84,11 @@ std::vector<std::pair<std::string, at::Tensor>> Parameters::named(const at::Tens
   return tensors;
 }
 
-std::vector<std::pair<std::string, at::Tensor>> Parameters::tensors() const {
-  auto tensors = named(master_);
+std::vector<std::pair<std::string, at::Tensor>> Parameters::tensors_of(const at::Tensor& flat,
+                                                                       const at::Tensor& bias_le) const {
+  auto tensors = named(flat);
   for (size_t layer = 0; layer < router_bias_names_.size(); ++layer) {
-    tensors.emplace_back(router_bias_names_[layer], router_state_.bias_le.select(0, static_cast<int64_t>(layer)));
+    tensors.emplace_back(router_bias_names_[layer], bias_le.select(0, static_cast<int64_t>(layer)));
   }
   return tensors;
 }

@@ -47,7 +47,9 @@ class Parameters {
 
   /// Everything that a model file holds: named(master()), and behind it the router biases where there are any. Of the
   /// experts, those of this process.
-  std::vector<std::pair<std::string, at::Tensor>> tensors() const;
+  std::vector<std::pair<std::string, at::Tensor>> tensors() const { return tensors_of(master_, router_state_.bias_le); }
+  /// The same of other values: a flat buffer as master(), and [layers, experts].
+  std::vector<std::pair<std::string, at::Tensor>> tensors_of(const at::Tensor& flat, const at::Tensor& bias_le) const;
 
  private:
   ExpertShare experts_;

@@ -38,11 +38,18 @@ MemoryForecast forecast_memory(const RunConfig& config, bool sixteen_bit) {
   const double ends = compute * (2 * static_cast<double>(model.vocab_size) + d) + 2 * 4 * d;
   const double tokens = static_cast<double>(config.train.micro_batch * config.data.sequence_length);
   const auto state = static_cast<double>(optimizer_cost(config.optim, parameter_layout(model)).state_bytes);
-  return {parameters * (8 + (sixteen_bit ? 2 : 0)) + state, config.checkpoint.background ? 4 * parameters + state : 0,
+  const double average = config.average.enabled() ? 4 * parameters : 0;
+  return {parameters * (8 + (sixteen_bit ? 2 : 0)) + state + average,
+          config.checkpoint.background ? 4 * parameters + state + average : 0,
           tokens * (static_cast<double>(model.num_hidden_layers) * layer + ends)};
 }
 
 namespace {
+
+/// In a list, behind the gradients.
+const char* with_average(const RunConfig& config) {
+  return config.average.enabled() ? ", their average" : "";
+}
 
 /// The largest part of the micro-batch that divides it and is forecast to fit; 0: none does.
 int64_t fitting_micro_batch(const RunConfig& config, const MemoryForecast& memory, std::optional<double> available) {
@@ -69,9 +76,9 @@ std::string memory_warning(const RunConfig& config, double bytes) {
 
 std::string explain_memory(const RunConfig& config, bool sixteen_bit, std::optional<double> available) {
   const MemoryForecast memory = forecast_memory(config, sixteen_bit);
-  std::string text = format("%s for weights, gradients and moments, %s for activations of train.micro_batch %lld",
-                            short_bytes(memory.weights).c_str(), short_bytes(memory.activations).c_str(),
-                            static_cast<long long>(config.train.micro_batch));
+  std::string text = format("%s for weights, gradients%s and moments, %s for activations of train.micro_batch %lld",
+                            short_bytes(memory.weights).c_str(), with_average(config),
+                            short_bytes(memory.activations).c_str(), static_cast<long long>(config.train.micro_batch));
   if (memory.copy > 0) text += format(", %s for checkpoint.background", short_bytes(memory.copy).c_str());
   const int64_t smaller = fitting_micro_batch(config, memory, available);
   if (smaller == 0) return text + "; no micro-batch fits: the model is too large for this memory";
@@ -153,8 +160,8 @@ std::string memory_lines(const RunConfig& config, const RunFacts& facts) {
   const bool sixteen_bit = config.train.precision == "bf16" || config.train.precision == "fp16";
   const MemoryForecast memory = facts.memory ? *facts.memory : forecast_memory(config, sixteen_bit);
   std::string text =
-      format("memory      about %s: %s weights, gradients and moments, %s activations of one micro-batch",
-             short_bytes(memory.total()).c_str(), short_bytes(memory.weights).c_str(),
+      format("memory      about %s: %s weights, gradients%s and moments, %s activations of one micro-batch",
+             short_bytes(memory.total()).c_str(), short_bytes(memory.weights).c_str(), with_average(config),
              short_bytes(memory.activations).c_str());
   if (!facts.memory) text += format(" (%s)", sixteen_bit ? "16 bit" : "fp32; less in 16 bit");
   if (memory.copy > 0) text += format(", %s copy to save from", short_bytes(memory.copy).c_str());
@@ -165,7 +172,7 @@ std::string memory_lines(const RunConfig& config, const RunFacts& facts) {
 std::string disk_line(const RunConfig& config) {
   const auto weights = static_cast<double>(count_parameters(config.model).total);
   const auto state = static_cast<double>(optimizer_cost(config.optim, parameter_layout(config.model)).state_bytes);
-  const double bytes = 4 * weights + state;
+  const double bytes = (config.average.enabled() ? 8 : 4) * weights + state;
   return format("disk        %s per checkpoint, at most %lld kept: %s", short_bytes(bytes).c_str(),
                 static_cast<long long>(config.checkpoint.keep + 1),
                 short_bytes(bytes * static_cast<double>(config.checkpoint.keep + 1)).c_str());

@@ -10,8 +10,9 @@
 namespace mm {
 
 struct MemoryForecast {
-  double weights = 0;      ///< bytes: master, gradients, what the optimizer keeps, a 16-bit shadow if there is one
-  double copy = 0;         ///< bytes of the state, that a checkpoint is written from beside the training
+  double weights =
+      0;            ///< bytes: master, gradients, what the optimizer keeps, a 16-bit shadow and an average if there are
+  double copy = 0;  ///< bytes of the state, that a checkpoint is written from beside the training
   double activations = 0;  ///< bytes kept for the backward pass of one micro-batch, logits included
   double program = 0;      ///< bytes of the process without all these; on a GPU, and where nothing was measured, 0
 

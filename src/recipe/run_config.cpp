@@ -80,6 +80,20 @@ void check_spikes(const RunConfig& config, const std::string& where, Problems& p
   }
 }
 
+void check_average(const RunConfig& config, const std::string& where, Problems& problems) {
+  if (!config.average.enabled()) return;
+  const std::string got = format("%g", config.average.decay);
+  if (config.compat.enabled()) {
+    problems.add(where + ":average.decay", got + " in a replay", "0", "MiniMind's trainers average nothing");
+  }
+  if (config.distributed.expert_parallel > 1) {
+    problems.add(where + ":average.decay",
+                 format("%s with distributed.expert_parallel %lld", got.c_str(),
+                        static_cast<long long>(config.distributed.expert_parallel)),
+                 "0", "no process has all weights; with distributed.expert_parallel 1 every one has them");
+  }
+}
+
 void check_optimizer_state(const RunConfig& config, const std::string& where, Problems& problems) {
   if (!config.init.optimizer || config.optim.type == "adamw") return;
   problems.add(where + ":init.optimizer", "true with optim.type " + config.optim.type, "optim.type adamw",
@@ -151,6 +165,7 @@ void RunConfig::visit(Fields& fields) {
   fields.section("alarms", alarms, "when a router, an expert or the loss is worth a warning");
   fields.section("revival", revival, "what is done for experts without tokens");
   fields.section("spikes", spikes, "what is done about a step far outside those before it");
+  fields.section("average", average, "an average of the weights over the last part of the run");
   fields.section("checkpoint", checkpoint, "what is kept");
   fields.section("distributed", distributed, "several processes that train one run");
   fields.section("init", init, "first weights");
@@ -207,6 +222,7 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
   check_pth(config, where, problems);
   check_revival(config, where, problems);
   check_spikes(config, where, problems);
+  check_average(config, where, problems);
   check_optimizer_state(config, where, problems);
   resolve_length(config, where, problems);
   resolve_compat(config.compat, config.optim, config.data, where, problems, notes);

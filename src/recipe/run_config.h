@@ -15,6 +15,7 @@
 #include "metrics/metrics_config.h"
 #include "model/model_config.h"
 #include "optim/optim_config.h"
+#include "recipe/average_config.h"
 #include "recipe/compat_config.h"
 #include "recipe/revival_config.h"
 #include "recipe/spike_config.h"
@@ -37,6 +38,7 @@ struct RunConfig {
   AlarmConfig alarms;
   RevivalConfig revival;
   SpikeConfig spikes;
+  AverageConfig average;
   CheckpointConfig checkpoint;
   DistributedConfig distributed;
   InitConfig init;

@@ -107,6 +107,7 @@ const std::vector<IdleSettings>& table() {
       {{"spikes.back", "spikes.rate_factor"},
        [](const RunConfig& c) { return c.spikes.policy == "skip" || c.spikes.policy == "stop"; },
        "spikes.policy is not roll_back"},
+      {{"average.from"}, [](const RunConfig& c) { return !c.average.enabled(); }, "average.decay is 0"},
   };
   return rows;
 }

@@ -26,7 +26,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 void check_finite(const Checkpoint& checkpoint, int64_t step) {
-  for (const NamedTensors* tensors : {&checkpoint.model, &checkpoint.optimizer}) {
+  for (const NamedTensors* tensors : {&checkpoint.model, &checkpoint.optimizer, &checkpoint.average}) {
     const std::string problem = describe_non_finite(*tensors);
     if (problem.empty()) continue;
     throw Error(ExitCode::kDiverged,
@@ -104,6 +104,7 @@ Checkpoint Saver::checkpoint_of(TrainState& state, const SaveNotes& notes) {
     Checkpoint copy = checkpoint;
     copy.model = snapshot_.take(checkpoint.model);
     copy.optimizer = snapshot_.take(checkpoint.optimizer);
+    copy.average = snapshot_.take(checkpoint.average);
     return copy;
   } catch (const std::bad_alloc&) {
   } catch (const c10::OutOfMemoryError&) {

@@ -94,6 +94,7 @@ TrainState::TrainState(const RunConfig& config, const DeviceSetup& setup, std::s
       spikes(config.spikes),
       watches_spikes(config.spikes.policy != "none") {
   if (config.compat.enabled()) replay_start.emplace();
+  if (config.average.enabled()) average.emplace(parameters, config.average.decay);
 }
 
 WholeModel& TrainState::whole() {
@@ -175,7 +176,13 @@ Checkpoint TrainState::checkpoint() {
       if (!all.has_copy_in(values)) values = values.clone();
     }
   }
-  return {all.parameters().tensors(), std::move(optimizer), counters(), {{kModelMetadata, section_of(model.config())}}};
+  Checkpoint checkpoint = {
+      all.parameters().tensors(), std::move(optimizer), counters(), {{kModelMetadata, section_of(model.config())}}};
+  if (average && average->has_begun()) checkpoint.average = average->tensors();
+  if (division.is_divided()) {
+    for (auto& [name, values] : checkpoint.average) values = values.clone();
+  }
+  return checkpoint;
 }
 
 void TrainState::share() {
@@ -183,8 +190,17 @@ void TrainState::share() {
   if (world.is_alone()) return;
   whole().deliver();
   whole_.reset();
+  share_average();
   if (probe_experts_lns.defined()) world.broadcast(probe_experts_lns);
   restore_counters(world.from_first(counters()), "rank 0");
+}
+
+void TrainState::share_average() {
+  if (!average) return;
+  const World& world = division.world();
+  if (world.from_first(average->has_begun() ? "has begun" : "").empty()) return average->forget();
+  if (!average->has_begun()) average->begin();
+  for (const at::Tensor& buffer : average->buffers()) world.broadcast(buffer);
 }
 
 void TrainState::restore(const LoadedCheckpoint& loaded) {
@@ -195,6 +211,13 @@ void TrainState::restore(const LoadedCheckpoint& loaded) {
   keep_in_both_or_neither("probe_experts", saved, own);
   copy_named(saved, own, loaded.folder + "/optimizer.safetensors");
   parameters.refresh_shadow();
+  if (average) {
+    average->forget();
+    if (!loaded.checkpoint.average.empty()) {
+      average->begin();
+      copy_named(loaded.checkpoint.average, average->tensors(), loaded.folder + "/average.safetensors");
+    }
+  }
   restore_counters(loaded.checkpoint.state_json, loaded.folder);
   if (step == loaded.step) return;
   throw Error(ExitCode::kCheckpoint,

@@ -13,6 +13,7 @@
 #include "distributed/world.h"
 #include "engine/device.h"
 #include "engine/trained_model.h"
+#include "engine/weight_average.h"
 #include "engine/whole_model.h"
 #include "interchange/weights.h"
 #include "metrics/alarms/alarm_watch.h"
@@ -29,6 +30,7 @@ struct TrainState : TrainedModel {
              const World& world = World::alone());
 
   BatchLoader loader;
+  std::optional<WeightAverage> average;     ///< by average.decay
   int64_t step = 0;                         ///< updates done
   int64_t tokens_total = 0;                 ///< targets trained on
   std::optional<ReplayPoint> replay_start;  ///< of a replay: where it began
@@ -69,6 +71,7 @@ struct TrainState : TrainedModel {
  private:
   /// To write to, until share().
   WholeModel& whole();
+  void share_average();
   /// All but the tensors, as JSON and back.
   std::string counters() const;
   void restore_counters(const std::string& json, const std::string& folder);

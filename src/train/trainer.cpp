@@ -149,6 +149,7 @@ StepRecord Trainer::step() {
   const double learning_rate = plan.learning_rate * state_.rate_factor;
   StepResult result = training_.update(learning_rate);
   state_.step += 1;
+  average_weights();
   state_.tokens_total += result.targets;
   validation_loss_.reset();
   if (state_.step == parts_.steps.total_steps()) parts_.steps.finish(result);
@@ -162,6 +163,13 @@ StepRecord Trainer::step() {
   record.data_seconds = state_.loader.take_waited_seconds();
   metrics_.add_time(record, result, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return record;
+}
+
+/// A run that is made longer goes on with the average that it has.
+void Trainer::average_weights() {
+  if (!state_.average) return;
+  const double begin = config_.average.from * static_cast<double>(parts_.steps.total_steps());
+  if (state_.average->has_begun() || static_cast<double>(state_.step) > begin) state_.average->add();
 }
 
 void Trainer::tell(StepRecord& record) {
@@ -232,6 +240,7 @@ void Trainer::evaluate() {
   EvaluationRecord record = mm::evaluate(state_.model, *parts_.validation, config_.evaluation.tokens,
                                          config_.train.micro_batch, bytes_per_token_v_, &domains);
   record.loss = world_.from_first(record.loss);  // so that all decide alike
+  evaluate_average(record);
   record.step = state_.step;
   record.best = record.loss < state_.best_loss;
   if (record.best) state_.best_loss = record.loss;
@@ -242,6 +251,15 @@ void Trainer::evaluate() {
   metrics_.write(by_domain);
   metrics_.write(state_.alarms.observe(record));
   spikes_.judge(record);
+}
+
+void Trainer::evaluate_average(EvaluationRecord& record) {
+  if (!state_.average || !state_.average->has_begun()) return;
+  const AverageInPlace average(*state_.average);
+  const EvaluationRecord averaged = mm::evaluate(state_.model, *parts_.validation, config_.evaluation.tokens,
+                                                 config_.train.micro_batch, bytes_per_token_v_);
+  record.average_loss = averaged.loss;
+  record.seconds += averaged.seconds;
 }
 
 void Trainer::sample() {

@@ -65,6 +65,7 @@ class Trainer {
   /// One optimizer step: the only place where weights change. Throws StopRequested between micro-batches, and then is
   /// as good as not begun.
   StepRecord step();
+  void average_weights();
   /// What is due behind this step and not done yet.
   void do_duties();
   /// Judges a step, tells of it, and revives what died.
@@ -74,6 +75,7 @@ class Trainer {
 
   void measure_router();
   void evaluate();
+  void evaluate_average(EvaluationRecord& record);
   void sample();
   void save();
   bool is_worth_saving_before(const Error& error) const;

@@ -88,11 +88,12 @@ std::string step_line(const StepRecord& record, double eta_seconds) {
 }
 
 std::string evaluation_line(const EvaluationRecord& record) {
-  return format("validation at step %lld: loss %.4f, perplexity %s, %.3f bits/byte over %s tokens%s in %s",
+  return format("validation at step %lld: loss %.4f, perplexity %s, %.3f bits/byte over %s tokens%s in %s%s",
                 static_cast<long long>(record.step), record.loss,
                 format(record.perplexity < 1e6 ? "%.1f" : "%.3g", record.perplexity).c_str(), record.bits_per_byte,
                 with_commas(record.tokens).c_str(), record.best ? " (best so far)" : "",
-                short_seconds(record.seconds).c_str());
+                short_seconds(record.seconds).c_str(),
+                record.average_loss > 0 ? format("; averaged weights: loss %.4f", record.average_loss).c_str() : "");
 }
 
 std::string sample_text(const SampleRecord& record) {

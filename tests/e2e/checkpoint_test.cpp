@@ -57,6 +57,35 @@ TEST(Checkpoints, EverySaveWritesAPthThatStartsAnotherRunWithoutAWordAboutTheMod
   }
 }
 
+TEST(Checkpoints, AnAverageOfTheWeightsIsAFileThatOpensWhereverWeightsDo) {
+  const Workplace workplace;
+  const Words settings = {"average.decay=0.9", "average.from=0.2", "train.steps=10", "sample.every=0"};
+  const Finished run = workplace.pretrain(train("moe", "a", settings));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.out.find("; averaged weights: loss "), std::string::npos) << run.out;
+  const std::string file = "output/a/checkpoints/step_00000010/average.safetensors";
+  ASSERT_TRUE(workplace.exists(file));
+
+  const Finished convert = workplace.convert({"output/a", "weights.pth"});
+  EXPECT_EQ(convert.exit_code, 0) << convert.err;
+  EXPECT_NE(convert.out.find("; their average is in output/a/checkpoints/step_"), std::string::npos) << convert.out;
+  const Finished average = workplace.convert({file, "average.pth"});
+  EXPECT_EQ(average.exit_code, 0) << average.err;
+  const auto of_file = answers(workplace, {"--init", file}), of_pth = answers(workplace, {"--init", "average.pth"}),
+             of_weights = answers(workplace, {"--init", "weights.pth"});
+  EXPECT_EQ(of_file.at("logits"), of_pth.at("logits"));
+  EXPECT_NE(of_file.at("logits"), of_weights.at("logits"));
+
+  std::string damaged = workplace.read(file);
+  damaged[damaged.size() - 5] = static_cast<char>(damaged[damaged.size() - 5] ^ 1);
+  workplace.write(file, damaged);
+  expect_error(workplace.evaluate({"--init", file, "--tokens", "in.json", "--logits", "out.json"}), kCheckpoint,
+               "average.safetensors: got ");
+  const Finished resumed = workplace.pretrain(train("moe", "a", {"average.decay=0.9", "train.steps=12"}));
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_NE(resumed.out.find("resumed   from output/a/checkpoints/step_00000005"), std::string::npos) << resumed.out;
+}
+
 TEST(Checkpoints, ThePthOfARunCanBeTurnedOff) {
   const Workplace workplace;
   const Words settings = {"train.steps=1", "checkpoint.pth=off", "sample.every=0", "evaluation.every=0"};

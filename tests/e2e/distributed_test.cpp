@@ -124,6 +124,23 @@ TEST(Distributed, OneTwoAndFourProcessesTrainTheSameMixture) {
   expect_same_run("moe", with(kFour, {"model.aux_loss=token", "optim.max_grad_norm=0.5"}));
 }
 
+TEST(Distributed, TheAverageOfTheWeightsIsThatOfOneProcessAndGoesOn) {
+  const Workplace workplace;
+  const Words settings = {"train.accumulation=2", "train.steps=20",    "evaluation.every=10", "sample.every=0",
+                          "checkpoint.every=10",  "average.decay=0.9", "average.from=0.25",   "model.balance=bias"};
+  expect_finished(workplace.pretrain(train("moe", "1", settings)));
+  EXPECT_EQ(launch(workplace, 2, train("moe", "2", with(settings, {"train.stop_after=10"}))).exit_code, kStopped);
+  expect_finished(launch(workplace, 2, train("moe", "2", settings)));
+  const auto alone = records(workplace, "1", "evaluation"), together = records(workplace, "2", "evaluation");
+  ASSERT_EQ(alone.size(), 2U);
+  ASSERT_EQ(together.size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    const double loss = alone[i].at("average_loss");
+    EXPECT_NEAR(loss, together[i].at("average_loss").get<double>(), 1e-6 * loss);
+    EXPECT_NE(loss, alone[i].at("loss").get<double>());
+  }
+}
+
 TEST(Distributed, TheLoadOfAStepIsThatOfAllProcesses) {
   expect_same_run("moe", with(kFourShort, {"model.aux_loss=step"}), {4});
 }

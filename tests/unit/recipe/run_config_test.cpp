@@ -121,6 +121,23 @@ TEST(RunConfig, ARouterThatCannotLearnIsWorthANote) {
   EXPECT_TRUE(notes.empty());
 }
 
+TEST(RunConfig, AnAverageOfTheWeightsIsOneProcessesAndIsNotReplayed) {
+  EXPECT_EQ(thrown_by([] {
+              load("", {"average.decay=0.9", "distributed.expert_parallel=2"});
+            }).message,
+            "--set:average.decay: got 0.9 with distributed.expert_parallel 2, want 0 (no process has all weights; with "
+            "distributed.expert_parallel 1 every one has them)");
+  EXPECT_NE(thrown_by([] {
+              load("", {"average.decay=0.9", "compat.trainer=g4", "data.train=a.jsonl"});
+            }).message.find("average.decay: got 0.9 in a replay, want 0"),
+            std::string::npos);
+  EXPECT_THROW(load("", {"average.decay=1"}), Error);
+  std::vector<std::string> notes;
+  load_run_config("", {"average.from=0.7"}, notes);
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_NE(notes[0].find("average.decay is 0"), std::string::npos) << notes[0];
+}
+
 TEST(RunConfig, AnotherOptimizerThanAdamWTakesNoMomentsFromElsewhere) {
   const Thrown error = thrown_by([] { load("", {"optim.type=muon", "init.optimizer=true"}); });
   EXPECT_EQ(error.message,
