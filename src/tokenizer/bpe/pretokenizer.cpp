@@ -147,7 +147,8 @@ size_t WordCutter::next_length() {
   if (rules_.digits != WordRules::Digits::kAsPattern && piece_ == 0) {
     const ClassifiedCharacter first = classify(text_, 0);
     if (first.kind == kNumber) {
-      return rules_.digits == WordRules::Digits::kApart ? first.length : end_of_run(text_, 0, kNumber);
+      // Both patterns take nothing but numbers here, so the end of the run need not be looked for.
+      return rules_.digits == WordRules::Digits::kApart ? first.length : length_by_pattern(text_);
     }
     while (piece_ < text_.size()) {
       const ClassifiedCharacter character = classify(text_, piece_);
@@ -155,7 +156,10 @@ size_t WordCutter::next_length() {
       piece_ += character.length;
     }
   }
-  const std::string_view piece = piece_ > 0 ? text_.substr(0, piece_) : text_;
+  return length_by_pattern(piece_ > 0 ? text_.substr(0, piece_) : text_);
+}
+
+size_t WordCutter::length_by_pattern(std::string_view piece) const {
   return rules_.pattern == WordRules::Pattern::kGpt2 ? first_word_length(piece)
                                                      : cl100k_word_length(piece, rules_.most_digits);
 }

@@ -43,6 +43,7 @@ class WordCutter {
 
  private:
   size_t next_length();
+  size_t length_by_pattern(std::string_view piece) const;
 
   const WordRules& rules_;
   std::string_view text_;

@@ -57,6 +57,27 @@ TEST(Pretokenizer, ContractionsAreCutOffInLowerCaseOnly) {
   EXPECT_EQ(words("it’s"), "|it|’|s|");
 }
 
+/// As words(), by other rules.
+std::string words_by(const WordRules& rules, std::string_view text) {
+  std::string cut = "|";
+  WordCutter cutter(rules, text);
+  for (std::string_view word = cutter.next(); !word.empty(); word = cutter.next()) cut += std::string(word) + "|";
+  return cut;
+}
+
+TEST(Pretokenizer, NumbersThatWereCutOutBeforeAreStillCutByThePattern) {
+  const auto cut = [](WordRules::Pattern pattern, WordRules::Digits digits) {
+    return words_by({.pattern = pattern, .digits = digits}, "ab1234567 \u0661\u0662\u0663\u0664");
+  };
+  using enum WordRules::Pattern;
+  using enum WordRules::Digits;
+  EXPECT_EQ(cut(kCl100k, kTogether), "|ab|123|456|7| |\u0661\u0662\u0663|\u0664|");
+  EXPECT_EQ(cut(kCl100k, kAsPattern), "|ab|123|456|7| |\u0661\u0662\u0663|\u0664|");
+  EXPECT_EQ(cut(kCl100k, kApart), "|ab|1|2|3|4|5|6|7| |\u0661|\u0662|\u0663|\u0664|");
+  EXPECT_EQ(cut(kGpt2, kTogether), "|ab|1234567| |\u0661\u0662\u0663\u0664|");
+  EXPECT_EQ(cut(kGpt2, kAsPattern), "|ab|1234567| \u0661\u0662\u0663\u0664|");
+}
+
 TEST(Pretokenizer, BytesThatAreNotUtf8CountAsOtherCharacters) {
   EXPECT_EQ(words("a\xFF\xE4\xB8z"), "|a|\xFF\xE4\xB8|z|");
   EXPECT_EQ(words("\xE4"), "|\xE4|");
