@@ -66,14 +66,15 @@ TEST(Checkpoints, AnAverageOfTheWeightsIsAFileThatOpensWhereverWeightsDo) {
   const std::string file = "output/a/checkpoints/step_00000010/average.safetensors";
   ASSERT_TRUE(workplace.exists(file));
 
-  const Finished convert = workplace.convert({"output/a", "weights.pth"});
+  const Finished convert = workplace.convert({"output/a", "weights.safetensors"});
   EXPECT_EQ(convert.exit_code, 0) << convert.err;
   EXPECT_NE(convert.out.find("; their average is in output/a/checkpoints/step_"), std::string::npos) << convert.out;
-  const Finished average = workplace.convert({file, "average.pth"});
+  const Finished average = workplace.convert({file, "averaged.safetensors"});
   EXPECT_EQ(average.exit_code, 0) << average.err;
-  const auto of_file = answers(workplace, {"--init", file}), of_pth = answers(workplace, {"--init", "average.pth"}),
-             of_weights = answers(workplace, {"--init", "weights.pth"});
-  EXPECT_EQ(of_file.at("logits"), of_pth.at("logits"));
+  const auto of_file = answers(workplace, {"--init", file}),
+             of_export = answers(workplace, {"--init", "averaged.safetensors"}),
+             of_weights = answers(workplace, {"--init", "weights.safetensors"});
+  EXPECT_EQ(of_file.at("logits"), of_export.at("logits"));
   EXPECT_NE(of_file.at("logits"), of_weights.at("logits"));
 
   std::string damaged = workplace.read(file);

@@ -14,11 +14,11 @@ namespace mm {
 
 /// What one record says.
 struct RecordText {
-  std::string_view text = {};   ///< valid UTF-8; lives until the next record is read
-  bool blank = false;           ///< no record at all, such as an empty line
-  int64_t lone_surrogates = 0;  ///< read as U+FFFD
-  std::string problem = {};     ///< what is wrong, in the words of a message; empty: nothing
-  BadLine kind = {};            ///< the kind of problem, where there is one
+  std::string_view text = {};            ///< valid UTF-8; lives until the next record is read
+  bool blank = false;                    ///< no record at all, such as an empty line
+  int64_t lone_surrogates = 0;           ///< read as U+FFFD
+  std::string problem = {};              ///< what is wrong, in the words of a message; empty: nothing
+  BadLine kind = {};                     ///< the kind of problem, where there is one
   std::span<const TextMark> marks = {};  ///< of a chat: where in the text they stand
 };
 

@@ -100,7 +100,7 @@ TEST(Report, SaysWhatTheTextWasFoundToHold) {
   };
   write(R"({"total": 3, "bad_json": 2, "<b>": 1})", 2);
   const std::string page = page_of(folder.path());
-  EXPECT_TRUE(contains(page, "120k tokens in 1,250 documents")) << page;
+  EXPECT_TRUE(contains(page, "120 k tokens in 1,250 documents")) << page;
   EXPECT_TRUE(contains(page,
                        "3 bad lines (1 &lt;b&gt;, 2 bad_json), 1 empty text, 2 copies of documents (dropped), "
                        "1,200 names of control tokens (text)"));
