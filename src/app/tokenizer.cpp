@@ -1,11 +1,8 @@
 // tokenizer: trains a tokenizer, turns text into ids and back, says what a tokenizer makes of a text.
-#include <algorithm>
-#include <bit>
 #include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
-#include <map>
 #include <span>
 #include <sstream>
 #include <string>
@@ -14,6 +11,7 @@
 
 #include "app/program/command_line.h"
 #include "app/program/guard.h"
+#include "app/tokenizer/inspection.h"
 #include "core/files.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
@@ -33,7 +31,7 @@ examples:
   tokenizer encode --tokenizer data/mine/tokenizer.json --data data/a.jsonl > a.ids
   tokenizer decode --tokenizer data/mine/tokenizer.json --ids "262 1024 17"
   tokenizer decode --tokenizer data/mine/tokenizer.json --data a.ids
-  tokenizer inspect --tokenizer data/mine/tokenizer.json --data data/a.jsonl
+  tokenizer inspect --tokenizer data/mine/tokenizer.json --data data/a.jsonl --sequence-length 340 --rows 2
 
 encode and decode read standard input where --text, --ids and --data are not given. Texts of --data are JSONL files with
 a "text" in each line; encode writes a line of ids for each of them, and decode, of files of such lines, a line of JSON
@@ -44,7 +42,7 @@ const std::vector<std::string> kActions = {"train", "encode", "decode", "inspect
 struct TokenizerOptions {
   std::string action, tokenizer, text, ids;
   std::vector<std::string> data;
-  int64_t vocab_size = 6400, megabytes = 10;
+  int64_t vocab_size = 6400, megabytes = 10, sequence_length = 512, rows = 0;
   bool pieces = false;
 };
 
@@ -144,71 +142,6 @@ void decode(const TokenizerOptions& options, bool has_ids) {
   std::cout << text_of(*tokenizer, has_ids ? options.ids : standard_input(), "ids");
 }
 
-/// What an encoder makes of the texts of a file.
-struct TextCounts {
-  mm::TextCounts text;
-  int64_t tokens = 0, longest = 0;
-  std::map<int, int64_t> documents_by_length;  ///< by the logarithm of their tokens, rounded up
-  std::map<int32_t, int64_t> control;          ///< control tokens that stand in texts, by id
-};
-
-TextCounts count(const mm::Tokenizer& tokenizer, const std::string& file) {
-  TextCounts counts;
-  const auto encoder = tokenizer.encoder();
-  mm::TokenBuffer<int32_t> ids;
-  counts.text = mm::TextFile(file).visit([&](std::string_view text) {
-    ids.clear();
-    encoder->encode_into(text, ids);
-    const auto tokens = static_cast<int64_t>(ids.size());
-    counts.tokens += tokens;
-    counts.longest = std::max(counts.longest, tokens);
-    ++counts.documents_by_length[std::bit_width(static_cast<uint64_t>(std::max<int64_t>(tokens, 1) - 1))];
-    for (const int32_t id : ids.ids()) {
-      if (tokenizer.token_bytes(id) == 0) ++counts.control[id];
-    }
-  });
-  return counts;
-}
-
-void show(const mm::Tokenizer& tokenizer, const std::string& file) {
-  const TextCounts counts = count(tokenizer, file);
-  const double documents = static_cast<double>(std::max<int64_t>(counts.text.documents, 1));
-  const double tokens = static_cast<double>(counts.tokens);
-  std::printf("\n%s\n  %s documents, %s of text, %s tokens\n", file.c_str(), with_commas(counts.text.documents).c_str(),
-              mm::short_bytes(static_cast<double>(counts.text.text_bytes)).c_str(), with_commas(counts.tokens).c_str());
-  std::printf("  %.2f bytes/token, %.0f tokens a document, the longest %s\n",
-              static_cast<double>(counts.text.text_bytes) / std::max(tokens, 1.0), tokens / documents,
-              with_commas(counts.longest).c_str());
-  if (counts.text.empty_texts > 0) std::printf("  %s empty texts\n", with_commas(counts.text.empty_texts).c_str());
-  for (const auto& [id, times] : counts.control) {
-    std::printf("  %s stands in the text %s times\n", shown(tokenizer, id).c_str(), with_commas(times).c_str());
-  }
-  constexpr double kBar = 50;
-  for (const auto& [bits, number] : counts.documents_by_length) {
-    const double share = static_cast<double>(number) / documents;
-    std::printf("  up to %9s tokens %5.1f%% %s\n", with_commas(int64_t{1} << bits).c_str(), 100 * share,
-                std::string(static_cast<size_t>(share * kBar + 0.5), '#').c_str());
-  }
-}
-
-void inspect(const TokenizerOptions& options) {
-  const auto tokenizer = mm::load_tokenizer(options.tokenizer);
-  const auto named = [&](int32_t id) { return std::to_string(id) + " " + shown(*tokenizer, id); };
-  std::printf("%s\n  %s tokens, BOS %s, EOS %s%s\n", options.tokenizer.c_str(),
-              with_commas(tokenizer->vocab_size()).c_str(), named(tokenizer->bos_id()).c_str(),
-              named(tokenizer->eos_id()).c_str(),
-              tokenizer->pad_id() ? (", padding " + named(*tokenizer->pad_id())).c_str() : "");
-  std::vector<int32_t> ids;
-  for (int32_t id = 0; id < tokenizer->vocab_size(); ++id) ids.push_back(id);
-  constexpr std::ptrdiff_t kLongest = 8;
-  const auto last = ids.begin() + std::min<std::ptrdiff_t>(kLongest, std::ssize(ids));
-  std::ranges::partial_sort(ids, last, std::ranges::greater(), [&](int32_t id) { return tokenizer->token_bytes(id); });
-  std::printf("  the longest:");
-  for (auto id = ids.begin(); id != last; ++id) std::printf(" \"%s\"", shown(*tokenizer, *id).c_str());
-  std::printf("\n");
-  for (const std::string& file : options.data) show(*tokenizer, file);
-}
-
 mm::ExitCode run(const TokenizerOptions& options, bool has_text, bool has_ids) {
   if (options.action == kActions[0]) {
     train(options);
@@ -217,7 +150,8 @@ mm::ExitCode run(const TokenizerOptions& options, bool has_text, bool has_ids) {
   } else if (options.action == kActions[2]) {
     decode(options, has_ids);
   } else if (options.action == kActions[3]) {
-    inspect(options);
+    mm::inspect(*mm::load_tokenizer(options.tokenizer), options.tokenizer,
+                {.files = options.data, .sequence_length = options.sequence_length, .rows = options.rows});
   } else {
     const std::string nearest = mm::nearest_name(options.action, kActions);
     throw mm::Error(mm::ExitCode::kConfig, mm::got_want("action", options.action, mm::join(kActions, ", "),
@@ -244,6 +178,10 @@ int main(int argc, char** argv) {
   line.option("--megabytes", options.megabytes, "Train on at most this much text, spread evenly over it")
       .range(1, 1024)
       .shows_default();
+  line.option("--sequence-length", options.sequence_length, "inspect: for which padding and cuts are told")
+      .range(2, 1 << 20)
+      .shows_default();
+  line.option("--rows", options.rows, "inspect: shows so many sequences of whole documents as text").range(0, 1000);
   return mm::run_program(line, argc, argv,
                          [&] { return run(options, options.text != kNotGiven, options.ids != kNotGiven); });
 }

@@ -169,15 +169,15 @@ Checkpoint TrainState::checkpoint() {
   WholeModel all(*this);
   all.collect();
   if (!division.world().is_first()) return {};
-  NamedTensors optimizer = optimizer_tensors(*this, all);
+  NamedTensors moments = optimizer_tensors(*this, all);
   if (division.is_divided()) {
     // Training may go on while it is written.
-    for (auto& [name, values] : optimizer) {
+    for (auto& [name, values] : moments) {
       if (!all.has_copy_in(values)) values = values.clone();
     }
   }
   Checkpoint checkpoint = {
-      all.parameters().tensors(), std::move(optimizer), counters(), {{kModelMetadata, section_of(model.config())}}};
+      all.parameters().tensors(), std::move(moments), counters(), {{kModelMetadata, section_of(model.config())}}};
   if (average && average->has_begun()) checkpoint.average = average->tensors();
   if (division.is_divided()) {
     for (auto& [name, values] : checkpoint.average) values = values.clone();

@@ -64,7 +64,23 @@ TEST_F(TokenizerProgram, InspectTellsTokensBytesAndControlTokensInTheText) {
   const Finished program = run({"inspect", "--tokenizer", "mine", "--data", "text.jsonl"});
   EXPECT_EQ(program.exit_code, 0) << program.err;
   for (const char* part : {"300 tokens, BOS 1 <|im_start|>, EOS 2 <|im_end|>, padding 0 <|endoftext|>", "50 documents",
-                           "<|im_end|> stands in the text 50 times", "bytes/token"}) {
+                           "<|im_end|> stands in the text 50 times", "bytes/token", "in sequences of 512:"}) {
+    EXPECT_NE(program.out.find(part), std::string::npos) << part << " in\n" << program.out;
+  }
+}
+
+TEST_F(TokenizerProgram, InspectTellsWhatTrainingWouldMakeOfTheDocuments) {
+  train("mine/tokenizer.json");
+  mm::write_file_atomic(folder_ + "/a.jsonl", "{\"text\": \"aa\"}\n{}\n{\"text\": \"bbb\"}\n{\"text\": \"aa\"}\n");
+  mm::write_file_atomic(folder_ + "/b.jsonl", "{\"text\": \"bbb\"}\n");
+  const Finished program =
+      run({"inspect", "--tokenizer", "mine", "--data", "a.jsonl", "b.jsonl", "--sequence-length", "8", "--rows", "1"});
+  EXPECT_EQ(program.exit_code, 0) << program.err;
+  // Of 3, 4 and 3 tokens to feed, the first two are a sequence: 6 of 16 positions are left.
+  for (const char* part :
+       {"1 bad line: 1 no_text", "1 document says what an earlier one says", "documents              37.50%",
+        "sequence 1 of documents:\n       3 | <|im_start|>aa\n       4 | <|im_start|>bbb\n       1 | padding",
+        "all 2 files\n  4 documents", "2 documents say what an earlier one says"}) {
     EXPECT_NE(program.out.find(part), std::string::npos) << part << " in\n" << program.out;
   }
 }

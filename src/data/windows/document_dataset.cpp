@@ -12,13 +12,6 @@
 #include "data/windows/best_fit.h"
 
 namespace mm {
-namespace {
-
-/// Enough that all but a few rows of a block get full, whatever the documents are.
-constexpr size_t kBlockPieces = size_t{1} << 17;
-
-}  // namespace
-
 DocumentDataset::DocumentDataset(const std::string& name, std::vector<PackedSource> sources, const KeepDocument& keep,
                                  int64_t sequence_length, Rows rows)
     : sources_(std::move(sources)), domains_(sources_), sequence_length_(sequence_length), rows_(rows) {
@@ -75,8 +68,8 @@ void DocumentDataset::append(uint32_t source, const KeepDocument& keep) {
 void DocumentDataset::pack() {
   std::vector<Piece> packed(pieces_.size());
   row_begins_ = {0};
-  for (size_t first = 0; first < pieces_.size(); first += kBlockPieces) {
-    const std::span block = std::span(pieces_).subspan(first, std::min(kBlockPieces, pieces_.size() - first));
+  for (size_t first = 0; first < pieces_.size(); first += kBestFitPieces) {
+    const std::span block = std::span(pieces_).subspan(first, std::min(kBestFitPieces, pieces_.size() - first));
     std::vector<uint32_t> lengths;
     for (const Piece& piece : block) lengths.push_back(piece.length);
     const std::vector<uint32_t> row_of_piece = best_fit(lengths, static_cast<uint32_t>(sequence_length_));
