@@ -99,12 +99,12 @@ struct EventRecord {
   std::string name;   ///< of the alarm (`dead`) or of what was done (`revival`)
   std::string state;  ///< `raised`, `cleared` or `done`
   int64_t layer = 0;  ///< below 0: none
-  std::optional<int64_t> expert;
-  double value = 0;           ///< that was judged
-  double threshold = 0;       ///< that it was judged by
-  std::string text;           ///< the sentence
-  std::string cause, remedy;  ///< of a raised alarm
-  bool of_time = false;       ///< about how long things take, which is no part of what the run computed
+  std::optional<int64_t> expert = {};
+  double value = 0;                     ///< that was judged
+  double threshold = 0;                 ///< that it was judged by
+  std::string text;                     ///< the sentence
+  std::string cause = {}, remedy = {};  ///< of a raised alarm
+  bool of_time = false;                 ///< about how long things take, which is no part of what the run computed
 };
 
 struct EvaluationRecord {

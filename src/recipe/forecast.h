@@ -10,9 +10,8 @@
 namespace mm {
 
 struct MemoryForecast {
-  double weights =
-      0;            ///< bytes: master, gradients, what the optimizer keeps, a 16-bit shadow and an average if there are
-  double copy = 0;  ///< bytes of the state, that a checkpoint is written from beside the training
+  double weights = 0;  ///< bytes: master, gradients, what the optimizer keeps, 16-bit shadow and average if there are
+  double copy = 0;     ///< bytes of the state, that a checkpoint is written from beside the training
   double activations = 0;  ///< bytes kept for the backward pass of one micro-batch, logits included
   double program = 0;      ///< bytes of the process without all these; on a GPU, and where nothing was measured, 0
 
@@ -29,10 +28,10 @@ std::string explain_memory(const RunConfig& config, bool sixteen_bit, std::optio
 
 /// What no config tells.
 struct RunFacts {
-  std::optional<int64_t> sequences;      ///< of the training text, about as many
-  std::optional<double> seconds;         ///< of the whole run on this device
-  std::optional<MemoryForecast> memory;  ///< measured on this device
-  std::string device;                    ///< in words
+  std::optional<int64_t> sequences = {};      ///< of the training text, about as many
+  std::optional<double> seconds = {};         ///< of the whole run on this device
+  std::optional<MemoryForecast> memory = {};  ///< measured on this device
+  std::string device = {};                    ///< in words
 };
 
 /// Parameters, exports, FLOPs, tokens, experts, memory, time and disk of a run, a line each: what `--check` prints.

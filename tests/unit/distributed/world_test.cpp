@@ -103,7 +103,9 @@ TEST(DISABLED_Member, ExchangesRowsOfUnevenNumber) {
           const at::Tensor of_first = numbers(12, world.rank() / 2 * 2).view({3, 4});
           const at::Tensor from_first = first ? of_first.narrow(0, 0, 1) : of_first.narrow(0, 1, 2);
           EXPECT_TRUE(at::equal(got.narrow(0, 0, receives[0]), from_first));
-          if (!first) EXPECT_TRUE(at::equal(got.narrow(0, 2, kept), own));
+          if (!first) {
+            EXPECT_TRUE(at::equal(got.narrow(0, 2, kept), own));
+          }
           // And back, as a gradient goes.
           EXPECT_TRUE(at::equal(world.exchange(got, receives, sends, Among::kExperts), own));
         }
@@ -119,10 +121,14 @@ TEST(DISABLED_Member, SendsItsPartToRankZeroAndGetsItBack) {
       const at::Tensor own = is_own ? numbers(elements, rank) : at::Tensor();
       const at::Tensor at_first = world.is_first() ? at::zeros({elements}, at::kFloat) : at::Tensor();
       world.collect(own, rank, at_first);
-      if (world.is_first()) EXPECT_TRUE(at::equal(at_first, numbers(elements, rank)));
+      if (world.is_first()) {
+        EXPECT_TRUE(at::equal(at_first, numbers(elements, rank)));
+      }
       const at::Tensor back = is_own ? at::zeros({elements}, at::kFloat) : at::Tensor();
       world.deliver(at_first, rank, back);
-      if (is_own) EXPECT_TRUE(at::equal(back, own));
+      if (is_own) {
+        EXPECT_TRUE(at::equal(back, own));
+      }
     }
   });
 }

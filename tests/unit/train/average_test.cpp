@@ -29,7 +29,9 @@ TEST(Average, ChangesNothingOfTheRunAndIsValidatedBesideItFromWhereItBegins) {
       EXPECT_EQ(record.best, other.best);
       EXPECT_EQ(other.average_loss, 0);
       EXPECT_EQ(record.average_loss > 0, record.step > 4) << record.step;
-      if (record.step > 5) EXPECT_NE(record.average_loss, record.loss);
+      if (record.step > 5) {
+        EXPECT_NE(record.average_loss, record.loss);
+      }
     }
     EXPECT_TRUE(plain.store.load(10).average.empty());
     EXPECT_EQ(averaged.store.load(10).average.size(), averaged.store.load(10).model.size());

@@ -266,7 +266,9 @@ TEST(AlarmSurfaces, AWatchBesideTheRunReadsWhatItsTerminalSays) {
     std::string page;
     for (const Verdict& verdict : verdicts(history, nullptr)) page += verdict.answer + "\n";
     // `layer 0 expert 2 dead (and 3 more)` is an alarm and has its sentence there; `ok` is a green light.
-    if (history.verdict.starts_with("watching")) EXPECT_TRUE(page.find(history.verdict) != std::string::npos) << page;
+    if (history.verdict.starts_with("watching")) {
+      EXPECT_TRUE(page.find(history.verdict) != std::string::npos) << page;
+    }
   }
 }
 
