@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdio>
 #include <map>
+#include <span>
 #include <unordered_set>
 
 #include "core/hash.h"
@@ -95,17 +96,14 @@ void print_packing(const Found& found, int64_t sequence_length) {
 
 /// The first rows of `documents`, a line for each piece of a document.
 void print_rows(const Tokenizer& tokenizer, const Found& found, const InspectedTexts& texts) {
-  struct Piece {
-    std::span<const int32_t> ids;
-  };
-  std::vector<Piece> pieces;
+  std::vector<std::span<const int32_t>> pieces;
   std::vector<uint32_t> lengths;
   const auto length = static_cast<size_t>(texts.sequence_length);
   for (const std::vector<int32_t>& document : found.first_texts) {
     std::span<const int32_t> left = std::span(document).first(document.size() - 1);
     for (; !left.empty(); left = left.subspan(lengths.back())) {
-      pieces.push_back({left.first(std::min(left.size(), length))});
-      lengths.push_back(static_cast<uint32_t>(pieces.back().ids.size()));
+      pieces.push_back(left.first(std::min(left.size(), length)));
+      lengths.push_back(static_cast<uint32_t>(pieces.back().size()));
     }
   }
   const std::vector<uint32_t> row_of_piece = best_fit(lengths, static_cast<uint32_t>(length));
@@ -116,7 +114,7 @@ void print_rows(const Tokenizer& tokenizer, const Found& found, const InspectedT
     for (size_t i = 0; i < pieces.size(); ++i) {
       if (row_of_piece[i] != row) continue;
       filled += lengths[i];
-      std::printf("    %4u | %s\n", lengths[i], shown(tokenizer, pieces[i].ids).c_str());
+      std::printf("    %4u | %s\n", lengths[i], shown(tokenizer, pieces[i]).c_str());
     }
     if (filled < length) std::printf("    %4zu | padding\n", length - filled);
   }
