@@ -14,20 +14,25 @@ expect() {
   failures=1
 }
 
-# policy_of [<variable>=<value>]: what the OpenMP runtime of a program that is at work was told.
-policy_of() {
+# at_work <what to ask of the process> [<variable>=<value>]: the answer of a program that is at work.
+at_work() {
   local process
-  env "$@" "$pretrain" --config "$root/configs/debug.json" --bench 100000 >/dev/null 2>&1 &
+  env "${@:2}" "$pretrain" --config "$root/configs/debug.json" --bench 100000 >/dev/null 2>&1 &
   process=$!
   sleep 1
-  tr '\0' '\n' <"/proc/$process/environ" | grep -E '^(GOMP_SPINCOUNT|OMP_WAIT_POLICY)=' || true
+  "$1" "$process" || true
   kill -9 "$process"
   wait "$process" 2>/dev/null || true
 }
 
-expect 'the policy of a program' "$(policy_of)" GOMP_SPINCOUNT=100000
-expect 'a policy of the user' "$(policy_of OMP_WAIT_POLICY=active)" OMP_WAIT_POLICY=active
-expect 'a count of the user' "$(policy_of GOMP_SPINCOUNT=7)" GOMP_SPINCOUNT=7
+# What its OpenMP runtime was told, and what ps and pkill call it.
+policy() { tr '\0' '\n' <"/proc/$1/environ" | grep -E '^(GOMP_SPINCOUNT|OMP_WAIT_POLICY)='; }
+name() { cat "/proc/$1/comm"; }
+
+expect 'the policy of a program' "$(at_work policy)" GOMP_SPINCOUNT=100000
+expect 'a policy of the user' "$(at_work policy OMP_WAIT_POLICY=active)" OMP_WAIT_POLICY=active
+expect 'a count of the user' "$(at_work policy GOMP_SPINCOUNT=7)" GOMP_SPINCOUNT=7
+expect 'the name of a program' "$(at_work name)" pretrain
 
 first=$(taskset -cp $$ | sed -E 's/.*: *([0-9]+).*/\1/')
 bench=$(taskset -c "$first" "$pretrain" --config "$root/configs/debug.json" --bench 1)

@@ -4,6 +4,7 @@
 // starting the program once more, in the same process, with one variable more. What the user has set stays.
 #include <unistd.h>
 
+#include <climits>
 #include <cstring>
 
 namespace {
@@ -26,6 +27,13 @@ void set_waiting_policy(int /*argc*/, char** argv, char** environment) {
   std::memcpy(more, environment, count * sizeof(char*));
   more[count] = const_cast<char*>(kSpin);
   more[count + 1] = nullptr;
+  // By its path first: what is started as /proc/self/exe is called "exe" by ps, top and pkill.
+  char path[PATH_MAX];
+  const ssize_t read = readlink("/proc/self/exe", path, sizeof(path) - 1);
+  if (read > 0) {
+    path[read] = '\0';
+    execve(path, argv, more);
+  }
   execve("/proc/self/exe", argv, more);
   // Where it cannot be started again it goes on as it is: slower on a busy machine, and right.
 }
