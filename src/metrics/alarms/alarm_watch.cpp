@@ -55,11 +55,11 @@ AlarmKind kind_of(ExpertTrouble trouble) {
   return AlarmKind::kDead;
 }
 
-nlohmann::json optional_to_json(const std::optional<int64_t>& value) {
-  return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+nlohmann::ordered_json optional_to_json(const std::optional<int64_t>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
 }
 
-std::optional<int64_t> optional_from_json(const nlohmann::json& value) {
+std::optional<int64_t> optional_from_json(const nlohmann::ordered_json& value) {
   return value.is_null() ? std::nullopt : std::optional(value.get<int64_t>());
 }
 
@@ -313,7 +313,7 @@ std::string AlarmWatch::verdict() const {
 }
 
 std::string AlarmWatch::state() const {
-  nlohmann::ordered_json streaks = nlohmann::json::array();
+  nlohmann::ordered_json streaks = nlohmann::ordered_json::array();
   for (const auto& [subject, streak] : streaks_) {
     if (is_of_time(subject.kind)) continue;
     streaks.push_back({alarm_name(subject.kind), subject.layer, optional_to_json(subject.expert),
@@ -327,7 +327,7 @@ std::string AlarmWatch::state() const {
 }
 
 void AlarmWatch::restore(const std::string& state) {
-  const auto saved = nlohmann::json::parse(state);
+  const auto saved = nlohmann::ordered_json::parse(state);
   std::map<AlarmSubject, Streak> streaks;
   for (const auto& row : saved.at("streaks")) {
     const std::optional<AlarmKind> kind = alarm_kind(row.at(0).get<std::string>());
