@@ -36,6 +36,8 @@ figcaption output { flex-basis: 100%; min-height: 1.5em; color: var(--soft); fon
 svg { display: block; width: 100%; height: auto; touch-action: pan-y; }
 svg text { font-size: 11px; fill: var(--soft); } text.y { text-anchor: end; } text.x { text-anchor: middle; }
 @media (max-width: 40rem) { .chart svg text { font-size: 14px; } .chart .axis text, .chart .frame text { font-size: 18px; } }
+/* What has numbers in its cells is not made smaller than they can be read, and moves within its frame. */
+@media (max-width: 40rem) { .wide { overflow-x: auto; } .wide svg { min-width: 42rem; touch-action: auto; } }
 .axis line { stroke: var(--rule); }
 .line { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linejoin: round; }
 .band { fill: currentColor; opacity: .16; } circle { fill: currentColor; } .dashed { stroke-dasharray: 5 3; }

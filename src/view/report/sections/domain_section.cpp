@@ -63,7 +63,7 @@ std::string losses(const DomainReport& report) {
 }
 
 std::string figure(const std::string& title, const std::string& unit, double height, const std::string& drawing) {
-  return "<figure><figcaption><b>" + title + "</b> <i>" + unit + "</i></figcaption>\n" +
+  return "<figure class=\"wide\"><figcaption><b>" + title + "</b> <i>" + unit + "</i></figcaption>\n" +
          format("<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\"><title>", kDrawingWidth, height) + title + "</title>" +
          drawing + "</svg></figure>\n";
 }
