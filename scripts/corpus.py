@@ -19,7 +19,7 @@ import unicodedata
 
 MIN_CHARACTERS = 64  # shorter texts teach little but where a document ends
 PYTHON_BYTES = 3_000_000
-PYTHON_DOCUMENT = 8_000  # characters after which a long module is cut at the next top-level definition
+CODE_DOCUMENT = 8_000  # characters after which a long module is cut at the next top-level definition
 
 
 def clean(text):
@@ -132,6 +132,17 @@ def bible_en(packages):
         yield "\n".join(verses)
 
 
+def code_pieces(text, definition):
+    """A module, cut before lines that match the definition where it is long."""
+    piece = ""
+    for line in text.splitlines(keepends=True):
+        if len(piece) > CODE_DOCUMENT and re.match(definition, line):
+            yield piece
+            piece = ""
+        piece += line
+    yield piece
+
+
 def python(packages):
     """Modules of the Python standard library, long ones cut between definitions."""
     skipped = re.compile(r"/(test|tests|encodings|lib2to3|idlelib|pydoc_data|turtledemo|dist-packages)/")
@@ -141,14 +152,9 @@ def python(packages):
     for path in paths:
         if total > PYTHON_BYTES:
             return
-        piece = ""
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
-            if len(piece) > PYTHON_DOCUMENT and re.match(r"(@|def |class |async def )", line):
-                yield piece
-                piece = ""
-            piece += line
-            total += len(line.encode())
-        yield piece
+        text = path.read_text(encoding="utf-8", errors="replace")
+        total += len(text.encode())
+        yield from code_pieces(text, r"@|def |class |async def ")
 
 
 DOMAINS = (literature_zh, handbook_zh, manuals_zh, bible_en, python)

@@ -42,7 +42,7 @@ function(mm_install_program name)
 endfunction()
 
 install(PROGRAMS scripts/get_corpus.sh scripts/launch.sh DESTINATION ${MM_PROGRAMS})
-install(FILES scripts/corpus.py DESTINATION ${MM_PROGRAMS})
+install(FILES scripts/corpus.py scripts/corpus_formats.py scripts/corpus_large.py DESTINATION ${MM_PROGRAMS})
 mm_link_command(get_corpus.sh ${MM_COMMAND_PREFIX}get-corpus)
 mm_link_command(launch.sh ${MM_COMMAND_PREFIX}launch)
 install(DIRECTORY configs DESTINATION ${MM_SHIPPED})
