@@ -169,7 +169,7 @@ at::Tensor balance_loss(const Classifier& model, const at::Tensor& x_nd, const M
 void train(Classifier& model, const Bags& bags, uint64_t seed) {
   OptimConfig optim;
   optim.weight_decay = 0.01;
-  AdamW optimizer(model.parameters, model.gradients, model.parameters.size(0), optim);
+  AdamW optimizer({model.parameters, model.gradients}, model.parameters.size(0), optim);
   auto generator = at::detail::createCPUGenerator(derive_seed(seed, "hidden words"));
   const at::Tensor one = at::ones({}), never_skip = at::zeros({});
   for (int64_t step = 0; step < kSteps; ++step) {
@@ -179,7 +179,6 @@ void train(Classifier& model, const Bags& bags, uint64_t seed) {
     at::Tensor loss = cross_entropy(scores(model, x_nd, true, report), bags.domains_n).mean();
     const at::Tensor balance = balance_loss(model, x_nd, report);
     if (balance.defined()) loss = loss + balance;
-    model.gradients.zero_();
     loss.backward();
     optimizer.step(kLearningRate, one, never_skip);
   }

@@ -21,8 +21,7 @@ struct TrainedModel {
       : division(config, world, shards_optimizer),
         parameters(config, device, compute_type, /*trainable=*/true, division.experts()),
         model(config, parameters),
-        optimizer(
-            make_optimizer(optim, parameters.master(), parameters.gradient(), parameters.layout(), division.updated())),
+        optimizer(make_optimizer(optim, buffers(), parameters.layout(), division.updated())),
         scaler(compute_type == at::kHalf, device) {}
   TrainedModel(const TrainedModel&) = delete;
   TrainedModel& operator=(const TrainedModel&) = delete;
@@ -32,6 +31,14 @@ struct TrainedModel {
   CausalLm model;
   std::unique_ptr<Optimizer> optimizer;
   LossScaler scaler;
+
+ private:
+  /// Where others update parameters as well, the shadow follows when these are here.
+  FlatBuffers buffers() const {
+    return {.parameters = parameters.master(),
+            .gradients = parameters.gradient(),
+            .shadow = division.shards_optimizer() ? at::Tensor() : parameters.shadow()};
+  }
 };
 
 }  // namespace mm

@@ -48,7 +48,8 @@ void TrainingStep::begin(int64_t micro_batches) {
   result_.weight = static_cast<double>(micro_batches) / static_cast<double>(options_.accumulation);
   result_.loss_scale = trained_.scaler.scale().clone();
   result_.slots = config_.moe.num_experts_per_tok;
-  trained_.parameters.gradient().zero_();
+  if (begun_) trained_.parameters.gradient().zero_();  // of a step that was given up
+  begun_ = true;
 }
 
 MicroBatchLosses TrainingStep::forward(const Batch& batch) {
@@ -98,10 +99,15 @@ void TrainingStep::finish_gradients(const StepLimits& limits) {
 }
 
 StepResult TrainingStep::update(double learning_rate) {
-  const RouterState& router = trained_.parameters.router_state();
+  Parameters& parameters = trained_.parameters;
+  const RouterState& router = parameters.router_state();
   trained_.optimizer->step(learning_rate, gradient_divisor(), result_.skipped);
-  if (trained_.division.shards_optimizer()) trained_.division.share_update(trained_.parameters.master());
-  trained_.parameters.refresh_shadow();
+  if (trained_.division.shards_optimizer()) {
+    trained_.division.share_update(parameters.master());
+    parameters.refresh_shadow();
+    parameters.gradient().zero_();  // of what others have updated
+  }
+  begun_ = false;
   update_router_state(router, {result_.expert_tokens_le, result_.margins_lem}, result_.skipped, config_.moe);
   result_.router_bias_le = router.bias_le;
   trained_.scaler.update(not_finite_);

@@ -36,8 +36,8 @@ struct StepLimits {
   double grad_norm = std::numeric_limits<double>::infinity();
 };
 
-/// Nothing in it waits for the device. The order of calls: begin(); forward() and backward() of each micro-batch;
-/// combine() of the ranks that share them; finish_gradients(); update().
+/// Nothing in it waits for the device. Gradients are 0 before and after. The order of calls: begin(); forward() and
+/// backward() of each micro-batch; combine() of the ranks that share them; finish_gradients(); update().
 class TrainingStep {
  public:
   TrainingStep(const ModelConfig& config, const StepOptions& options, TrainedModel& trained);
@@ -67,6 +67,7 @@ class TrainingStep {
   StepResult result_;
   at::Tensor norm_of_all_;  ///< scalar fp32: of the gradients of all ranks together; undefined in a world of one
   at::Tensor not_finite_;
+  bool begun_ = false;  ///< gradients may be there
   Batch last_batch_;
 };
 

@@ -14,8 +14,8 @@
 namespace mm {
 
 /// Parameters and gradients of one model on one device, and the state of its routers. Master weights and gradients are
-/// fp32; when the forward pass computes in 16 bit, matrices have a 16-bit shadow that `refresh_shadow` rewrites after
-/// each update.
+/// fp32; when the forward pass computes in 16 bit, matrices have a 16-bit shadow, which an optimizer keeps up with its
+/// updates.
 class Parameters {
  public:
   /// Gradients are 0. The parameters are whatever memory held until `initialize` or `copy_weights` writes every one of
@@ -32,13 +32,16 @@ class Parameters {
 
   const at::Tensor& master() const { return master_; }  ///< [layout().size] fp32
   const RouterState& router_state() const { return router_state_; }
-  const at::Tensor& gradient() const { return gradient_; }  ///< [layout().size] fp32, undefined unless trainable
+  const at::Tensor& shadow() const { return shadow_; }  ///< [layout().matrix_end] of the compute type; undefined: fp32
+  /// [layout().size] fp32, undefined unless trainable. 0 while nobody is at work with it: who adds to it clears it.
+  const at::Tensor& gradient() const { return gradient_; }
 
   /// The leaf that the forward pass reads: compute type for matrices, fp32 for gates and norms. Its `.grad` is a view
   /// of `gradient()`, so a backward pass adds into the flat buffer.
   at::Tensor leaf(const std::string& stored_name) const;
 
-  /// Copies the master matrices to their 16-bit shadow; nothing to do in fp32. Call after every change of `master()`.
+  /// Copies the master matrices to their 16-bit shadow; nothing to do in fp32. Call after every change of `master()`
+  /// but an optimizer's.
   void refresh_shadow();
 
   /// Every parameter by its checkpoint name, as a view of `flat` (master, gradient or an optimizer moment).

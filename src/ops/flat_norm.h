@@ -10,4 +10,9 @@ namespace mm {
 /// (3e-5 of the norm at 4 * 10^5 elements already).
 at::Tensor flat_norm(const at::Tensor& flat);
 
+namespace reference {
+/// The definition in plain ATen.
+at::Tensor flat_norm(const at::Tensor& flat);
+}  // namespace reference
+
 }  // namespace mm

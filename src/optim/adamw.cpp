@@ -1,10 +1,11 @@
-// AdamW by ATen's fused kernel, which takes the divisor and the skip flag as tensors: no host sync.
+// Which part of the buffers is what, range by range.
 #include "optim/adamw.h"
 
-#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+
+#include "ops/adamw_update.h"
 
 namespace mm {
 namespace {
@@ -22,33 +23,34 @@ at::Tensor moments_of(const std::vector<FlatRange>& ranges, const at::Tensor& li
 
 }  // namespace
 
-AdamW::AdamW(at::Tensor parameters, at::Tensor gradients, int64_t decayed_end, const OptimConfig& config,
-             std::vector<FlatRange> ranges)
+AdamW::AdamW(FlatBuffers buffers, int64_t decayed_end, const OptimConfig& config, std::vector<FlatRange> ranges)
     : config_(config),
-      decayed_end_(config.decay == "all" ? parameters.size(0) : decayed_end),
-      ranges_(all_of(parameters, std::move(ranges))),
-      parameters_(std::move(parameters)),
-      gradients_(std::move(gradients)),
-      first_moment_(moments_of(ranges_, parameters_)),
-      second_moment_(moments_of(ranges_, parameters_)),
-      updates_(at::zeros({}, parameters_.options())) {}
+      decayed_end_(config.decay == "all" ? buffers.parameters.size(0) : decayed_end),
+      ranges_(all_of(buffers.parameters, std::move(ranges))),
+      buffers_(std::move(buffers)),
+      first_moment_(moments_of(ranges_, buffers_.parameters)),
+      second_moment_(moments_of(ranges_, buffers_.parameters)),
+      updates_(at::zeros({}, buffers_.parameters.options())) {}
 
 void AdamW::step(double learning_rate, const at::Tensor& gradient_divisor, const at::Tensor& skip) {
   updates_.add_(1.0 - skip);
+  const AdamWNumbers numbers = {.learning_rate = learning_rate,
+                                .beta1 = config_.beta1,
+                                .beta2 = config_.beta2,
+                                .eps = config_.eps,
+                                .weight_decay = config_.weight_decay};
   int64_t moment = 0;  // of the next element
-  const auto update = [&](int64_t begin, int64_t end, double weight_decay) {
-    if (begin >= end) return;
-    const auto part = [&](const at::Tensor& flat, int64_t first) {
-      return std::vector<at::Tensor>{flat.narrow(0, first, end - begin)};
-    };
-    at::_fused_adamw_(part(parameters_, begin), part(gradients_, begin), part(first_moment_, moment),
-                      part(second_moment_, moment), {}, {updates_}, learning_rate, config_.beta1, config_.beta2,
-                      weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false, gradient_divisor, skip);
-    moment += end - begin;
-  };
   for (const FlatRange& range : ranges_) {
-    update(range.begin, std::min(range.end, decayed_end_), config_.weight_decay);
-    update(std::max(range.begin, decayed_end_), range.end, 0.0);
+    const int64_t size = range.end - range.begin;
+    const at::Tensor& shadow = buffers_.shadow;
+    adamw_update({.parameters = buffers_.parameters.narrow(0, range.begin, size),
+                  .gradients = buffers_.gradients.narrow(0, range.begin, size),
+                  .first_moment = first_moment_.narrow(0, moment, size),
+                  .second_moment = second_moment_.narrow(0, moment, size),
+                  .shadow = shadow.defined() ? shadow.slice(0, range.begin, range.end) : shadow,
+                  .decayed = std::clamp<int64_t>(decayed_end_ - range.begin, 0, size)},
+                 numbers, gradient_divisor, skip, updates_);
+    moment += size;
   }
 }
 
@@ -77,10 +79,9 @@ void AdamW::forget(FlatRange elements) {
   }
 }
 
-std::unique_ptr<Optimizer> make_adamw(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                      const ParameterLayout& layout, std::vector<FlatRange> updated) {
-  return std::make_unique<AdamW>(std::move(parameters), std::move(gradients), layout.decayed_end, config,
-                                 std::move(updated));
+std::unique_ptr<Optimizer> make_adamw(const OptimConfig& config, FlatBuffers buffers, const ParameterLayout& layout,
+                                      std::vector<FlatRange> updated) {
+  return std::make_unique<AdamW>(std::move(buffers), layout.decayed_end, config, std::move(updated));
 }
 
 OptimizerCost adamw_cost(const OptimConfig&, const ParameterLayout& layout) {

@@ -1,4 +1,4 @@
-// AdamW on flat buffers: one fused pass for what is decayed, one for the rest.
+// AdamW on flat buffers.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,16 +11,12 @@
 
 namespace mm {
 
-/// Loshchilov & Hutter 2019, arXiv 1711.05101:
-///   p -= lr * wd * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
-///   p -= lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+/// What adamw_update() does, for all of the buffers or some ranges of them.
 class AdamW final : public Optimizer {
  public:
-  /// Updates `parameters` from `gradients` (flat fp32 buffers of one size, kept by the caller); elements
-  /// [0, decayed_end) are decayed.
+  /// Elements [0, decayed_end) are decayed.
   ///   ranges  what of the buffers is updated, in order and apart from each other; empty: all
-  AdamW(at::Tensor parameters, at::Tensor gradients, int64_t decayed_end, const OptimConfig& config,
-        std::vector<FlatRange> ranges = {});
+  AdamW(FlatBuffers buffers, int64_t decayed_end, const OptimConfig& config, std::vector<FlatRange> ranges = {});
 
   /// Where `skip` is 1, t stays as well.
   void step(double learning_rate, const at::Tensor& gradient_divisor, const at::Tensor& skip) override;
@@ -36,11 +32,12 @@ class AdamW final : public Optimizer {
   OptimConfig config_;
   int64_t decayed_end_;
   std::vector<FlatRange> ranges_;
-  at::Tensor parameters_, gradients_, first_moment_, second_moment_, updates_;
+  FlatBuffers buffers_;
+  at::Tensor first_moment_, second_moment_, updates_;
 };
 
-std::unique_ptr<Optimizer> make_adamw(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                      const ParameterLayout& layout, std::vector<FlatRange> updated);
+std::unique_ptr<Optimizer> make_adamw(const OptimConfig& config, FlatBuffers buffers, const ParameterLayout& layout,
+                                      std::vector<FlatRange> updated);
 OptimizerCost adamw_cost(const OptimConfig& config, const ParameterLayout& layout);
 
 }  // namespace mm

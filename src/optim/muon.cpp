@@ -37,15 +37,14 @@ std::vector<FlatRange> ranges_besides(FlatRange matrices, const ParameterLayout&
 
 }  // namespace
 
-Muon::Muon(at::Tensor parameters, at::Tensor gradients, const ParameterLayout& layout, const OptimConfig& config)
+Muon::Muon(FlatBuffers buffers, const ParameterLayout& layout, const OptimConfig& config)
     : config_(config),
-      parameters_(std::move(parameters)),
-      gradients_(std::move(gradients)),
+      buffers_(std::move(buffers)),
       stacks_(matrix_stacks(layout, config.orthogonalize == "parts")),
       batches_(batches_of(stacks_)),
       matrices_(range_of(stacks_)),
-      momentum_(at::zeros({matrices_.end - matrices_.begin}, parameters_.options())),
-      rest_(parameters_, gradients_, layout.decayed_end, config, ranges_besides(matrices_, layout)) {}
+      momentum_(at::zeros({matrices_.end - matrices_.begin}, buffers_.parameters.options())),
+      rest_(buffers_, layout.decayed_end, config, ranges_besides(matrices_, layout)) {}
 
 std::vector<Muon::Batch> Muon::batches_of(const std::vector<MatrixStack>& stacks) {
   std::vector<Batch> batches;
@@ -76,14 +75,15 @@ void Muon::step(double learning_rate, const at::Tensor& gradient_divisor, const 
   rest_.step(learning_rate, gradient_divisor, skip);
   const at::Tensor skipped = skip.ne(0), lives = skip.eq(0).to(at::kFloat);
   const at::Tensor keep = 1 - lives * (learning_rate * config_.weight_decay);
-  const auto type = parameters_.is_cuda() ? at::kBFloat16 : at::kFloat;
+  const auto type = buffers_.parameters.is_cuda() ? at::kBFloat16 : at::kFloat;
   for (const Batch& batch : batches_) {
-    at::Tensor batch_nrc = at::empty({batch.count, batch.rows, batch.columns}, parameters_.options().dtype(type));
+    at::Tensor batch_nrc =
+        at::empty({batch.count, batch.rows, batch.columns}, buffers_.parameters.options().dtype(type));
     std::vector<at::Tensor> moves;
     int64_t at = 0;
     for (const Slice& slice : batch.slices) {
       // What is not a number must not reach the momentum of a step that is skipped.
-      const at::Tensor gradient_nrc = (view(gradients_, slice) / gradient_divisor).masked_fill_(skipped, 0);
+      const at::Tensor gradient_nrc = (view(buffers_.gradients, slice) / gradient_divisor).masked_fill_(skipped, 0);
       moves.push_back(gradient_nrc.abs().amax({1, 2}).gt(0).to(at::kFloat));
       const at::Tensor momentum_nrc = view(momentum_, slice, matrices_.begin);
       momentum_nrc.lerp_(gradient_nrc, lives * (1 - config_.momentum));
@@ -98,12 +98,15 @@ void Muon::step(double learning_rate, const at::Tensor& gradient_divisor, const 
       const at::Tensor turned_nrc = batch_nrc.narrow(0, at, slice.count).to(at::kFloat);
       const at::Tensor update_nrc =
           scaled({slice.stack, slice.first, is_tall(slice) ? turned_nrc.transpose(1, 2) : turned_nrc, moves[i]});
-      const at::Tensor weights_nrc = view(parameters_, slice);
+      const at::Tensor weights_nrc = view(buffers_.parameters, slice);
       weights_nrc.mul_(keep);
       weights_nrc.sub_(update_nrc * (moves[i] * learning_rate).view({-1, 1, 1}));
       at += slice.count;
     }
   }
+  const auto part = [&](const at::Tensor& flat) { return flat.slice(0, matrices_.begin, matrices_.end); };
+  if (buffers_.shadow.defined()) part(buffers_.shadow).copy_(part(buffers_.parameters));
+  part(buffers_.gradients).zero_();
 }
 
 at::Tensor Muon::scaled(const Update& update) {
@@ -124,9 +127,9 @@ void Muon::forget(FlatRange elements) {
   if (first < last) momentum_.narrow(0, first, last - first).zero_();
 }
 
-std::unique_ptr<Optimizer> make_muon(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                     const ParameterLayout& layout, std::vector<FlatRange> /*updated*/) {
-  return std::make_unique<Muon>(std::move(parameters), std::move(gradients), layout, config);
+std::unique_ptr<Optimizer> make_muon(const OptimConfig& config, FlatBuffers buffers, const ParameterLayout& layout,
+                                     std::vector<FlatRange> /*updated*/) {
+  return std::make_unique<Muon>(std::move(buffers), layout, config);
 }
 
 OptimizerCost muon_cost(const OptimConfig& config, const ParameterLayout& layout) {

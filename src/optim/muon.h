@@ -23,7 +23,7 @@ namespace mm {
 class Muon : public Optimizer {
  public:
   /// See make_optimizer.
-  Muon(at::Tensor parameters, at::Tensor gradients, const ParameterLayout& layout, const OptimConfig& config);
+  Muon(FlatBuffers buffers, const ParameterLayout& layout, const OptimConfig& config);
 
   void step(double learning_rate, const at::Tensor& gradient_divisor, const at::Tensor& skip) override;
   /// `momentum_buffer` of the matrices, and the state of AdamW for the rest.
@@ -65,7 +65,7 @@ class Muon : public Optimizer {
   bool is_tall(const Slice& slice) const { return stacks_[slice.stack].rows > stacks_[slice.stack].columns; }
 
   OptimConfig config_;
-  at::Tensor parameters_, gradients_;
+  FlatBuffers buffers_;
   std::vector<MatrixStack> stacks_;
   std::vector<Batch> batches_;
   FlatRange matrices_;   ///< all stacks lie in it and nothing else
@@ -73,8 +73,8 @@ class Muon : public Optimizer {
   AdamW rest_;
 };
 
-std::unique_ptr<Optimizer> make_muon(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                     const ParameterLayout& layout, std::vector<FlatRange> updated);
+std::unique_ptr<Optimizer> make_muon(const OptimConfig& config, FlatBuffers buffers, const ParameterLayout& layout,
+                                     std::vector<FlatRange> updated);
 OptimizerCost muon_cost(const OptimConfig& config, const ParameterLayout& layout);
 
 }  // namespace mm

@@ -20,8 +20,8 @@ std::map<size_t, int64_t> rows_of_tensors(const std::vector<MatrixStack>& stacks
 
 }  // namespace
 
-NorMuon::NorMuon(at::Tensor parameters, at::Tensor gradients, const ParameterLayout& layout, const OptimConfig& config)
-    : Muon(parameters, std::move(gradients), layout, config) {
+NorMuon::NorMuon(const FlatBuffers& buffers, const ParameterLayout& layout, const OptimConfig& config)
+    : Muon(buffers, layout, config) {
   std::map<size_t, size_t> place;  // in rows_, of a tensor
   for (const auto& [tensor, count] : rows_of_tensors(stacks())) {
     const StoredTensor& stored = layout.stored[tensor];
@@ -30,7 +30,7 @@ NorMuon::NorMuon(at::Tensor parameters, at::Tensor gradients, const ParameterLay
     rows_.push_back({stored.name,
                      {stored.offset, stored.offset + count * columns},
                      columns,
-                     at::zeros({count}, parameters.options())});
+                     at::zeros({count}, buffers.parameters.options())});
   }
   for (const MatrixStack& stack : stacks()) {
     const Rows& rows = rows_[place.at(stack.tensor)];
@@ -64,9 +64,9 @@ void NorMuon::forget(FlatRange elements) {
   }
 }
 
-std::unique_ptr<Optimizer> make_normuon(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                        const ParameterLayout& layout, std::vector<FlatRange> /*updated*/) {
-  return std::make_unique<NorMuon>(std::move(parameters), std::move(gradients), layout, config);
+std::unique_ptr<Optimizer> make_normuon(const OptimConfig& config, FlatBuffers buffers, const ParameterLayout& layout,
+                                        std::vector<FlatRange> /*updated*/) {
+  return std::make_unique<NorMuon>(std::move(buffers), layout, config);
 }
 
 OptimizerCost normuon_cost(const OptimConfig& config, const ParameterLayout& layout) {

@@ -16,7 +16,7 @@ namespace mm {
 class NorMuon final : public Muon {
  public:
   /// See make_optimizer.
-  NorMuon(at::Tensor parameters, at::Tensor gradients, const ParameterLayout& layout, const OptimConfig& config);
+  NorMuon(const FlatBuffers& buffers, const ParameterLayout& layout, const OptimConfig& config);
 
   /// Muon's, and `row_exp_avg_sq.<stored tensor>`, [count * out].
   std::vector<OptimizerState> state() const override;
@@ -35,8 +35,8 @@ class NorMuon final : public Muon {
   std::vector<at::Tensor> squares_of_stack_;  ///< [n, out]: views into rows_
 };
 
-std::unique_ptr<Optimizer> make_normuon(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                        const ParameterLayout& layout, std::vector<FlatRange> updated);
+std::unique_ptr<Optimizer> make_normuon(const OptimConfig& config, FlatBuffers buffers, const ParameterLayout& layout,
+                                        std::vector<FlatRange> updated);
 OptimizerCost normuon_cost(const OptimConfig& config, const ParameterLayout& layout);
 
 }  // namespace mm

@@ -19,6 +19,12 @@ struct FlatRange {
   int64_t begin = 0, end = 0;
 };
 
+/// The flat buffers that an optimizer works on, kept by the caller.
+struct FlatBuffers {
+  at::Tensor parameters, gradients;  ///< fp32, of one size
+  at::Tensor shadow = {};            ///< 16 bit: the first of the parameters, rounded; undefined: there is none
+};
+
 /// A part of what an optimizer carries from step to step, as a checkpoint holds it.
 struct OptimizerState {
   std::string name;                ///< `exp_avg`: before the names of the parameters; without `begin` the whole name
@@ -30,8 +36,8 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// One update from gradient / gradient_divisor. Where `skip` is 1 nothing changes, whatever the gradient holds. No
-  /// host sync.
+  /// One update from gradient / gradient_divisor. The shadow follows the parameters, and the gradients become 0. Where
+  /// `skip` is 1 these do so and nothing else changes, whatever the gradient holds. No host sync.
   ///   gradient_divisor, skip  scalars fp32 on the parameters' device
   virtual void step(double learning_rate, const at::Tensor& gradient_divisor, const at::Tensor& skip) = 0;
 
@@ -43,11 +49,10 @@ class Optimizer {
 };
 
 /// The optimizer that `config.type` names.
-///   parameters, gradients  flat fp32 buffers of one size, kept by the caller
-///   layout                 what lies where in them
-///   updated                what of them it updates, in order and apart from each other; empty: all. Of those that
-///                          can_update_parts() alone
-std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                          const ParameterLayout& layout, std::vector<FlatRange> updated = {});
+///   layout   what lies where in the buffers
+///   updated  what of them it updates, in order and apart from each other; empty: all. Of those that
+///            can_update_parts() alone
+std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, FlatBuffers buffers, const ParameterLayout& layout,
+                                          std::vector<FlatRange> updated = {});
 
 }  // namespace mm

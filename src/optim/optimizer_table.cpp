@@ -16,8 +16,7 @@ namespace {
 struct Row {
   std::string_view name;
   bool updates_parts;
-  std::unique_ptr<Optimizer> (*make)(const OptimConfig&, at::Tensor, at::Tensor, const ParameterLayout&,
-                                     std::vector<FlatRange>);
+  std::unique_ptr<Optimizer> (*make)(const OptimConfig&, FlatBuffers, const ParameterLayout&, std::vector<FlatRange>);
   OptimizerCost (*cost)(const OptimConfig&, const ParameterLayout&);
 };
 
@@ -50,10 +49,10 @@ OptimizerCost optimizer_cost(const OptimConfig& config, const ParameterLayout& l
   return row_of(config).cost(config, layout);
 }
 
-std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, at::Tensor parameters, at::Tensor gradients,
-                                          const ParameterLayout& layout, std::vector<FlatRange> updated) {
+std::unique_ptr<Optimizer> make_optimizer(const OptimConfig& config, FlatBuffers buffers, const ParameterLayout& layout,
+                                          std::vector<FlatRange> updated) {
   require(updated.empty() || can_update_parts(config), "an optimizer that updates parts");
-  return row_of(config).make(config, std::move(parameters), std::move(gradients), layout, std::move(updated));
+  return row_of(config).make(config, std::move(buffers), layout, std::move(updated));
 }
 
 }  // namespace mm

@@ -93,9 +93,11 @@ LayerReports RouterProbe::measure_gradients(RouterRecord& record) {
   const std::vector<double> model =
       host_values(state_.division.norm_of_same_batch(state_.parameters.gradient()) / state_.scaler.scale());
   record.gate_gradient_lm = gate_norms();
+  state_.parameters.gradient().zero_();
   if (has_auxiliary) {
     backward(auxiliary, /*keep_graph=*/false);
     record.gate_gradient_aux = gate_norms();
+    state_.parameters.gradient().zero_();
   } else {
     record.gate_gradient_aux.assign(record.gate_gradient_lm.size(), 0.0);
   }
@@ -143,7 +145,6 @@ void RouterProbe::measure_tokens(const LayerReports& reports, RouterRecord& reco
 }
 
 void RouterProbe::backward(const at::Tensor& loss, bool keep_graph) {
-  state_.parameters.gradient().zero_();
   (loss * state_.scaler.scale()).backward({}, keep_graph);
 }
 

@@ -1,6 +1,6 @@
-// Counts what a micro-batch of a config has a GPU do, without one: ops of ATen, launches of our kernels, and the bytes
-// of their inputs and outputs, each once. It runs on the meta device at the config's full size; a layer is the
-// difference of two depths. Attention is left out: which kernel computes it, only a GPU says.
+// Counts what a micro-batch of a config has a GPU do, and an update, without one: ops of ATen, launches of our kernels,
+// and the bytes of their inputs and outputs, each once. It runs on the meta device at the config's full size; a layer
+// is the difference of two depths. Attention is left out: which kernel computes it, only a GPU says.
 //
 // usage: step_traffic <config.json> [key=value]...
 #include <ATen/ops/empty.h>
@@ -104,26 +104,66 @@ void end_call(const at::RecordFunction& function, at::ObserverContext* context) 
   traffic.bytes += call->bytes;
 }
 
-/// Of forward and backward of one micro-batch.
-Table traffic_of(const RunConfig& config, int64_t layers) {
-  ModelConfig model = config.model;
-  model.num_hidden_layers = layers;
-  const cuda::Emulation emulation;
-  TrainedModel trained(model, config.optim, at::kMeta, at::kBFloat16);
-  TrainingStep step(model, {.accumulation = 1, .max_grad_norm = 1.0, .replay = false}, trained);
-  const at::Tensor tokens = at::empty({config.train.micro_batch, config.data.sequence_length},
-                                      at::TensorOptions().dtype(at::kLong).device(at::kMeta));
-  const Batch batch{tokens, at::empty_like(tokens), tokens.numel()};
-  step.begin(2);
-  step.backward(step.forward(batch), batch);  // makes the tables that are made once
+template <class Work>
+Table count(const Work& work) {
   Table table;
   counted = &table;
   const int64_t launches = cuda::Emulation::launches(), bytes = cuda::Emulation::bytes();
-  step.backward(step.forward(batch), batch);
+  work();
   counted = nullptr;
   table["our kernels"] = {static_cast<double>(cuda::Emulation::launches() - launches),
                           static_cast<double>(cuda::Emulation::bytes() - bytes)};
   return table;
+}
+
+/// A training step without memory, behind its first micro-batch: that makes the tables which are made once.
+struct EmptyStep {
+  EmptyStep(const RunConfig& config, int64_t layers)
+      : model([&] {
+          ModelConfig changed = config.model;
+          changed.num_hidden_layers = layers;
+          return changed;
+        }()),
+        trained(model, config.optim, at::kMeta, at::kBFloat16),
+        step(model, {.accumulation = 1, .max_grad_norm = 1.0, .replay = false}, trained) {
+    const at::Tensor tokens = at::empty({config.train.micro_batch, config.data.sequence_length},
+                                        at::TensorOptions().dtype(at::kLong).device(at::kMeta));
+    batch = {tokens, at::empty_like(tokens), tokens.numel()};
+    step.begin(2);
+    train_micro_batch();
+  }
+
+  void train_micro_batch() { step.backward(step.forward(batch), batch); }
+
+  const cuda::Emulation emulation{};
+  ModelConfig model;
+  TrainedModel trained;
+  TrainingStep step;
+  Batch batch;
+};
+
+/// Of forward and backward of one micro-batch.
+Table traffic_of(const RunConfig& config, int64_t layers) {
+  EmptyStep empty(config, layers);
+  return count([&] { empty.train_micro_batch(); });
+}
+
+/// What stands between the last micro-batch of a step and the first of the next.
+void print_update(const RunConfig& config) {
+  EmptyStep empty(config, config.model.num_hidden_layers);
+  const Table table = count([&] {
+    empty.step.finish_gradients();
+    empty.step.update(1e-3);
+    empty.step.begin(2);
+  });
+  Traffic sum;
+  for (const auto& [name, traffic] : table) {
+    sum.calls += traffic.calls;
+    sum.bytes += traffic.bytes;
+  }
+  const auto parameters = static_cast<double>(empty.trained.parameters.layout().size);
+  std::printf("an update of %.1f M parameters: %.0f calls, %.1f MB, %.1f bytes a parameter\n", parameters / 1e6,
+              sum.calls, sum.bytes / 1e6, sum.bytes / parameters);
 }
 
 void print_table(const Table& one, const Table& two) {
@@ -159,6 +199,7 @@ int main(int argc, char** argv) try {
   at::addThreadLocalCallback(
       at::RecordFunctionCallback(mm::begin_call, mm::end_call).needsInputs(true).needsOutputs(true));
   mm::print_table(mm::traffic_of(config, 1), mm::traffic_of(config, 2));
+  mm::print_update(config);
 } catch (const std::exception& error) {
   std::fprintf(stderr, "step_traffic: %s\n", error.what());
   return 2;

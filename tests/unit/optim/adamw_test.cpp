@@ -16,6 +16,7 @@ namespace mm {
 namespace {
 
 constexpr int64_t kSize = 2048;
+constexpr int64_t kShadowed = 1008;
 constexpr int64_t kDecayedEnd = 1040;
 constexpr double kLearningRate = 1e-2;
 
@@ -46,7 +47,8 @@ struct ScalarAdamW {
 
 /// An optimizer with its buffers.
 struct Subject {
-  explicit Subject(const OptimConfig& config = {}) : adamw(parameters, gradients, kDecayedEnd, config) {}
+  explicit Subject(const OptimConfig& config = {}, std::vector<FlatRange> ranges = {})
+      : adamw({parameters, gradients, shadow}, kDecayedEnd, config, std::move(ranges)) {}
 
   void step(const at::Tensor& gradient, double divisor = 1, double skip = 0) {
     gradients.copy_(gradient);
@@ -61,6 +63,7 @@ struct Subject {
 
   at::Tensor parameters = random_tensor(1);
   at::Tensor gradients = at::zeros({kSize});
+  at::Tensor shadow = at::zeros({kShadowed}, at::kBFloat16);
   AdamW adamw;
 };
 
@@ -91,6 +94,7 @@ TEST(AdamW, ChangesNothingOnASkippedStepNotEvenTheCountOfUpdates) {
     other.step(random_tensor(step));
     subject.step(broken, 1, /*skip=*/1);
     subject.expect_same(other);
+    EXPECT_EQ(subject.gradients.count_nonzero().item<int64_t>(), 0);
   }
   EXPECT_EQ(subject.adamw.updates().item<float>(), 3.0f);
 }
@@ -113,6 +117,29 @@ TEST(AdamW, LeavesElementsWithoutGradientToTheDecayAlone) {
   EXPECT_TRUE(at::equal(subject.parameters.slice(0, kDecayedEnd), before.slice(0, kDecayedEnd)));
   EXPECT_TRUE(at::allclose(subject.parameters.slice(0, 0, kDecayedEnd),
                            before.slice(0, 0, kDecayedEnd) * (1 - kLearningRate * 0.5), 1e-6, 0));
+}
+
+TEST(AdamW, ClearsGradientsAndWritesTheShadowOfWhatItUpdates) {
+  // Borders of shadow and decay in the middle of ranges, and ranges beyond both.
+  const std::vector<FlatRange> ranges = {{0, 500}, {700, 1024}, {1030, 1048}, {1100, 1100}, {2000, 2047}};
+  Subject all, some({}, ranges);
+  for (uint64_t step = 0; step < 3; ++step) {
+    const at::Tensor gradient = random_tensor(step);
+    all.step(gradient);
+    some.step(gradient);
+    EXPECT_EQ(all.gradients.count_nonzero().item<int64_t>(), 0);
+    at::Tensor expected_gradients = gradient.clone();
+    for (const FlatRange& range : ranges) expected_gradients.slice(0, range.begin, range.end).zero_();
+    EXPECT_TRUE(at::equal(some.gradients, expected_gradients));
+  }
+  EXPECT_TRUE(at::equal(all.shadow, all.parameters.narrow(0, 0, kShadowed).to(at::kBFloat16)));
+  at::Tensor parameters = random_tensor(1), shadow = at::zeros({kShadowed}, at::kBFloat16);
+  for (const FlatRange& range : ranges) {
+    parameters.slice(0, range.begin, range.end).copy_(all.parameters.slice(0, range.begin, range.end));
+    shadow.slice(0, range.begin, range.end).copy_(all.shadow.slice(0, range.begin, range.end));
+  }
+  EXPECT_TRUE(at::allclose(some.parameters, parameters, 1e-6, 0));
+  EXPECT_TRUE(at::equal(some.shadow, shadow));
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ struct Subject {
   explicit Subject(const OptimConfig& config) : Subject(a_model(), config) {}
   Subject(const ModelConfig& model, const OptimConfig& config)
       : buffers(model),
-        optimizer(make_optimizer(config, parameters(), buffers.parameters.gradient(), buffers.parameters.layout())) {}
+        optimizer(make_optimizer(config, {parameters(), buffers.parameters.gradient()}, buffers.parameters.layout())) {}
 
   at::Tensor parameters() const { return buffers.parameters.master(); }
   std::map<std::string, at::Tensor> weights() const { return buffers.weights(); }
@@ -248,7 +248,21 @@ TEST_P(MuonTest, ASkippedStepChangesNothing) {
     subject.buffers.parameters.gradient().fill_(broken);
     subject.step(1, /*skip=*/1);
     expect_equal(subject.everything(), before);
+    EXPECT_EQ(subject.buffers.parameters.gradient().count_nonzero().item<int64_t>(), 0);
   }
+}
+
+TEST_P(MuonTest, ClearsAllGradientsAndWritesTheWholeShadow) {
+  const SmallModel small(a_model(), at::kBFloat16);
+  const Parameters& parameters = small.parameters;
+  const auto optimizer = make_optimizer(
+      optim(GetParam()), {parameters.master(), parameters.gradient(), parameters.shadow()}, parameters.layout());
+  for (auto& [name, gradient] : small.gradients()) gradient.copy_(random_tensor(gradient.sizes(), 1));
+  const at::Tensor before = parameters.shadow().clone();
+  optimizer->step(kLearningRate, scalar(1), scalar(0));
+  EXPECT_EQ(parameters.gradient().count_nonzero().item<int64_t>(), 0);
+  EXPECT_FALSE(at::equal(parameters.shadow(), before));
+  EXPECT_TRUE(at::equal(parameters.shadow(), parameters.master().narrow(0, 0, before.size(0)).to(at::kBFloat16)));
 }
 
 TEST_P(MuonTest, DividesGradientsByTheDivisor) {

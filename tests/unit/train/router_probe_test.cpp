@@ -71,6 +71,15 @@ TEST(RouterProbe, GateGradientsAreThoseOfEachLossAlone) {
   }
 }
 
+TEST(RouterProbe, LeavesNoGradients) {
+  const TempFolder folder;
+  for (const char* balance : {"model.router_aux_loss_coef=1", "model.router_aux_loss_coef=0"}) {
+    const auto run = one_step(folder / balance, {balance});
+    EXPECT_GT(measure(*run).gate_gradient_lm.at(0), 0) << balance;
+    EXPECT_EQ(run->state.parameters.gradient().count_nonzero().item<int64_t>(), 0) << balance;
+  }
+}
+
 TEST(RouterProbe, AWeightThatIsAlwaysOneLeavesTheGateWithoutLmGradient) {
   const TempFolder folder;
   const auto dead = one_step(folder / "dead", {"model.num_experts_per_tok=1", "model.norm_top1_prob=true"});
