@@ -1,5 +1,6 @@
-// One product per expert. On the CPU threads share the experts' rows: a single expert's product is too small to be cut
-// by MKL without loss, and every cut makes all threads wait for each other.
+// One product per expert, or one of LibTorch's for all of them where it has a kernel for that. On the CPU threads share
+// the experts' rows: a single expert's product is too small to be cut by MKL without loss, and every cut makes all
+// threads wait for each other.
 #include "ops/grouped_linear.h"
 
 #include <ATen/core/grad_mode.h>
@@ -51,30 +52,36 @@ std::vector<RowBlock> expert_rows(const at::Tensor& ends_e) {
   return row_blocks(ends_e, std::numeric_limits<int64_t>::max());
 }
 
-/// Calls product(task) for every task: one alone has all threads to itself, of several each has one.
+/// Calls product(task) for every task: one alone has all threads to itself, of several each has one. A GPU takes them
+/// in turn.
 template <class Product>
-void for_products(int64_t tasks, const Product& product) {
+void for_products(const at::Tensor& x, int64_t tasks, const Product& product) {
   if (tasks == 1) return product(0);
+  if (cuda::takes(x)) {
+    for (int64_t task = 0; task < tasks; ++task) product(task);
+    return;
+  }
   cpu::parallel_tasks(tasks, [&](int64_t task) {
     const at::NoGradGuard no_gradients;  // a setting of each thread
     product(task);
   });
 }
 
-/// Calls multiply(block) for all rows.
+/// Calls multiply(block) for all rows of x.
 template <class Multiply>
-void for_row_blocks(const at::Tensor& ends_e, const Multiply& multiply) {
+void for_row_blocks(const at::Tensor& x, const at::Tensor& ends_e, const Multiply& multiply) {
   std::vector<RowBlock> blocks = expert_rows(ends_e);
-  if (blocks.size() > 1) blocks = row_blocks(ends_e, kBlockRows);
-  for_products(std::ssize(blocks), [&](int64_t task) { multiply(blocks[static_cast<size_t>(task)]); });
+  if (blocks.size() > 1 && !cuda::takes(x)) blocks = row_blocks(ends_e, kBlockRows);
+  for_products(x, std::ssize(blocks), [&](int64_t task) { multiply(blocks[static_cast<size_t>(task)]); });
 }
 
 void add_weight_gradients(const at::Tensor& grad_eoi, const at::Tensor& dy_ro, const at::Tensor& x_ri,
                           const at::Tensor& ends_e) {
   const std::vector<RowBlock> experts = expert_rows(ends_e);
   const int64_t features = grad_eoi.size(1);
-  const int64_t parts = experts.size() == 1 ? 1 : (features + kBlockFeatures - 1) / kBlockFeatures;
-  for_products(std::ssize(experts) * parts, [&](int64_t task) {
+  const bool whole = experts.size() == 1 || cuda::takes(x_ri);
+  const int64_t parts = whole ? 1 : (features + kBlockFeatures - 1) / kBlockFeatures;
+  for_products(x_ri, std::ssize(experts) * parts, [&](int64_t task) {
     const RowBlock& rows = experts[static_cast<size_t>(task / parts)];
     const int64_t part = task % parts, begin = features * part / parts, end = features * (part + 1) / parts;
     at::Tensor grad_oi = grad_eoi.select(0, rows.expert).slice(0, begin, end);
@@ -88,7 +95,7 @@ std::vector<at::Tensor> grouped_linear_backward(const BackwardPass& pass) {
   at::Tensor dx_ri, dw_eoi;
   if (pass.wanted[0]) {
     dx_ri = at::empty_like(x_ri);
-    for_row_blocks(ends_e, [&](const RowBlock& block) {
+    for_row_blocks(x_ri, ends_e, [&](const RowBlock& block) {
       at::Tensor out = block.of(dx_ri);
       at::mm_out(out, block.of(dy_ro), weight_eoi.select(0, block.expert));
     });
@@ -100,11 +107,11 @@ std::vector<at::Tensor> grouped_linear_backward(const BackwardPass& pass) {
   return {dx_ri, dw_eoi};
 }
 
-/// Works on slices: no copy of rows or weights. Reads `ends_e` on the host.
+/// Works on slices: no copy of rows or weights. `ends_e` is on the host.
 at::Tensor by_blocks(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
   const auto forward = [&]() -> ForwardPass {
     const at::Tensor y_ro = at::empty({x_ri.size(0), weight_eoi.size(1)}, x_ri.options());
-    for_row_blocks(ends_e, [&](const RowBlock& block) {
+    for_row_blocks(x_ri, ends_e, [&](const RowBlock& block) {
       at::Tensor out = block.of(y_ro);
       at::mm_out(out, block.of(x_ri), weight_eoi.select(0, block.expert).t());
     });
@@ -113,11 +120,46 @@ at::Tensor by_blocks(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const
   return own_gradient({x_ri, weight_eoi}, forward, grouped_linear_backward)[0];
 }
 
+/// Whether LibTorch multiplies the rows of all experts in one kernel, and not in a loop that waits for the device in
+/// each product.
+bool has_grouped_kernel(const at::Tensor& x_ri) {
+  if (x_ri.scalar_type() != at::kBFloat16) return false;
+  const cuda::OnDevice device(x_ri);
+  const int generation = cuda::compute_capability() / 10;
+  return generation == 9 || generation == 10;
+}
+
+std::vector<at::Tensor> grouped_kernel_backward(const BackwardPass& pass) {
+  const at::Tensor &x_ri = pass.saved[0], &weight_eoi = pass.saved[1], &ends_e = pass.saved[2];
+  const at::Tensor dy_ro = pass.gradients[0].contiguous();
+  at::Tensor dx_ri, dw_eoi;
+  if (pass.wanted[0]) dx_ri = at::_grouped_mm(dy_ro, weight_eoi, ends_e);
+  if (pass.wanted[1]) {
+    // LibTorch leaves it in the type of its factors.
+    dw_eoi = at::_grouped_mm(dy_ro.t(), x_ri, ends_e);
+    if (const at::Tensor& sum_eoi = weight_eoi.grad(); sum_eoi.defined()) {
+      cuda::add_experts(cuda::element_type(dw_eoi), cuda::read(dw_eoi), cuda::read<int32_t>(ends_e), dw_eoi.size(0),
+                        dw_eoi.size(1) * dw_eoi.size(2), cuda::read_and_write<float>(sum_eoi), cuda::OnDevice(sum_eoi));
+      dw_eoi.reset();
+    }
+  }
+  return {dx_ri, dw_eoi};
+}
+
+at::Tensor by_grouped_kernel(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
+  const auto forward = [&]() -> ForwardPass {
+    return {.outputs = {at::_grouped_mm(x_ri, weight_eoi.transpose(1, 2), ends_e)},
+            .saved = {x_ri, weight_eoi, ends_e}};
+  };
+  return own_gradient({x_ri, weight_eoi}, forward, grouped_kernel_backward)[0];
+}
+
 }  // namespace
 
 at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
-  if (cuda::takes(x_ri)) return at::_grouped_mm(x_ri, weight_eoi.transpose(1, 2), ends_e);
-  return by_blocks(x_ri, weight_eoi, ends_e);
+  if (!cuda::takes(x_ri)) return by_blocks(x_ri, weight_eoi, ends_e);
+  if (has_grouped_kernel(x_ri)) return by_grouped_kernel(x_ri, weight_eoi, ends_e);
+  return by_blocks(x_ri, weight_eoi, ends_e.cpu());
 }
 
 namespace reference {

@@ -10,6 +10,8 @@ namespace mm {
 ///   x_ri [rows, in] sorted by expert, weight_eoi [experts, out, in], ends_e [experts] int32 on x's device, the last
 ///   one equal to rows; returns [rows, out].
 /// An expert without rows gets a gradient of exactly zero. Gradients go where `linear` puts them.
+/// In bf16 on a GPU of compute capability 9 or 10 this is one product for all experts, whose weight gradients are
+/// rounded before they are added; elsewhere on CUDA it is one for each, and the host waits for `ends_e`.
 at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e);
 
 namespace reference {

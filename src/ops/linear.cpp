@@ -1,8 +1,10 @@
 // A product with a weight, one GEMM, whose backward adds to the gradient in place.
 #include "ops/linear.h"
 
+#include <ATen/ops/addmm.h>
 #include <ATen/ops/mm.h>
 
+#include "ops/cuda/launch.h"
 #include "ops/own_gradient.h"
 
 namespace mm {
@@ -27,6 +29,8 @@ std::vector<at::Tensor> linear_backward(const BackwardPass& pass) {
 void add_weight_gradient(at::Tensor& grad_oi, const at::Tensor& dy_no, const at::Tensor& x_ni) {
   if (grad_oi.scalar_type() == x_ni.scalar_type()) {
     grad_oi.addmm_(dy_no.t(), x_ni);
+  } else if (cuda::takes(grad_oi)) {
+    at::addmm_out(grad_oi, grad_oi, dy_no.t(), x_ni, at::kFloat);  // summed, and left, in fp32
   } else {
     grad_oi.add_(at::mm(dy_no.t(), x_ni));
   }

@@ -11,7 +11,8 @@ namespace mm {
 /// temporary of the weight's size); otherwise the gradient is returned to autograd.
 at::Tensor linear(const at::Tensor& x_ni, const at::Tensor& weight_oi);
 
-/// grad += dy^T x, in place: the gradient of such a weight. `grad_oi` may have another dtype than the other two.
+/// grad += dy^T x, in place: the gradient of such a weight. `grad_oi` is fp32 where it has another dtype than the other
+/// two; their product is then rounded to that of theirs on a CPU, and not on CUDA.
 void add_weight_gradient(at::Tensor& grad_oi, const at::Tensor& dy_no, const at::Tensor& x_ni);
 
 }  // namespace mm

@@ -72,6 +72,19 @@ double bytes_of(c10::ArrayRef<c10::IValue> values) {
   return bytes;
 }
 
+/// Of what an op reads; what it writes alone is among its outputs.
+double bytes_read(const at::RecordFunction& function) {
+  const std::string name = function.name();
+  const bool overwrites = name == "aten::zero_" || name == "aten::fill_" || name == "aten::copy_";
+  c10::ArrayRef<c10::IValue> inputs = function.inputs();
+  if (overwrites) inputs = inputs.slice(1);
+  const std::optional<c10::FunctionSchema> schema = function.operator_schema();
+  if (schema && !schema->arguments().empty() && schema->arguments().back().is_out()) {
+    inputs = inputs.slice(0, inputs.size() - 1);
+  }
+  return bytes_of(inputs);
+}
+
 /// An op that runs. Its work is that of the ops it calls, where it calls some.
 struct Call final : at::ObserverContext {
   Call* caller = nullptr;
@@ -85,9 +98,7 @@ std::unique_ptr<at::ObserverContext> begin_call(const at::RecordFunction& functi
   auto call = std::make_unique<Call>();
   call->caller = innermost;
   innermost = call.get();
-  const std::string name = function.name();
-  const bool overwrites = name == "aten::zero_" || name == "aten::fill_" || name == "aten::copy_";
-  call->bytes = bytes_of(overwrites ? function.inputs().slice(1) : function.inputs());
+  call->bytes = bytes_read(function);
   return call;
 }
 

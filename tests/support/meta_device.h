@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "tests/support/sixteen_bit_product.h"
+
 namespace mm {
 namespace {
 
@@ -52,9 +54,9 @@ void run_on_zeros(const c10::OperatorHandle& op, std::vector<c10::IValue>* stack
 }  // namespace mm
 
 TORCH_LIBRARY_IMPL(aten, Meta, library) {
-  for (const char* op :
-       {"_fused_adamw_", "_grouped_mm", "abs.out", "dot", "embedding_dense_backward", "floor_divide", "index_select",
-        "logical_not.out", "nan_to_num.out", "where.self", "where.self_out", "logical_or.out", "searchsorted.Tensor"}) {
+  for (const char* op : {"_fused_adamw_", "_grouped_mm", "abs.out", "addmm.dtype_out", "dot",
+                         "embedding_dense_backward", "floor_divide", "index_select", "logical_not.out",
+                         "nan_to_num.out", "where.self", "where.self_out", "logical_or.out", "searchsorted.Tensor"}) {
     library.impl(op, torch::CppFunction::makeFromBoxedFunction<&mm::run_on_zeros>());
   }
 }

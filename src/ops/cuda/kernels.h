@@ -106,6 +106,14 @@ void cross_entropy_forward(ElementType type, const void* logits, const int64_t* 
 void cross_entropy_backward(ElementType type, const float* dloss, const void* logits, const int64_t* targets,
                             const float* log_sum_exp, int64_t rows, int64_t v, void* dlogits, Stream stream);
 
+/// Of the current device: 90 is 9.0.
+int compute_capability();
+
+/// sum[e] += term[e] for every expert that has rows. The term of one without is not read.
+///   term [experts, size]; ends_e [experts]: one past the last row of each; sum [experts, size]
+void add_experts(ElementType type, const void* term, const int32_t* ends_e, int64_t experts, int64_t size, float* sum,
+                 Stream stream);
+
 /// How many numbers are a row of the buffers that flat_norm() takes.
 constexpr int64_t kNormRow = 1024;
 

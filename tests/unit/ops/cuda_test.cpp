@@ -16,7 +16,7 @@
 #include "ops/adamw_update.h"
 #include "ops/attention.h"
 #include "ops/cross_entropy.h"
-#include "ops/cuda/kernels.h"
+#include "ops/cuda/launch.h"
 #include "ops/dispatch.h"
 #include "ops/flat_norm.h"
 #include "ops/grouped_linear.h"
@@ -24,6 +24,9 @@
 #include "ops/rms_norm.h"
 #include "ops/rotary.h"
 #include "ops/swiglu.h"
+#ifndef MM_CUDA
+#include "tests/support/sixteen_bit_product.h"
+#endif
 
 namespace mm {
 namespace {
@@ -369,6 +372,69 @@ TEST_P(Cuda, GroupedLinearEqualsItsDefinitionAndIdleExpertsGetExactlyZero) {
   });
   EXPECT_EQ(results[2][1].abs().max().item<float>(), 0.0f);
   EXPECT_EQ(results[2][3].abs().max().item<float>(), 0.0f);
+}
+
+/// A weight whose gradients are added to what an fp32 buffer holds.
+at::Tensor weight_with(const at::Tensor& weight, const at::Tensor& gradient) {
+  at::Tensor leaf = weight.detach().set_requires_grad(true);
+  leaf.set_grad_dtype(at::kFloat);
+  leaf.mutable_grad() = gradient;
+  return leaf;
+}
+
+TEST_P(Cuda, LinearAddsTheUnroundedProductToAnFp32Gradient) {
+  const at::Tensor x = rounded(random_tensor({300, 96}, 16)), weight = rounded(random_tensor({40, 96}, 17));
+  const at::Tensor dy = rounded(random_tensor({300, 40}, 18)), before = random_tensor({40, 96}, 19);
+  const at::Tensor gradient = on_device([&] {
+    at::Tensor sum = before.to(device(), before.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+    mm::linear(x.to(device()), weight_with(weight.to(device()), sum)).backward(dy.to(device()));
+    return sum;
+  });
+  const at::Tensor expected = before.to(at::kDouble) + dy.to(at::kDouble).t().mm(x.to(at::kDouble));
+  expect_close({gradient.cpu()}, {expected.to(at::kFloat)}, 3e-6);
+}
+
+TEST_P(Cuda, GroupedLinearAddsToAnFp32GradientAndLeavesThatOfIdleExperts) {
+  const at::Tensor ends = at::tensor({3, 3, 80, 80}, at::kInt);
+  const at::Tensor x = rounded(random_tensor({80, 64}, 18)), weight = rounded(random_tensor({4, 48, 64}, 19));
+  const at::Tensor dy = rounded(random_tensor({80, 48}, 20)), before = random_tensor({4, 48, 64}, 21);
+  const Tensors actual = on_device_repeatedly([&] {
+    at::Tensor sum = before.to(device(), before.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+    const at::Tensor rows = x.to(device()).detach().set_requires_grad(true);
+    grouped_linear(rows, weight_with(weight.to(device()), sum), ends.to(device())).backward(dy.to(device()));
+    return Tensors{sum, rows.grad()};
+  });
+  at::Tensor expected = before.clone(), rows = x.to(at::kFloat).detach().set_requires_grad(true);
+  at::Tensor leaf = weight_with(weight.to(at::kFloat), expected);
+  reference::grouped_linear(rows, leaf, ends).backward(dy.to(at::kFloat));
+  // A product of all experts at once is rounded before it is added.
+  const double tolerance = dtype() == at::kBFloat16 ? 0x1p-8 : 3e-6;
+  expect_close({actual[0].cpu()}, {leaf.grad()}, tolerance);
+  expect_rounded({actual[1]}, {rows.grad()});
+  for (const int64_t idle : {1, 3}) EXPECT_TRUE(at::equal(actual[0][idle].cpu(), before[idle])) << idle;
+}
+
+TEST_P(Cuda, GradientsOfExpertsAreAddedWhereThereAreRowsAndNotReadElsewhere) {
+  const at::Tensor ends = at::tensor({0, 5, 5, 9}, at::kInt);
+  for (const auto& [size, first] : Shapes{{1, 0}, {7, 0}, {8, 0}, {4104, 0}, {16, 1}}) {
+    SCOPED_TRACE(testing::Message() << size << " from " << first);
+    at::Tensor term = rounded(random_tensor({4 * size + 1}, 22));
+    const at::Tensor before = random_tensor({4 * size + 1}, 23);
+    const auto experts = [n = size, begin = first](const at::Tensor& flat) {
+      return flat.narrow(0, begin, 4 * n).view({4, n});
+    };
+    for (const int64_t idle : {0, 2}) experts(term)[idle].fill_(kNan);
+    at::Tensor expected = before.clone();
+    for (const int64_t busy : {1, 3}) experts(expected)[busy] += experts(term)[busy];
+    const Tensors actual = on_device_repeatedly([&, n = size] {
+      const at::Tensor sum = before.to(device(), before.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+      const at::Tensor term_here = term.to(device()), ends_here = ends.to(device());
+      cuda::add_experts(cuda::element_type(term), cuda::read(experts(term_here)), cuda::read<int32_t>(ends_here), 4, n,
+                        cuda::read_and_write<float>(experts(sum)), cuda::OnDevice(sum));
+      return Tensors{sum};
+    });
+    EXPECT_TRUE(at::equal(actual[0].cpu(), expected));
+  }
 }
 
 TEST_F(OnDeviceUnderTest, TheFlatNormEqualsItsDefinition) {
