@@ -74,6 +74,23 @@ void rotary_backward(ElementType type, const JoinedHeads& shape, const void* dq,
                      const void* qkv, const float* q_norm, const float* k_norm, const float* cosine, const float* sine,
                      void* dqkv, float* norm_partial, Stream stream);
 
+/// The rows of a weight that narrow_linear takes: beyond, a product of tiles reads less.
+constexpr int64_t kMostNarrowOutputs = 32;
+/// The gradient of the weight comes as this many partial sums: fewer where each is larger, and none of no rows.
+inline int64_t narrow_linear_slices(int64_t rows, int64_t out) {
+  const int64_t most = 2048 / (out < 8 ? 8 : out), of_slice = (rows + most - 1) / most;
+  return rows == 0 ? 0 : (rows + of_slice - 1) / of_slice;
+}
+
+/// y = x W^T.
+///   x [rows, in]; w [out, in] fp32; y [rows, out] fp32
+void narrow_linear_forward(ElementType type, const void* x, const float* w, int64_t rows, int64_t in, int64_t out,
+                           float* y, Stream stream);
+/// dx = dx_before + dy W. dw is the sum of dw_partial.
+///   dx_before, x, dx [rows, in]; dy [rows, out] fp32; dw_partial [narrow_linear_slices(rows, out), out, in] fp32
+void narrow_linear_backward(ElementType type, const void* dx_before, const float* dy, const void* x, const float* w,
+                            int64_t rows, int64_t in, int64_t out, void* dx, float* dw_partial, Stream stream);
+
 /// How many experts sort_by_expert() takes.
 constexpr int64_t kMostExperts = 1024;
 /// A block sorts so many slots; all of them are this many blocks.
