@@ -152,22 +152,28 @@ void LayerOps::add_experts(std::vector<OpCase>& cases) {
   const MoeWeights& weights = weights_.blocks[0].moe;
   const int64_t n = x_nd_.size(0), d = x_nd_.size(1), i = config_.model.expert_width(), s = moe.num_experts_per_tok,
                 r = n * s;
+  const at::Tensor counted_bt = at::ones({config_.train.micro_batch, config_.data.sequence_length},
+                                         at::TensorOptions().dtype(at::kFloat).device(device_));
   {
     const at::NoGradGuard no_gradients;
-    routing_ = route(x_nd_, weights.router, moe, true);
+    routing_ = route_batch(x_nd_, counted_bt, weights.router, moe, {.training = true});
     plan_ = plan_dispatch(routing_.experts_ns, moe.num_experts);
   }
   cases.push_back(
       {.name = "router",
        .run =
-           [this] {
+           [this, counted_bt] {
              const RouterWeights& router = weights_.blocks[0].moe.router;
-             const Routing routing = route(x_nd_, router, config_.model.moe, true);
-             return std::vector{routing.weights_ns, routing.probabilities_ne};
+             const BatchRouting routing = route_batch(x_nd_, counted_bt, router, config_.model.moe, {.training = true});
+             std::vector outputs{routing.weights_ns, routing.x_nd};
+             if (routing.balance_loss.defined()) outputs.push_back(routing.balance_loss);
+             if (routing.z_loss.defined()) outputs.push_back(routing.z_loss);
+             return outputs;
            },
        .inputs = {x_nd_},
        .weights = {weights.router.gate},
-       .flops = product(static_cast<double>(n), static_cast<double>(d), static_cast<double>(moe.num_experts))});
+       .flops = product(static_cast<double>(n), static_cast<double>(d), static_cast<double>(moe.num_experts)),
+       .bytes = static_cast<double>(x_nd_.nbytes() + weights.router.gate.nbytes())});  // x goes on as it lies
   cases.push_back({.name = "plan_dispatch",
                    .run =
                        [this] {

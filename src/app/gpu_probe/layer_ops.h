@@ -10,7 +10,7 @@
 
 #include "engine/device.h"
 #include "engine/trained_model.h"
-#include "model/moe/router.h"
+#include "model/moe/batch_routing.h"
 #include "model/weights.h"
 #include "ops/dispatch.h"
 #include "recipe/run_config.h"
@@ -57,7 +57,7 @@ class LayerOps {
   TrainedModel trained_;
   ModelWeights weights_;
   at::Tensor x_nd_, residual_nd_;
-  Routing routing_;
+  BatchRouting routing_;
   DispatchPlan plan_;
 };
 

@@ -8,8 +8,12 @@ at::Tensor mean_probabilities(const BalanceInput& input) {
   return counted_n.matmul(input.routing.probabilities_ne) / counted_n.sum().clamp_min(1.0);
 }
 
+bool has_balance_loss(const MoeConfig& config) {
+  return config.aux_loss != "none" && config.router_aux_loss_coef != 0;
+}
+
 at::Tensor scaled_balance_loss(const BalanceInput& input, const MoeConfig& config) {
-  if (config.aux_loss == "none" || config.router_aux_loss_coef == 0) return {};
+  if (!has_balance_loss(config)) return {};
   const double factor = config.router_aux_loss_coef;
   if (config.aux_loss == "step") return step_balance_loss(input) * factor;
   if (config.aux_loss == "sequence") return sequence_balance_loss(input) * factor;

@@ -44,6 +44,9 @@ at::Tensor step_balance_loss(const BalanceInput& input);
 /// mean over the counted tokens of logsumexp(logits)^2. Source: ST-MoE, arXiv 2202.08906, eq. 5.
 at::Tensor router_z_loss(const BalanceInput& input);
 
+/// Whether a loss keeps the load even.
+bool has_balance_loss(const MoeConfig& config);
+
 /// The configured balancing loss of one layer times router_aux_loss_coef; undefined when there is none.
 /// `token_sum` is the token loss summed over the top-k slots (k at perfect balance), as MiniMind G4 has it.
 at::Tensor scaled_balance_loss(const BalanceInput& input, const MoeConfig& config);

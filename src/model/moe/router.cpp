@@ -21,20 +21,6 @@ namespace {
 /// MiniMind's guard against a sum of zero.
 constexpr double kSumGuard = 1e-20;
 
-at::Tensor logits(const at::Tensor& x_nd, const RouterWeights& weights, double jitter) {
-  at::Tensor x = x_nd.to(at::kFloat);
-  if (jitter > 0) x = x * at::empty_like(x).uniform_(1.0 - jitter, 1.0 + jitter);
-  if (weights.hidden_hd.defined()) x = at::silu(mm::linear(x, weights.hidden_hd));
-  return mm::linear(x, weights.gate);
-}
-
-at::Tensor scores(const at::Tensor& logits_ne, const std::string& function) {
-  if (function == "sigmoid") return logits_ne.sigmoid();
-  // The root has an infinite slope at 0, which softplus reaches in fp32.
-  if (function == "sqrtsoftplus") return at::softplus(logits_ne).clamp_min(kSumGuard).sqrt();
-  return logits_ne.softmax(-1);
-}
-
 /// log(scores), also where the scores themselves are too small for fp32 or for their sum to be told from the guard.
 at::Tensor log_scores(const at::Tensor& logits_ne, const std::string& function) {
   // at::log_sigmoid, which has no kernel for tensors without data.
@@ -74,10 +60,25 @@ at::Tensor choose_experts(at::Tensor scores_ne, const at::Tensor& bias_e, const 
 
 }  // namespace
 
+at::Tensor router_logits(const at::Tensor& x_nd, const RouterWeights& weights, const MoeConfig& config, bool training) {
+  const double jitter = training ? config.router_jitter : 0.0;
+  at::Tensor x = x_nd.to(at::kFloat);
+  if (jitter > 0) x = x * at::empty_like(x).uniform_(1.0 - jitter, 1.0 + jitter);
+  if (weights.hidden_hd.defined()) x = at::silu(mm::linear(x, weights.hidden_hd));
+  return mm::linear(x, weights.gate);
+}
+
+at::Tensor router_scores(const at::Tensor& logits_ne, const std::string& scoring_func) {
+  if (scoring_func == "sigmoid") return logits_ne.sigmoid();
+  // The root has an infinite slope at 0, which softplus reaches in fp32.
+  if (scoring_func == "sqrtsoftplus") return at::softplus(logits_ne).clamp_min(kSumGuard).sqrt();
+  return logits_ne.softmax(-1);
+}
+
 Routing route(const at::Tensor& x_nd, const RouterWeights& weights, const MoeConfig& config, bool training) {
   Routing routing;
-  routing.logits_ne = logits(x_nd, weights, training ? config.router_jitter : 0.0);
-  routing.scores_ne = scores(routing.logits_ne, config.scoring_func);
+  routing.logits_ne = router_logits(x_nd, weights, config, training);
+  routing.scores_ne = router_scores(routing.logits_ne, config.scoring_func);
   const bool softmax = config.scoring_func == "softmax";
   // Of softmax the chosen scores add up to 1 / (2 experts) at least, unless something else chose: MiniMind's division
   // does.

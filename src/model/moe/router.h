@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <string>
+
 #include "model/moe/moe_config.h"
 #include "model/weights.h"
 
@@ -16,6 +18,10 @@ struct Routing {
   at::Tensor experts_ns;        ///< [tokens, slots] int64, not differentiable
   at::Tensor weights_ns;        ///< [tokens, slots] fp32
 };
+
+/// [tokens, experts] fp32, as route() makes them.
+at::Tensor router_logits(const at::Tensor& x_nd, const RouterWeights& weights, const MoeConfig& config, bool training);
+at::Tensor router_scores(const at::Tensor& logits_ne, const std::string& scoring_func);
 
 /// Everything in fp32:
 ///   logits  x W^T, or silu(x W0^T) W2^T with router_hidden_size; in training x is multiplied by U(1 - j, 1 + j) first

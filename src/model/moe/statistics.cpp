@@ -10,6 +10,11 @@
 
 namespace mm {
 
+at::Tensor count_by_expert(const at::Tensor& experts, const at::Tensor& counted, int64_t num_experts) {
+  return at::zeros({counted.size(0), num_experts}, counted.options())
+      .scatter_add_(1, experts.view_as(counted), counted);
+}
+
 at::Tensor router_sums(const Routing& routing, const at::Tensor& counted_n) {
   const at::NoGradGuard no_gradients;
   return at::stack(

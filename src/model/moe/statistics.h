@@ -8,6 +8,10 @@
 
 namespace mm {
 
+/// The pairs of each row that chose each expert, counted by weights [rows, pairs] of 0 and 1: [rows, experts] fp32.
+/// Whole numbers below 2^24, so fp32 sums of them are exact in any order.
+at::Tensor count_by_expert(const at::Tensor& experts, const at::Tensor& counted, int64_t num_experts);
+
 /// Row 0: sum over the counted tokens of -p_e ln p_e, p the router's probabilities: added up over the experts and
 /// divided by the tokens it is the mean entropy of a token's choice, in nats. Row 1: the same of |logit_e|.
 ///   counted_n  [tokens] fp32: 1 where a token counts, 0 on padding

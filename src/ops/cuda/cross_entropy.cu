@@ -6,11 +6,6 @@ namespace {
 
 constexpr int kThreads = 256;
 
-/// e^(x - peak), where -inf counts as nothing even while nothing larger was seen.
-MM_DEVICE float share(float x, float peak) {
-  return x == -INFINITY ? 0.0f : expf(x - peak);
-}
-
 /// A block for a row. Each thread has the highest value it saw, and the sum of the exponentials relative to it.
 template <int N, class T>
 MM_KERNEL forward(const T* logits, const int64_t* targets, int64_t v, float* loss, float* log_sum_exp) {

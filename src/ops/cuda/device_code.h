@@ -186,6 +186,17 @@ MM_DEVICE float rounded(float x) {
   return static_cast<float>(static_cast<T>(x));
 }
 
+// --- Functions -------------------------------------------------------------------------------------------------------
+
+MM_DEVICE float sigmoid(float x) {
+  return 1.0f / (1.0f + expf(-x));
+}
+
+/// e^(x - peak), where -inf counts as nothing even while nothing larger was seen.
+MM_DEVICE float share(float x, float peak) {
+  return x == -INFINITY ? 0.0f : expf(x - peak);
+}
+
 // --- Sums over threads -----------------------------------------------------------------------------------------------
 
 MM_DEVICE int lane() {

@@ -91,6 +91,54 @@ void narrow_linear_forward(ElementType type, const void* x, const float* w, int6
 void narrow_linear_backward(ElementType type, const void* dx_before, const float* dy, const void* x, const float* w,
                             int64_t rows, int64_t in, int64_t out, void* dx, float* dw_partial, Stream stream);
 
+/// How a router's logits become a choice, and which losses are made of it.
+struct RoutingRule {
+  enum class Scoring { kSoftmax, kSigmoid, kSqrtSoftplus };
+  enum class Balance { kNone, kToken, kStep, kSequence };
+
+  int64_t sequences, time;  ///< tokens = sequences * time
+  int64_t experts;          ///< up to kMostRoutedExperts
+  int64_t slots;
+  int64_t groups = 1, best_groups = 1;  ///< of experts, up to kMostGroups, and how many of them a token chooses from
+  Scoring scoring = Scoring::kSoftmax;
+  bool normalise = true;  ///< the weights of a token sum to `scale`
+  float scale = 1;
+  Balance balance = Balance::kNone;
+  float balance_factor = 0, z_factor = 0;
+};
+constexpr int64_t kMostRoutedExperts = 256;
+constexpr int64_t kMostGroups = 32;
+
+/// A block routes so many tokens of one sequence, and leaves sums over them: for each expert of load, entropy, |logit|
+/// and probability, then of tokens and of squared log-sum-exp. Padding has no part in any of them.
+constexpr int64_t kTokensOfBlock = 64;
+inline int64_t routing_blocks(const RoutingRule& rule) {
+  return rule.sequences * ((rule.time + kTokensOfBlock - 1) / kTokensOfBlock);
+}
+inline int64_t routing_sums(int64_t experts) {
+  return 4 * experts + 2;
+}
+/// Factors that routing_totals() leaves for the gradient: of the probability of each expert, and of squared
+/// log-sum-exp.
+inline int64_t routing_slopes(const RoutingRule& rule) {
+  return (rule.balance == RoutingRule::Balance::kSequence ? rule.sequences : 1) * rule.experts + 1;
+}
+
+/// The experts of each token, from the highest score on, of equal ones the first; and their weights.
+///   logits [tokens, experts]; bias [experts], added to the scores for the choice, or null; counted [tokens]: 1 or 0;
+///   chosen, weights [tokens, slots]; partial [routing_sums(experts), routing_blocks(rule)]
+void routing_forward(const RoutingRule& rule, const float* logits, const float* bias, const float* counted,
+                     int64_t* chosen, float* weights, float* partial, Stream stream);
+/// What the partial sums come to.
+///   step_load [experts] for Balance::kStep; tokens_of_expert [experts]; sums [2, experts]: of entropy, of |logit|;
+///   balance_loss, z_loss [1]; slopes [routing_slopes(rule)]
+void routing_totals(const RoutingRule& rule, const float* partial, const float* step_load, int64_t* tokens_of_expert,
+                    float* sums, float* balance_loss, float* z_loss, float* slopes, Stream stream);
+/// dlogits [tokens, experts] from dweights [tokens, slots], dbalance [1] and dz [1]; null is zero.
+void routing_backward(const RoutingRule& rule, const float* dweights, const float* dbalance, const float* dz,
+                      const float* logits, const float* counted, const int64_t* chosen, const float* slopes,
+                      float* dlogits, Stream stream);
+
 /// How many experts sort_by_expert() takes.
 constexpr int64_t kMostExperts = 1024;
 /// A block sorts so many slots; all of them are this many blocks.

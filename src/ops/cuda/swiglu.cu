@@ -4,10 +4,6 @@
 namespace mm::cuda {
 namespace {
 
-MM_DEVICE float sigmoid(float x) {
-  return 1.0f / (1.0f + expf(-x));
-}
-
 template <int N, class T>
 MM_KERNEL forward(const T* gate_up, int64_t width, int64_t chunks, T* y) {
   const auto [row, column] = row_place<N>(chunks);
