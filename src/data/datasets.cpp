@@ -170,8 +170,7 @@ HoldOut hold_out_of(const std::vector<LabelledPath>& files, const std::vector<Pa
 
 Datasets open_datasets(const DataConfig& config, const Tokenizer& tokenizer, int threads) {
   if (config.train.empty()) {
-    throw Error(ExitCode::kData, got_want("data.train", "no files", "at least one JSONL file",
-                                          "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name your own file"));
+    throw Error(ExitCode::kData, got_want("data.train", "no files", "at least one JSONL file", kWhereTextComesFrom));
   }
   check_files_once(config);
   const std::vector<PackedSource> train = open_sources(config.train, config, tokenizer, threads);

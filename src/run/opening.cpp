@@ -48,7 +48,7 @@ std::vector<Error> missing_inputs(const RunConfig& config, bool weights_open) {
         continue;
       }
       add(got_want(key, file.path + ", which is not there", "a JSONL file with a \"text\" in each line",
-                   "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name a file of your own"));
+                   kWhereTextComesFrom));
     }
   };
   if (config.data.train.empty()) add(got_want("data.train", "nothing", "at least one JSONL file"));

@@ -81,7 +81,7 @@ TEST(Config, AMissingTokenizerSaysHowToGetOne) {
 TEST(Config, MissingDataIsToldTogetherWithEverythingElseMissing) {
   const std::string rest =
       "which is not there, want a JSONL file with a \"text\" in each line (scripts/get_corpus.sh makes "
-      "data/corpus/*.jsonl; or name a file of your own)\n";
+      "data/corpus/*.jsonl, with --large data/corpus_large/*.jsonl; or name your own file in data.train)\n";
   expect_refused(R"({"data": {"train": ["a.jsonl", {"path": "b.jsonl", "domain": "poems"}], "validation": ["c.jsonl"]},
                      "tokenizer": {"path": "none.model"}})",
                  kData,

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "data/text/text_paths.h"
 #include "data/text/unpacked.h"
 #include "tokenizer/tokenizer.h"
 
@@ -23,9 +24,8 @@ const std::string& existing(const std::string& path) {
   }
   std::error_code ignored;
   const std::string looked_at = std::filesystem::absolute(path, ignored).lexically_normal().string();
-  throw Error(ExitCode::kData,
-              got_want(path, "no file at " + looked_at, "a JSONL file with a \"text\" in each line",
-                       "scripts/get_corpus.sh makes data/corpus/*.jsonl; or name your own file in data.train"));
+  throw Error(ExitCode::kData, got_want(path, "no file at " + looked_at, "a JSONL file with a \"text\" in each line",
+                                        kWhereTextComesFrom));
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ std::vector<std::string> files_like(const std::string& pattern) {
   ::globfree(&found);
   if (files.empty()) {
     throw Error(ExitCode::kData,
-                got_want(pattern, "a pattern that matches no file", "one that does", "check the path"));
+                got_want(pattern, "a pattern that matches no file", "one that does", kWhereTextComesFrom));
   }
   return files;
 }

@@ -8,6 +8,11 @@
 
 namespace mm {
 
+/// The remedy where a text is missing.
+inline constexpr char kWhereTextComesFrom[] =
+    "scripts/get_corpus.sh makes data/corpus/*.jsonl, with --large data/corpus_large/*.jsonl; or name your own file in "
+    "data.train";
+
 /// A folder becomes the text files in it, a pattern (`*`, `?`, `[...]`) those that match, both sorted by name; a label
 /// goes to all of them. Throws Error(kData) when there is none.
 std::vector<LabelledPath> text_files(const std::vector<LabelledPath>& paths);

@@ -134,9 +134,11 @@ TEST(Datasets, CopiesAreCountedAndDroppedOnRequest) {
 }
 
 TEST(Datasets, NoFilesAtAllNameTheSettingAndTheScript) {
-  EXPECT_EQ(error_of(ExitCode::kData, [] { open_datasets({}, ByteTokenizer()); }),
-            "data.train: got no files, want at least one JSONL file "
-            "(scripts/get_corpus.sh makes data/corpus/*.jsonl; or name your own file)");
+  EXPECT_EQ(
+      error_of(ExitCode::kData, [] { open_datasets({}, ByteTokenizer()); }),
+      "data.train: got no files, want at least one JSONL file "
+      "(scripts/get_corpus.sh makes data/corpus/*.jsonl, with --large data/corpus_large/*.jsonl; or name your own "
+      "file in data.train)");
 }
 
 }  // namespace

@@ -109,9 +109,11 @@ TEST(TextFile, AnotherKeyIsTheTextOnRequest) {
 }
 
 TEST(TextFile, AMissingFileSaysWhereItWasLookedForAndWhatToDo) {
-  EXPECT_EQ(error_of(ExitCode::kData, [] { TextFile("/no/such.jsonl"); }),
-            "/no/such.jsonl: got no file at /no/such.jsonl, want a JSONL file with a \"text\" in each line "
-            "(scripts/get_corpus.sh makes data/corpus/*.jsonl; or name your own file in data.train)");
+  EXPECT_EQ(
+      error_of(ExitCode::kData, [] { TextFile("/no/such.jsonl"); }),
+      "/no/such.jsonl: got no file at /no/such.jsonl, want a JSONL file with a \"text\" in each line "
+      "(scripts/get_corpus.sh makes data/corpus/*.jsonl, with --large data/corpus_large/*.jsonl; or name your own "
+      "file in data.train)");
 }
 
 TEST(TextFile, PartsHoldWholeLinesAndMissNone) {
