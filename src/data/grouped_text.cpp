@@ -185,13 +185,18 @@ void GroupedText::scan(std::stop_token stop) {
     if (totals) tell = tell_;
   }
   known_.notify_all();
-  if (!tell) return;
+  failure = nullptr;
   try {
-    tell(*totals);
+    if (tell) tell(*totals);
   } catch (...) {
-    const std::lock_guard lock(mutex_);
-    failure_ = std::current_exception();
+    failure = std::current_exception();
   }
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure) failure_ = failure;
+    is_scanned_ = true;
+  }
+  known_.notify_all();
 }
 
 /// Documents that are in `not_on_`.
@@ -268,6 +273,11 @@ void GroupedText::when_known(const std::function<void(const TextTotals&)>& tell)
     }
   }
   tell(*totals_);
+}
+
+bool GroupedText::is_told_within(std::chrono::milliseconds most) {
+  std::unique_lock lock(mutex_);
+  return known_.wait_for(lock, most, [&] { return is_scanned_; });
 }
 
 void GroupedText::require_sound() const {

@@ -45,6 +45,7 @@ class GroupedText final : public TrainingText {
   const TextTotals& totals() override;
   bool is_known() const override;
   void when_known(const std::function<void(const TextTotals&)>& tell) override;
+  bool is_told_within(std::chrono::milliseconds most) override;
   void require_sound() const override;
 
   /// What is held out of all groups. Waits for group 0.
@@ -78,6 +79,7 @@ class GroupedText final : public TrainingText {
   std::optional<TextTotals> totals_;
   std::exception_ptr failure_;
   std::function<void(const TextTotals&)> tell_;
+  bool is_scanned_ = false;  ///< and what was found is told
   std::jthread scan_;
 };
 

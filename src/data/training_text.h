@@ -1,6 +1,7 @@
 // What a run trains on: groups of windows. A group is shuffled as a whole, and all of it is there or none of it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -56,6 +57,8 @@ class TrainingText {
   virtual bool is_known() const { return true; }
   /// Calls `tell` once that is known, from another thread or right away. What it throws, require_sound() throws.
   virtual void when_known(const std::function<void(const TextTotals&)>& tell) { tell(totals()); }
+  /// Waits at most so long for that; whether it is over, well or not.
+  virtual bool is_told_within(std::chrono::milliseconds /*most*/) { return true; }
   /// Throws what came to light behind the training.
   virtual void require_sound() const {}
 

@@ -50,9 +50,12 @@ ExitCode finished_already(const RunConfig& config, int64_t step, const char* key
 }
 
 /// An error is told when all is closed; the log, and the page that is made of it, say before that how the run ended.
-ExitCode run_to_its_end(Trainer& trainer, const TrainState& state) {
+///   followed  the text of follow_data(); null: there was none to follow
+ExitCode run_to_its_end(Trainer& trainer, const TrainState& state, TrainingText* followed) {
   try {
-    return trainer.run();
+    const ExitCode code = trainer.run();
+    if (followed && code == ExitCode::kFinished) finish_data(*followed);
+    return code;
   } catch (...) {
     show_status("");
     log_info(format("failed    at step %lld", static_cast<long long>(state.step)));
@@ -187,7 +190,7 @@ ExitCode open_and_train(World& world, RunConfig config, std::optional<Weights> w
   Trainer trainer({config, setup, *tokenizer, data.validation.get(), *steps, store, sinks, pth_export(config),
                    lock ? &*lock : nullptr, world},
                   state);
-  const ExitCode code = run_to_its_end(trainer, state);
+  const ExitCode code = run_to_its_end(trainer, state, is_first && !replay ? data.train.get() : nullptr);
   show_status("");
   log_info(format(code == ExitCode::kFinished ? "finished  at step %lld, checkpoints in %s"
                                               : "stopped   at step %lld, saved in %s; the same command resumes",

@@ -4,10 +4,13 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <chrono>
 #include <vector>
 
+#include "core/alive.h"
 #include "core/log.h"
 #include "core/process/machine.h"
+#include "core/process/stop_signal.h"
 #include "core/text.h"
 #include "data/text/text_paths.h"
 #include "model/count.h"
@@ -84,6 +87,18 @@ void follow_data(const RunConfig& config, TrainingText& train, int64_t step, int
     log_packed_data(config, totals, step, position);
     keep_data_file(config, totals, in_groups);
   });
+}
+
+void finish_data(TrainingText& train) {
+  constexpr std::chrono::milliseconds kLook{100};
+  constexpr int kMostLooks = 100;
+  if (!train.is_told_within({})) show_status("reading the rest of the text");
+  for (int looks = 0; !train.is_told_within(kLook) && looks < kMostLooks && !stop_requested(); ++looks) still_going();
+  train.require_sound();
+  if (train.is_told_within({})) return;
+  log_warning(
+      "data.train: the run was over before all of its text was read, so what is in it is not told, and a run that "
+      "goes on from here cannot tell whether all of it is the same");
 }
 
 void log_replay(const RunConfig& config, const TextTotals& text, const ReplayPlan& plan) {

@@ -21,6 +21,9 @@ void log_packed_data(const RunConfig& config, const TextTotals& text, int64_t st
 /// training.
 ///   step, position  updates done and sequences seen so far
 void follow_data(const RunConfig& config, TrainingText& train, int64_t step, int64_t position);
+/// Waits some seconds for that at the end of a run, which may have been shorter than its text is long, and says so
+/// where they are not enough. Throws what came to light.
+void finish_data(TrainingText& train);
 void log_replay(const RunConfig& config, const TextTotals& text, const ReplayPlan& plan);
 
 /// `2 alarms stood: loss exploded, layer 1 expert 2 dead`; empty where none does.
