@@ -13,7 +13,7 @@ fail() {
 
 readonly folder=${1:-.gpu} build=build/cuda
 readonly programs=(pretrain generate gpu_probe)
-readonly cpu_tests=(ops_test model_test optim_test)  # a smoke test of that machine's processor
+readonly cpu_tests=(ops_test)  # a smoke test of that machine's processor
 readonly domains=(bible_en literature_zh)
 readonly most_megabytes=64
 
