@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <deque>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -56,6 +57,26 @@ TEST(InterruptedText, ThatIsTokenizedBehindTheTrainingChangesNoByteOfIt) {
   for (const std::string& name : names_in(store)) {
     EXPECT_TRUE(name == ".lock" || name.ends_with(".part")) << name;
   }
+}
+
+TEST(InterruptedText, IsTokenizedByOneOfFourProcessesThatWantItAtOnce) {
+  const Workplace workplace;
+  std::string lines;
+  for (int i = 0; i < 20000; ++i) lines += mm::format("{\"text\": \"%d %s\"}\n", i, std::string(1000, 'x').c_str());
+  ASSERT_EQ(workplace.pretrain(train("dense", "first", {"train.steps=1"})).exit_code, 0) << "trains the tokenizer";
+  workplace.write("long.jsonl", lines);
+  const Words runs = {"one", "two", "three", "four"};
+  std::deque<Program> programs;
+  for (const std::string& run : runs) {
+    const Words words = train("dense", run, {"data.train=long.jsonl", "train.steps=1"});
+    programs.emplace_back(MM_PRETRAIN, words, workplace.folder());
+  }
+  for (Program& program : programs) EXPECT_EQ(program.wait().exit_code, 0);
+  int64_t builders = 0;
+  for (const std::string& run : runs) {
+    builders += workplace.read("output/" + run + "/train.log").find("tokenized long.jsonl") != std::string::npos;
+  }
+  EXPECT_EQ(builders, 1);
 }
 
 TEST(InterruptedText, ThatIsAnotherOneIsNoticedWhereverItDiffers) {
