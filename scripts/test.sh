@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
 # Set-up, build and all tests. The last line is "N passed, N failed".
-# usage: scripts/test.sh [<preset>, by default the one that fits this machine] [<option of ctest>...]
+# usage: scripts/test.sh [<preset>, by default the one that fits this machine] [-D<variable of cmake>=<value>...]
+#                        [<option of ctest>...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 preset=${1:-$(scripts/setup.sh --preset)}
 if [[ $preset == cuda ]]; then scripts/setup.sh --cuda; else scripts/setup.sh --cpu; fi
-scripts/build.sh "$preset" -DMM_TESTS=ON
+variables=()
+while [[ ${2:-} == -D* ]]; do
+  variables+=("$2")
+  set -- "$preset" "${@:3}"
+done
+scripts/build.sh "$preset" -DMM_TESTS=ON "${variables[@]}"
 
 results=$PWD/build/$preset/test-results
 rm -rf "$results"
