@@ -43,9 +43,8 @@ at::Tensor fused_cross_entropy(const at::Tensor& logits, const at::Tensor& targe
   return own_gradient({logits}, forward, cross_entropy_backward)[0];
 }
 
-std::vector<at::Tensor> cross_entropy_backward_on_cuda(const BackwardPass& pass) {
+std::vector<at::Tensor> cross_entropy_backward_on_cuda(const BackwardPass& pass, bool in_place) {
   const at::Tensor &logits_nv = pass.saved[0], &targets_n = pass.saved[1], &log_sum_exp_n = pass.saved[2];
-  const bool in_place = pass.numbers[0] != 0;
   const at::Tensor dloss_n = pass.gradients[0].contiguous();
   const at::Tensor dlogits_nv = in_place ? logits_nv.detach() : at::empty_like(logits_nv);
   cuda::cross_entropy_backward(cuda::element_type(logits_nv), cuda::read<float>(dloss_n), cuda::read(logits_nv),
@@ -63,10 +62,11 @@ at::Tensor cross_entropy_on_cuda(const at::Tensor& logits, const at::Tensor& tar
     cuda::cross_entropy_forward(cuda::element_type(logits_nv), cuda::read(logits_nv), cuda::read<int64_t>(targets_n),
                                 rows, v, cuda::write<float>(loss_n), cuda::write<float>(log_sum_exp_n),
                                 cuda::OnDevice(logits_nv));
-    const bool in_place = !logits.is_leaf();
-    return {.outputs = {loss_n}, .saved = {logits_nv, targets_n, log_sum_exp_n}, .numbers = {in_place}};
+    return {.outputs = {loss_n}, .saved = {logits_nv, targets_n, log_sum_exp_n}};
   };
-  return own_gradient({logits}, forward, cross_entropy_backward_on_cuda)[0];
+  const bool in_place = !logits.is_leaf();
+  const auto backward = [=](const BackwardPass& pass) { return cross_entropy_backward_on_cuda(pass, in_place); };
+  return own_gradient({logits}, forward, backward)[0];
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// One torch::autograd::Function for all of them: what differs travels as data.
+// One torch::autograd::Function for all of them: what differs is a function that it keeps.
 #include "ops/own_gradient.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -11,34 +11,38 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+/// What a node of the graph keeps besides tensors.
+struct Rule : torch::CustomClassHolder {
+  Rule(BackwardFunction function, std::vector<size_t> defined, size_t arguments)
+      : backward(std::move(function)), places(std::move(defined)), inputs(arguments) {}
+
+  BackwardFunction backward;
+  std::vector<size_t> places;  ///< of the defined inputs, among all of them
+  size_t inputs;
+};
+
 struct OwnGradient : torch::autograd::Function<OwnGradient> {
-  /// `defined`: the inputs that are; the graph knows no others. `places`: of each of them among all inputs.
-  static variable_list forward(AutogradContext* context, at::TensorList /*defined*/, const std::vector<int64_t>& places,
-                               int64_t inputs, const std::function<ForwardPass()>& forward, BackwardFunction backward) {
+  /// `defined`: the inputs that are; the graph knows no others.
+  static variable_list forward(AutogradContext* context, at::TensorList /*defined*/,
+                               const std::function<ForwardPass()>& forward, const c10::intrusive_ptr<Rule>& rule) {
     ForwardPass pass = forward();
     context->save_for_backward(std::move(pass.saved));
-    context->saved_data["numbers"] = std::move(pass.numbers);
-    context->saved_data["places"] = places;
-    context->saved_data["inputs"] = inputs;
-    context->saved_data["backward"] = reinterpret_cast<int64_t>(backward);
+    context->saved_data["rule"] = at::IValue::make_capsule(rule);
     return std::move(pass.outputs);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    constexpr size_t kOtherArguments = 4;  // of forward(), without a gradient
-    const std::vector<int64_t> places = context->saved_data["places"].toIntVector();
+    constexpr size_t kOtherArguments = 2;  // of forward(), without a gradient
+    const auto capsule = context->saved_data["rule"].toCapsule();
+    const Rule& rule = static_cast<const Rule&>(*capsule);
     BackwardPass pass = {.gradients = std::move(gradients),
                          .saved = context->get_saved_variables(),
-                         .numbers = context->saved_data["numbers"].toIntVector(),
-                         .wanted = std::vector<bool>(static_cast<size_t>(context->saved_data["inputs"].toInt()))};
-    for (size_t i = 0; i < places.size(); ++i) {
-      pass.wanted[static_cast<size_t>(places[i])] = context->needs_input_grad(i);
-    }
-    const auto backward = reinterpret_cast<BackwardFunction>(context->saved_data["backward"].toInt());
-    const variable_list of_inputs = backward(pass);
+                         .wanted = std::vector<bool>(rule.inputs)};
+    for (size_t i = 0; i < rule.places.size(); ++i) pass.wanted[rule.places[i]] = context->needs_input_grad(i);
+    const variable_list of_inputs = rule.backward(pass);
     variable_list of_arguments;
-    for (const int64_t place : places) of_arguments.push_back(of_inputs[static_cast<size_t>(place)]);
-    of_arguments.resize(places.size() + kOtherArguments);
+    for (const size_t place : rule.places) of_arguments.push_back(of_inputs[place]);
+    of_arguments.resize(rule.places.size() + kOtherArguments);
     return of_arguments;
   }
 };
@@ -48,13 +52,14 @@ struct OwnGradient : torch::autograd::Function<OwnGradient> {
 std::vector<at::Tensor> own_gradient(const std::vector<at::Tensor>& inputs, const std::function<ForwardPass()>& forward,
                                      BackwardFunction backward) {
   std::vector<at::Tensor> defined;
-  std::vector<int64_t> places;
+  std::vector<size_t> places;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].defined()) continue;
     defined.push_back(inputs[i]);
-    places.push_back(static_cast<int64_t>(i));
+    places.push_back(i);
   }
-  return OwnGradient::apply(at::TensorList(defined), places, static_cast<int64_t>(inputs.size()), forward, backward);
+  return OwnGradient::apply(at::TensorList(defined), forward,
+                            c10::make_intrusive<Rule>(std::move(backward), std::move(places), inputs.size()));
 }
 
 }  // namespace mm

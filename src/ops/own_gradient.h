@@ -3,7 +3,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -13,19 +12,18 @@ namespace mm {
 struct ForwardPass {
   std::vector<at::Tensor> outputs;
   std::vector<at::Tensor> saved = {};
-  std::vector<int64_t> numbers = {};
 };
 
 /// What a backward pass works from.
 struct BackwardPass {
   std::vector<at::Tensor> gradients;  ///< of the outputs; zeros where one was not used
   std::vector<at::Tensor> saved;
-  std::vector<int64_t> numbers;
   std::vector<bool> wanted;  ///< of each input: whether its gradient is
 };
 
-/// The gradients of the inputs; undefined where there is none. A plain function, without a state of its own.
-using BackwardFunction = std::vector<at::Tensor> (*)(const BackwardPass& pass);
+/// The gradients of the inputs; undefined where there is none. It outlives the forward pass, so it holds by value what
+/// it knows besides `pass`, and no tensors: those are `saved`, where the graph counts them and can free them.
+using BackwardFunction = std::function<std::vector<at::Tensor>(const BackwardPass& pass)>;
 
 /// The outputs of `forward`, which runs at once and without a graph; the gradients of the defined `inputs` come from
 /// `backward`.

@@ -4,8 +4,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 
-#include <bit>
-
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/rows.h"
 #include "ops/cuda/launch.h"
@@ -44,10 +42,9 @@ at::Tensor fused_rms_norm(const at::Tensor& x, const at::Tensor& weight_d, doubl
 }
 
 /// The gradients of x, branch and weight, of which the first is fp32 and the second in the dtype of the norm.
-std::vector<at::Tensor> norm_backward_on_cuda(const BackwardPass& pass) {
+std::vector<at::Tensor> norm_backward_on_cuda(const BackwardPass& pass, double eps, bool round_before_weight) {
   const at::Tensor &sum_nd = pass.saved[0], &weight_d = pass.saved[1];
-  const auto eps = std::bit_cast<double>(pass.numbers[0]);
-  const bool round_before_weight = pass.numbers[1] != 0, has_branch = pass.gradients.size() == 2;
+  const bool has_branch = pass.gradients.size() == 2;
   const at::Tensor dsum_nd = has_branch ? pass.gradients[0].contiguous() : at::Tensor();
   const at::Tensor dy_nd = pass.gradients.back().contiguous();
   const int64_t d = weight_d.size(0), rows = sum_nd.numel() / d;
@@ -64,23 +61,22 @@ std::vector<at::Tensor> norm_backward_on_cuda(const BackwardPass& pass) {
 
 NormedSum norm_on_cuda(const at::Tensor& x, const at::Tensor& branch, const at::Tensor& weight_d, double eps,
                        at::ScalarType dtype, NormRounding rounding) {
+  const bool round_before_weight = rounding == NormRounding::kBeforeWeight;
   const auto forward = [&]() -> ForwardPass {
     const at::Tensor x_nd = x.contiguous(), branch_nd = branch.defined() ? branch.contiguous() : branch;
     const int64_t d = weight_d.size(0), rows = x_nd.numel() / d;
-    const bool round_before_weight = rounding == NormRounding::kBeforeWeight;
     const at::Tensor y_nd = at::empty(x_nd.sizes(), x_nd.options().dtype(dtype));
     const at::Tensor sum_nd = branch.defined() ? at::empty_like(x_nd) : x_nd;
     cuda::add_rms_norm_forward(cuda::element_type(dtype), cuda::read<float>(x_nd), cuda::read(branch_nd),
                                cuda::read<float>(weight_d), static_cast<float>(eps), rows, d, round_before_weight,
                                branch.defined() ? cuda::write<float>(sum_nd) : nullptr, cuda::write(y_nd),
                                cuda::OnDevice(x_nd));
-    ForwardPass pass{.outputs = {sum_nd, y_nd},
-                     .saved = {sum_nd, weight_d},
-                     .numbers = {std::bit_cast<int64_t>(eps), round_before_weight}};
+    ForwardPass pass{.outputs = {sum_nd, y_nd}, .saved = {sum_nd, weight_d}};
     if (!branch.defined()) pass.outputs = {y_nd};
     return pass;
   };
-  const std::vector<at::Tensor> outputs = own_gradient({x, branch, weight_d}, forward, norm_backward_on_cuda);
+  const auto backward = [=](const BackwardPass& pass) { return norm_backward_on_cuda(pass, eps, round_before_weight); };
+  const std::vector<at::Tensor> outputs = own_gradient({x, branch, weight_d}, forward, backward);
   return {branch.defined() ? outputs[0] : x, outputs.back()};
 }
 

@@ -10,7 +10,6 @@
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <numbers>
 
@@ -50,17 +49,11 @@ ForwardPass rotary_forward(const at::Tensor& qkv, const at::Tensor& q_norm_c, co
   const at::Tensor q_inverse_rms = turn(q_norm_c, options.heads, 0, q_bthc);
   const at::Tensor k_inverse_rms = turn(k_norm_c, options.key_value_heads, q_width, k_btkc);
   return {.outputs = {q_bthc, k_btkc, v_btkc},
-          .saved = {qkv_btw, q_norm_c, k_norm_c, table.cosine_tf, table.sine_tf, q_inverse_rms, k_inverse_rms},
-          .numbers = {options.heads, options.key_value_heads, options.head_dim, static_cast<int64_t>(options.layout)}};
+          .saved = {qkv_btw, q_norm_c, k_norm_c, table.cosine_tf, table.sine_tf, q_inverse_rms, k_inverse_rms}};
 }
 
-std::vector<at::Tensor> rotary_backward(const BackwardPass& pass) {
+std::vector<at::Tensor> rotary_backward(const BackwardPass& pass, const HeadOptions& options) {
   const at::Tensor &qkv_btw = pass.saved[0], &cosine_tf = pass.saved[3], &sine_tf = pass.saved[4];
-  HeadOptions options;
-  options.heads = pass.numbers[0];
-  options.key_value_heads = pass.numbers[1];
-  options.head_dim = pass.numbers[2];
-  options.layout = static_cast<RopeLayout>(pass.numbers[3]);
   const int64_t rows = qkv_btw.size(0) * qkv_btw.size(1), c = options.head_dim;
   const int64_t q_width = options.heads * c, k_width = options.key_value_heads * c;
 
@@ -95,16 +88,11 @@ cuda::JoinedHeads joined_heads(const at::Tensor& qkv_btw, const HeadOptions& opt
           .interleaved = options.layout == RopeLayout::kInterleaved};
 }
 
-std::vector<at::Tensor> rotary_backward_on_cuda(const BackwardPass& pass) {
+std::vector<at::Tensor> rotary_backward_on_cuda(const BackwardPass& pass, const HeadOptions& options) {
   const at::Tensor &qkv_btw = pass.saved[0], &q_norm_c = pass.saved[1], &k_norm_c = pass.saved[2];
   const at::Tensor &cosine_tf = pass.saved[3], &sine_tf = pass.saved[4];
   const at::Tensor dq = pass.gradients[0].contiguous(), dk = pass.gradients[1].contiguous(),
                    dv = pass.gradients[2].contiguous();
-  const HeadOptions options{.heads = dq.size(2),
-                            .key_value_heads = dk.size(2),
-                            .head_dim = dq.size(3),
-                            .norm_eps = std::bit_cast<double>(pass.numbers[0]),
-                            .layout = static_cast<RopeLayout>(pass.numbers[1])};
   const cuda::JoinedHeads shape = joined_heads(qkv_btw, options);
   const at::Tensor dqkv_btw = at::empty_like(qkv_btw);
   at::Tensor norm_partial;
@@ -134,10 +122,10 @@ Heads rotary_heads_on_cuda(const at::Tensor& qkv, const at::Tensor& q_norm_c, co
     const int64_t width = options.key_value_heads * c;
     const at::Tensor v_btkc = qkv_btw.detach().narrow(2, qkv_btw.size(2) - width, width).view(k_btkc.sizes());
     return {.outputs = {q_bthc, k_btkc, v_btkc},
-            .saved = {qkv_btw, q_norm_c, k_norm_c, table.cosine_tf, table.sine_tf},
-            .numbers = {std::bit_cast<int64_t>(options.norm_eps), static_cast<int64_t>(options.layout)}};
+            .saved = {qkv_btw, q_norm_c, k_norm_c, table.cosine_tf, table.sine_tf}};
   };
-  const std::vector<at::Tensor> heads = own_gradient({qkv, q_norm_c, k_norm_c}, forward, rotary_backward_on_cuda);
+  const auto backward = [options](const BackwardPass& pass) { return rotary_backward_on_cuda(pass, options); };
+  const std::vector<at::Tensor> heads = own_gradient({qkv, q_norm_c, k_norm_c}, forward, backward);
   return {heads[0], heads[1], heads[2]};
 }
 
@@ -192,7 +180,8 @@ Heads rotary_heads(const at::Tensor& qkv_btw, const at::Tensor& q_norm_c, const 
   }
   if (!cpu::is_fp32_cpu(qkv_btw)) return reference::rotary_heads(qkv_btw, q_norm_c, k_norm_c, table, options);
   const auto forward = [&] { return rotary_forward(qkv_btw, q_norm_c, k_norm_c, table, options); };
-  const std::vector<at::Tensor> heads = own_gradient({qkv_btw, q_norm_c, k_norm_c}, forward, rotary_backward);
+  const auto backward = [options](const BackwardPass& pass) { return rotary_backward(pass, options); };
+  const std::vector<at::Tensor> heads = own_gradient({qkv_btw, q_norm_c, k_norm_c}, forward, backward);
   return {heads[0], heads[1], heads[2]};
 }
 

@@ -4,8 +4,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 
-#include <cstring>
-
 #include "model/moe/balance.h"
 #include "model/moe/router.h"
 #include "model/moe/router_bias.h"
@@ -53,23 +51,10 @@ bool cuda_takes(const at::Tensor& x_nd, const MoeConfig& config, const RoutingMo
          (!config.limits_groups() || config.n_group <= cuda::kMostGroups) && !by_document;
 }
 
-/// A RoutingRule among the numbers that a backward pass is given.
-std::vector<int64_t> packed(const RoutingRule& rule) {
-  std::vector<int64_t> numbers((sizeof rule + sizeof(int64_t) - 1) / sizeof(int64_t));
-  std::memcpy(numbers.data(), &rule, sizeof rule);
-  return numbers;
-}
-RoutingRule unpacked(const std::vector<int64_t>& numbers) {
-  RoutingRule rule;
-  std::memcpy(static_cast<void*>(&rule), numbers.data(), sizeof rule);
-  return rule;
-}
-
 /// Outputs are the weights and those losses that there are.
-std::vector<at::Tensor> routing_backward_on_cuda(const BackwardPass& pass) {
+std::vector<at::Tensor> routing_backward_on_cuda(const BackwardPass& pass, const RoutingRule& rule) {
   const at::Tensor &logits_ne = pass.saved[0], &counted_bt = pass.saved[1], &experts_ns = pass.saved[2],
                    &slopes = pass.saved[3];
-  const RoutingRule rule = unpacked(pass.numbers);
   size_t output = 0;
   const at::Tensor dweights_ns = pass.gradients[output++].contiguous();
   at::Tensor dbalance, dz;
@@ -105,13 +90,13 @@ BatchRouting route_on_cuda(const at::Tensor& logits, const at::Tensor& counted, 
                          cuda::write<int64_t>(routing.expert_tokens_e), cuda::write<float>(routing.router_sums_qe),
                          cuda::write<float>(balance_loss), cuda::write<float>(z_loss), cuda::write<float>(slopes),
                          stream);
-    ForwardPass pass{
-        .outputs = {weights_ns}, .saved = {logits_ne, counted_bt, routing.experts_ns, slopes}, .numbers = packed(rule)};
+    ForwardPass pass{.outputs = {weights_ns}, .saved = {logits_ne, counted_bt, routing.experts_ns, slopes}};
     if (rule.balance != RoutingRule::Balance::kNone) pass.outputs.push_back(balance_loss);
     if (rule.z_factor != 0) pass.outputs.push_back(z_loss);
     return pass;
   };
-  const std::vector<at::Tensor> outputs = own_gradient({logits}, forward, routing_backward_on_cuda);
+  const auto backward = [rule](const BackwardPass& pass) { return routing_backward_on_cuda(pass, rule); };
+  const std::vector<at::Tensor> outputs = own_gradient({logits}, forward, backward);
   routing.weights_ns = outputs[0];
   if (rule.balance != RoutingRule::Balance::kNone) routing.balance_loss = outputs[1];
   if (rule.z_factor != 0) routing.z_loss = outputs.back();

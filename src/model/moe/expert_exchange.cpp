@@ -21,17 +21,9 @@ std::vector<int64_t> numbers_of(const at::Tensor& counts) {
 /// The gradient of a row goes where the row came from.
 at::Tensor sent(const at::Tensor& rows_rd, const std::vector<int64_t>& sends, const std::vector<int64_t>& receives,
                 const RowExchange& exchange) {
-  const auto forward = [&]() -> ForwardPass {
-    std::vector<int64_t> numbers = {reinterpret_cast<int64_t>(&exchange)};
-    numbers.insert(numbers.end(), sends.begin(), sends.end());
-    numbers.insert(numbers.end(), receives.begin(), receives.end());
-    return {.outputs = {exchange.rows(rows_rd, sends, receives)}, .numbers = std::move(numbers)};
-  };
-  const auto backward = [](const BackwardPass& pass) -> std::vector<at::Tensor> {
-    const auto& there = *reinterpret_cast<const RowExchange*>(pass.numbers[0]);
-    const auto middle = pass.numbers.begin() + 1 + (std::ssize(pass.numbers) - 1) / 2;
-    const std::vector<int64_t> had_sent(pass.numbers.begin() + 1, middle), had_received(middle, pass.numbers.end());
-    return {there.rows(pass.gradients[0].contiguous(), had_received, had_sent)};
+  const auto forward = [&]() -> ForwardPass { return {.outputs = {exchange.rows(rows_rd, sends, receives)}}; };
+  const auto backward = [sends, receives, &exchange](const BackwardPass& pass) -> std::vector<at::Tensor> {
+    return {exchange.rows(pass.gradients[0].contiguous(), receives, sends)};
   };
   return own_gradient({rows_rd}, forward, backward)[0];
 }
