@@ -35,15 +35,16 @@ done
 distribution=$1
 root=$(realpath -m "$2")
 case $distribution in
-  bookworm) components=main mirror=${mirror:-http://deb.debian.org/debian} ;;
-  noble) components=main,universe mirror=${mirror:-http://archive.ubuntu.com/ubuntu} ;;
+  bookworm) components=main mirror=${mirror:-http://deb.debian.org/debian} script=sid ;;
+  # One script makes every Ubuntu, also one that is newer than the debootstrap here and has no name in it yet.
+  noble) components=main,universe mirror=${mirror:-http://archive.ubuntu.com/ubuntu} script=gutsy ;;
   *) fail "distribution: got $distribution, want bookworm or noble" ;;
 esac
 ((EUID == 0)) || fail "user: got $(id -un), want root, who may make a root"
 command -v debootstrap >/dev/null || fail "debootstrap: got none, want it (apt-get install debootstrap)"
 
 if [[ ! -e $root/usr/bin/apt-get ]]; then
-  debootstrap --variant=minbase --components="$components" "$distribution" "$root" "$mirror" >&2
+  debootstrap --variant=minbase --components="$components" "$distribution" "$root" "$mirror" "$script" >&2
 fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 rm -rf "$root/root/minimind.cpp"
