@@ -77,14 +77,17 @@ std::string with_commas(int64_t value) {
   return digits;
 }
 
-std::string short_count(double value) {
-  constexpr double kCarry = 999.5;  // what would print as 1000 takes the next unit
-  if (!std::isfinite(value)) return format("%g", value);
-  if (std::fabs(value) < kCarry) return value == std::floor(value) ? format("%.0f", value) : three_digits(value);
-  static constexpr const char* kUnits[] = {"k", "M", "G", "T", "P", "E"};
-  size_t unit = 0;
-  for (value /= 1000; std::fabs(value) >= kCarry && unit + 1 < std::size(kUnits); ++unit) value /= 1000;
-  return three_digits(value) + " " + kUnits[unit];
+std::string short_count(double value, std::string_view unit) {
+  constexpr double kCarry = 999.5;  // what would print as 1000 takes the next prefix
+  static constexpr const char* kPrefixes[] = {"", "k", "M", "G", "T", "P", "E"};
+  size_t prefix = 0;
+  std::string digits = format("%.0f", value);
+  if (std::isfinite(value) && (std::fabs(value) >= kCarry || value != std::floor(value))) {
+    for (; std::fabs(value) >= kCarry && prefix + 1 < std::size(kPrefixes); ++prefix) value /= 1000;
+    digits = three_digits(value);
+  }
+  const std::string measure = kPrefixes[prefix] + std::string(unit);
+  return measure.empty() ? digits : digits + " " + measure;
 }
 
 std::string short_bytes(double bytes) {

@@ -15,8 +15,9 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 /// 96100864 -> "96,100,864"
 std::string with_commas(int64_t value);
-/// 1600000 -> "1.60 M", 812 -> "812"; for rates and counts, decimal steps
-std::string short_count(double value);
+/// 1600000 -> "1.60 M", 812 -> "812"; with the unit tok/s "1.60 Mtok/s", "812 tok/s". For rates and counts, decimal
+/// steps
+std::string short_count(double value, std::string_view unit = "");
 /// 1536 -> "1.5 KiB"; binary steps
 std::string short_bytes(double bytes);
 /// 77 s -> "1:17", 3725 s -> "1:02:05"

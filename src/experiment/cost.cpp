@@ -75,13 +75,13 @@ std::string describe_cost(const RunPlan& plan, double gemm_rate) {
     all.flops += cost.flops * static_cast<double>(cost.to_do);
     disk += disk_bytes(variant.config) * static_cast<double>(file.seeds.size());
   }
-  const std::string share = format("%.0f%% of the %sFLOP/s that a matrix product reaches here", 100 * kShareOfRate,
-                                   short_count(gemm_rate).c_str());
+  const std::string share = format("%.0f%% of the %s that a matrix product reaches here", 100 * kShareOfRate,
+                                   short_count(gemm_rate, "FLOP/s").c_str());
   if (guessed && file.budget.kind != Budget::Kind::kSeconds) text += "* guessed: " + share + "\n";
   if (guessed && file.budget.kind == Budget::Kind::kSeconds) {
     text += "* the budget; a dozen steps of each variant decide how many steps fit it\n";
   }
-  const std::string flops = all.flops > 0 ? short_count(all.flops) + "FLOP, " : "";
+  const std::string flops = all.flops > 0 ? short_count(all.flops, "FLOP") + ", " : "";
   text += format("to do       %lld of %zu runs of %s: %sabout %s one after another, validation not counted\n",
                  static_cast<long long>(all.to_do), plan.runs.size(), describe(file.budget).c_str(), flops.c_str(),
                  clock_time(all.left).c_str());

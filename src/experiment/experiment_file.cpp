@@ -275,7 +275,7 @@ std::string describe(const Budget& budget) {
     case Budget::Kind::kTokens:
       return with_commas(static_cast<int64_t>(budget.amount)) + " tokens";
     case Budget::Kind::kFlops:
-      return short_count(budget.amount) + "FLOP";
+      return short_count(budget.amount, "FLOP");
     case Budget::Kind::kSeconds:
       return clock_time(budget.amount);
   }

@@ -102,14 +102,14 @@ namespace {
 std::string compute_lines(const RunConfig& config, std::optional<int64_t> steps) {
   const double flops = flops_per_token(config.model, config.data.sequence_length);
   const double step_flops = flops * static_cast<double>(config.tokens_per_step());
-  std::string text = format("compute     %sFLOP per trained token, %sFLOP per step", short_count(flops).c_str(),
-                            short_count(step_flops).c_str());
-  if (steps) text += format(", %sFLOP in all", short_count(step_flops * static_cast<double>(*steps)).c_str());
+  std::string text = format("compute     %s per trained token, %s per step", short_count(flops, "FLOP").c_str(),
+                            short_count(step_flops, "FLOP").c_str());
+  if (steps) text += format(", %s in all", short_count(step_flops * static_cast<double>(*steps), "FLOP").c_str());
   text += "\n";
   const OptimizerCost optimizer = optimizer_cost(config.optim, parameter_layout(config.model));
   if (optimizer.flops == 0) return text;
-  return text + format("optimizer   %s: %sFLOP per step besides, %.1f%% of the model's\n", config.optim.type.c_str(),
-                       short_count(optimizer.flops).c_str(), 100 * optimizer.flops / step_flops);
+  return text + format("optimizer   %s: %s per step besides, %.1f%% of the model's\n", config.optim.type.c_str(),
+                       short_count(optimizer.flops, "FLOP").c_str(), 100 * optimizer.flops / step_flops);
 }
 
 std::string token_lines(const RunConfig& config, const RunFacts& facts, std::optional<int64_t> steps) {

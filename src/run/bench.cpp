@@ -67,10 +67,11 @@ std::string bench(World& world, const RunConfig& config, int64_t steps) {
                 setup.description.c_str(), static_cast<long long>(config.train.micro_batch),
                 static_cast<long long>(config.train.accumulation), static_cast<long long>(config.data.sequence_length),
                 static_cast<long long>(steps)) +
-         format("  step %s, %stok/s, model %sFLOP/s, GEMM of this device %sFLOP/s, share of it %.3f (%.3f..%.3f)\n",
-                short_seconds(median(seconds)).c_str(), short_count(tokens / median(seconds)).c_str(),
-                short_count(flops / median(seconds)).c_str(), short_count(median(rates)).c_str(), median(shares),
-                *std::min_element(shares.begin(), shares.end()), *std::max_element(shares.begin(), shares.end())) +
+         format("  step %s, %s, model %s, GEMM of this device %s, share of it %.3f (%.3f..%.3f)\n",
+                short_seconds(median(seconds)).c_str(), short_count(tokens / median(seconds), "tok/s").c_str(),
+                short_count(flops / median(seconds), "FLOP/s").c_str(), short_count(median(rates), "FLOP/s").c_str(),
+                median(shares), *std::min_element(shares.begin(), shares.end()),
+                *std::max_element(shares.begin(), shares.end())) +
          format("  forward %.1f%%, backward %.1f%%, ", 100 * median(forward), 100 * median(backward)) +
          (world.is_alone()
               ? ""

@@ -2,7 +2,6 @@
 #include "view/console_sink.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <vector>
 
@@ -31,9 +30,7 @@ std::string losses(const StepRecord& record) {
 }
 
 std::string speed(const StepRecord& record) {
-  std::string rate = short_count(tokens_per_second(record));
-  if (std::isdigit(static_cast<unsigned char>(rate.back()))) rate += ' ';
-  return rate + "tok/s";
+  return short_count(tokens_per_second(record), "tok/s");
 }
 
 std::string expert_shares(const ExpertLoad& load) {

@@ -39,6 +39,8 @@ TEST(Text, CountsKeepThreeDigitsAndCarryIntoTheNextUnit) {
   EXPECT_EQ(mm::short_count(999999), "1.00 M");
   EXPECT_EQ(mm::short_count(-2.5e9), "-2.50 G");
   EXPECT_EQ(mm::short_count(INFINITY), "inf");
+  EXPECT_EQ(mm::short_count(812, "tok/s"), "812 tok/s");
+  EXPECT_EQ(mm::short_count(16000, "tok/s"), "16.0 ktok/s");
 }
 
 TEST(Text, BytesUseBinarySteps) {
