@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "metrics/record_fields.h"
 
 namespace mm {
 namespace {
@@ -116,6 +117,7 @@ DomainReport read_report(element json) {
   report.all = read_loss(json["all"], false);
   report.domain_entropy = number(json["domain_entropy"]);
   report.shuffles = count_of(json["shuffles"]);
+  if (element first; json[kFirstLayerKey].get(first) == simdjson::SUCCESS) report.first_layer = count_of(first);
   for (const element layer : simdjson::dom::array(json["layers"])) {
     report.layers.push_back(read_layer(layer, report.domains.size()));
   }
@@ -130,6 +132,7 @@ std::string domain_report_json(const DomainReport& report) {
   json["all"] = to_json(report.all);
   json["domain_entropy"] = report.domain_entropy;
   json["shuffles"] = report.shuffles;
+  if (report.first_layer > 0) json[kFirstLayerKey] = report.first_layer;
   json["layers"] = Json::array();
   for (const LayerDomains& layer : report.layers) json["layers"].push_back(to_json(layer));
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -42,6 +42,7 @@ struct DomainReport {
   double domain_entropy = 0;              ///< of the tokens' domains, nats: the most that an expert could tell of them
   int64_t shuffles = 0;                   ///< that `shuffled` is made of
   std::vector<LayerDomains> layers = {};  ///< empty for a dense model
+  int64_t first_layer = 0;                ///< the number of the first of them in the model
 };
 
 /// JSON with a final newline. Whatever is not finite is null.

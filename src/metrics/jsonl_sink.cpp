@@ -45,6 +45,11 @@ void add_layers(Json& line, const Record& record) {
   }
 }
 
+/// For records of a model that begins with dense layers.
+void add_first_layer(Json& line, int64_t first_layer) {
+  if (first_layer > 0) line[kFirstLayerKey] = first_layer;
+}
+
 void add_experts(Json& line, const StepRecord& record) {
   const ExpertLoad& load = record.load;
   const LoadStatistics statistics = load_statistics(load);
@@ -54,6 +59,7 @@ void add_experts(Json& line, const StepRecord& record) {
     cv.push_back(layer_statistics.coefficient_of_variation);
     entropy.push_back(layer_statistics.entropy);
   }
+  add_first_layer(line, load.first_layer);
   line[kExpertTokensKey] = rows(load.tokens, load.layers);
   line[kDroppedKey] = dropped_share(record);
   line["dead"] = statistics.dead;
@@ -80,6 +86,7 @@ void add_routes(Json& line, const std::vector<RoutedPiece>& pieces) {
   if (any == nullptr) return;
   line["routed_experts"] = any->experts_per_layer;
   line["slots"] = any->slots;
+  add_first_layer(line, any->first_layer);
   line["pieces"] = std::move(texts);
   line["piece_experts"] = std::move(experts);
   line["piece_weights"] = std::move(weights);
@@ -152,6 +159,7 @@ void JsonlSink::write(const SampleRecord& record) {
 
 void JsonlSink::write_router(const RouterRecord& record) {
   Json line = {{"type", "router"}, {"step", record.step}, {"tokens", record.tokens}};
+  add_first_layer(line, record.first_layer);
   add_layers(line, record);
   line["closest_experts"] = rows(record.closest_experts, record.layers);
   line["output_rms"] = rows(record.output_rms, record.layers);
@@ -175,6 +183,7 @@ void JsonlSink::write_domains(const DomainsRecord& record) {
       typical.push_back(std::vector<std::vector<std::string>>(first, first + record.experts));
     }
   }
+  add_first_layer(line, record.first_layer);
   if (record.layers > 0) line["expert_tokens_by_domain"] = std::move(layers);
   if (!typical.empty()) line["typical"] = std::move(typical);
   metrics_.append(to_line(line));

@@ -15,13 +15,14 @@ struct ExpertLoad {
   int64_t layers = 0;           ///< MoE layers; 0 for a dense model
   int64_t experts = 0;          ///< routed experts per layer
   std::vector<int64_t> tokens;  ///< [layers * experts], row-major
+  int64_t first_layer = 0;      ///< the number of row 0 in the model, whose first layers may be dense
 
   bool empty() const { return layers == 0; }
-  int64_t at(int64_t layer, int64_t expert) const { return tokens[static_cast<size_t>(layer * experts + expert)]; }
+  int64_t at(int64_t row, int64_t expert) const { return tokens[static_cast<size_t>(row * experts + expert)]; }
 };
 
-/// What a router has to say of one optimizer step besides the load, a number for each MoE layer. Empty for a dense
-/// model.
+/// What a router has to say of one optimizer step besides the load, a number for each MoE layer, of which the load
+/// names the first. Empty for a dense model.
 struct RouterNumbers {
   std::vector<double> token_entropy;  ///< mean over the tokens of the entropy of their router probabilities, in nats
   std::vector<double> logit_size;     ///< mean over tokens and experts of |logit|
@@ -30,7 +31,7 @@ struct RouterNumbers {
 
 /// Where a step that was not finite went wrong first.
 struct NonFinite {
-  int64_t layer = 0;
+  int64_t layer = 0;              ///< in the model, from 0
   std::string part;               ///< whose output it was: `attention`, `router`, `expert`, `feed-forward`
   std::optional<int64_t> expert;  ///< which one
 };
@@ -81,6 +82,7 @@ struct RouterRecord {
   int64_t step = 0;
   int64_t tokens = 0;                          ///< of those sequences
   int64_t layers = 0, experts = 0;             ///< MoE layers, routed experts
+  int64_t first_layer = 0;                     ///< the number of the first of these layers in the model
   std::vector<double> gate_gradient_lm;        ///< L2 norm of the gate's gradient from the language-model loss alone
   std::vector<double> gate_gradient_aux;       ///< and from the auxiliary losses, scaled as they are trained with
   std::vector<double> gate_gradient_relative;  ///< root mean square of the first over that of all parameters' gradient
@@ -98,7 +100,7 @@ struct EventRecord {
   std::string type;   ///< `alarm` when one is raised; `event` otherwise
   std::string name;   ///< of the alarm (`dead`) or of what was done (`revival`)
   std::string state;  ///< `raised`, `cleared` or `done`
-  int64_t layer = 0;  ///< below 0: none
+  int64_t layer = 0;  ///< in the model, from 0; below 0: none
   std::optional<int64_t> expert = {};
   double value = 0;                     ///< that was judged
   double threshold = 0;                 ///< that it was judged by
@@ -124,11 +126,14 @@ struct TokenRoute {
   int64_t slots = 0;
   std::vector<int32_t> experts = {};  ///< [layers * slots]
   std::vector<float> weights = {};    ///< [layers * slots]: of their outputs
+  int64_t first_layer = 0;            ///< the number of the first of these layers in the model
 
   int64_t layers() const { return slots == 0 ? 0 : static_cast<int64_t>(experts.size()) / slots; }
-  /// -1 where the layer is not known.
+  int64_t last_layer() const { return first_layer + layers() - 1; }
+  /// By the layer's number in the model; -1 where it is dense or not known.
   int64_t main_expert(int64_t layer) const {
-    return layer >= 0 && layer < layers() ? experts[static_cast<size_t>(layer * slots)] : -1;
+    const int64_t row = layer - first_layer;
+    return row >= 0 && row < layers() ? experts[static_cast<size_t>(row * slots)] : -1;
   }
 };
 
@@ -140,6 +145,7 @@ struct DomainsRecord {
   std::vector<double> losses;                     ///< nats per token of each; not finite where it has no token
   std::vector<int64_t> tokens;                    ///< targets of each
   int64_t layers = 0, experts = 0;                ///< MoE layers, routed experts; 0 for a dense model
+  int64_t first_layer = 0;                        ///< the number of the first of these layers in the model
   std::vector<int64_t> expert_tokens;             ///< [layers * domains * experts]: (token, expert) pairs
   std::vector<std::vector<std::string>> typical;  ///< [layers * experts]: the most typical tokens (domain_statistics.h)
 };

@@ -38,7 +38,7 @@ template <class Record>
 struct LayerField {
   const char* key;
   std::vector<double> Record::*values;
-  bool in_tensorboard = false;  ///< as `router/layer_<layer>/<key>`
+  bool in_tensorboard = false;  ///< as `router/layer_<number in the model>/<key>`
 };
 
 /// In the order of the files. Of StepRecord and EvaluationRecord.
@@ -62,6 +62,8 @@ double tokens_per_second(const StepRecord& record);
 /// Of the (token, expert) pairs, over all layers; 0 for a dense model.
 double dropped_share(const StepRecord& record);
 
+/// Which layer of the model the first row of an array over MoE layers is of; not written where it is 0.
+inline constexpr char kFirstLayerKey[] = "first_moe_layer";
 /// Keys of a step's line that are more than a number.
 inline constexpr char kExpertTokensKey[] = "expert_tokens";
 inline constexpr char kDroppedKey[] = "dropped";

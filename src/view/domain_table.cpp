@@ -90,7 +90,7 @@ std::string domain_expert_table(const DomainReport& report) {
   if (experts <= kMostColumns) lines[0] += "; below, tokens that go to an expert x times as often as others do";
   for (size_t i = 0; i < report.layers.size(); ++i) {
     const LayerDomains& layer = report.layers[i];
-    lines.insert(lines.end(), {"", format("layer %zu", i)});
+    lines.insert(lines.end(), {"", format("layer %zu", static_cast<size_t>(report.first_layer) + i)});
     add_shares(lines, report, layer);
     if (report.domains.size() > 1) lines.push_back(information(report, layer));
     if (experts <= kMostColumns) add_typical_tokens(lines, layer);

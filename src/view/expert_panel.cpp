@@ -98,10 +98,10 @@ std::string header(const Grid& grid) {
 }
 
 /// The rows of one layer.
-void add_layer(std::vector<std::string>& rows, size_t layer, const LayerLoadStatistics& statistics, const Grid& grid,
+void add_layer(std::vector<std::string>& rows, size_t number, const LayerLoadStatistics& statistics, const Grid& grid,
                const PanelStyle& style) {
   for (size_t first = 0; first < grid.experts; first += grid.cells_per_row) {
-    std::string row = first == 0 ? format("%2zu ", layer) : std::string(kLabelColumns, ' ');
+    std::string row = first == 0 ? format("%2zu ", number) : std::string(kLabelColumns, ' ');
     const size_t end = std::min(grid.experts, first + grid.cells_per_row);
     for (size_t expert = first; expert < end; ++expert) row += cell(statistics.shares[expert], grid, style);
     row += end_of_paint(style.colours);
@@ -144,8 +144,9 @@ void ExpertPanel::add(const SampleRecord& record) {
 }
 
 std::string ExpertPanel::sample_of_last_layer(size_t columns, TerminalColours colours) const {
-  const std::string label = format("sample, layer %lld: ", static_cast<long long>(load_.layers - 1));
-  return label + sample_row(sample_, load_.layers - 1, columns - std::min(columns, label.size()), colours);
+  const int64_t last = load_.first_layer + load_.layers - 1;
+  const std::string label = format("sample, layer %lld: ", static_cast<long long>(last));
+  return label + sample_row(sample_, last, columns - std::min(columns, label.size()), colours);
 }
 
 std::string ExpertPanel::draw(const std::vector<std::string>& progress, const PanelStyle& style) const {
@@ -176,7 +177,9 @@ std::vector<std::string> ExpertPanel::heat_map(const PanelStyle& style, size_t m
 
   std::vector<std::string> rows = {legend(experts, style), header(grid)};
   const std::vector<size_t> shown = worst_layers(fitting);
-  for (const size_t layer : shown) add_layer(rows, layer, statistics.layers[layer], grid, style);
+  for (const size_t row : shown) {
+    add_layer(rows, static_cast<size_t>(load_.first_layer) + row, statistics.layers[row], grid, style);
+  }
   if (!all) rows.push_back(hidden_layers(statistics, shown));
   return rows;
 }

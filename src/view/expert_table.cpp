@@ -78,7 +78,8 @@ std::string expert_table(const ExpertLoad& load, const std::vector<std::string>&
   table += wide ? wide_header(load.experts, bars) : short_header();
   for (size_t i = 0; i < statistics.layers.size(); ++i) {
     const LayerLoadStatistics& layer = statistics.layers[i];
-    table += format("\n%5zu |", i) + (wide ? wide_row(layer, bars) : short_row(layer));
+    const long long number = load.first_layer + static_cast<int64_t>(i);
+    table += format("\n%5lld |", number) + (wide ? wide_row(layer, bars) : short_row(layer));
   }
   for (size_t i = 0; i < std::min(standing.size(), kNamedAlarms); ++i) table += "\n" + standing[i];
   if (standing.size() > kNamedAlarms) table += format("\nand %zu more alarms", standing.size() - kNamedAlarms);

@@ -21,7 +21,7 @@ std::string end_of_paint(TerminalColours colours);
 std::string painted_by_expert(const std::string& text, int64_t expert, int64_t experts, TerminalColours colours);
 
 /// The pieces of a sample, each on the colour of its expert in `layer`, on one row of at most `columns` columns.
-///   layer  among the MoE layers, from 0
+///   layer  in the model, from 0
 std::string sample_row(const SampleRecord& sample, int64_t layer, size_t columns, TerminalColours colours);
 
 }  // namespace mm

@@ -39,7 +39,7 @@ inline constexpr int64_t kWholeModel = -1;
 /// What an alarm is about.
 struct AlarmSubject {
   AlarmKind kind = AlarmKind::kNonFinite;
-  int64_t layer = 0;              ///< counted among the MoE layers, from 0; kWholeModel: the model as a whole
+  int64_t layer = 0;              ///< in the model, from 0; kWholeModel: the model as a whole
   std::optional<int64_t> expert;  ///< from 0; none: the layer's router
   std::optional<int64_t> other;   ///< of two copies, the second
 

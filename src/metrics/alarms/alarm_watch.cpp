@@ -95,8 +95,8 @@ std::vector<EventRecord> AlarmWatch::observe(const StepRecord& record) {
 
 std::vector<EventRecord> AlarmWatch::observe(const RouterRecord& record) {
   Holding holding;
-  for (int64_t layer = 0; layer < record.layers; ++layer) {
-    const auto i = static_cast<size_t>(layer);
+  for (size_t i = 0; i < static_cast<size_t>(record.layers); ++i) {
+    const int64_t layer = record.first_layer + static_cast<int64_t>(i);
     if (record.gate_gradient_relative[i] < config_.gate_gradient) {
       holding[{AlarmKind::kNoLmGradient, layer, {}, {}}] = record.gate_gradient_relative[i];
     }
@@ -125,14 +125,15 @@ AlarmWatch::Holding AlarmWatch::judge_load(const StepRecord& record) {
   enough_tokens_ = enough_to_judge(load, 0, config_.load);
 
   Holding holding;
-  for (int64_t layer = 0; layer < load.layers; ++layer) {
-    if (!enough_to_judge(load, layer, config_.load)) continue;
-    const LayerLoadStatistics& of_layer = statistics.layers[static_cast<size_t>(layer)];
+  for (int64_t row = 0; row < load.layers; ++row) {
+    if (!enough_to_judge(load, row, config_.load)) continue;
+    const int64_t layer = load.first_layer + row;
+    const LayerLoadStatistics& of_layer = statistics.layers[static_cast<size_t>(row)];
     const double effective = std::exp(of_layer.entropy);
     if (effective < threshold(AlarmKind::kCollapse, load.experts)) {
       holding[{AlarmKind::kCollapse, layer, {}, {}}] = effective;
     }
-    if (of_layer.max_over_mean > kUneven && bias_stood_still(record, layer)) {
+    if (of_layer.max_over_mean > kUneven && bias_stood_still(record, row)) {
       holding[{AlarmKind::kBiasFrozen, layer, {}, {}}] = of_layer.max_over_mean;
     }
   }
@@ -144,12 +145,12 @@ AlarmWatch::Holding AlarmWatch::judge_load(const StepRecord& record) {
   return holding;
 }
 
-bool AlarmWatch::bias_stood_still(const StepRecord& record, int64_t layer) const {
+bool AlarmWatch::bias_stood_still(const StepRecord& record, int64_t row) const {
   const std::vector<double>& bias = record.router.bias;
   if (bias.empty() || bias.size() != last_bias_.size()) return false;
   const int64_t experts = record.load.experts;
-  return std::equal(bias.begin() + layer * experts, bias.begin() + (layer + 1) * experts,
-                    last_bias_.begin() + layer * experts);
+  return std::equal(bias.begin() + row * experts, bias.begin() + (row + 1) * experts,
+                    last_bias_.begin() + row * experts);
 }
 
 std::vector<EventRecord> AlarmWatch::settle(int64_t step, int64_t experts, std::span<const AlarmKind> kinds,

@@ -57,7 +57,7 @@ class AlarmWatch {
   std::vector<EventRecord> settle_loss(int64_t step, std::span<const AlarmKind> kinds,
                                        const LossWatch::Holding& holding);
   std::string watched() const;
-  bool bias_stood_still(const StepRecord& record, int64_t layer) const;
+  bool bias_stood_still(const StepRecord& record, int64_t row) const;
   /// Counts one observation of `kinds`; `experts` is for the sentences.
   std::vector<EventRecord> settle(int64_t step, int64_t experts, std::span<const AlarmKind> kinds,
                                   const Holding& holding);

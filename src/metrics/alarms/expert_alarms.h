@@ -19,7 +19,7 @@ enum class ExpertTrouble { kDead, kDying, kOverSubscribed };
 
 struct ExpertAlarm {
   ExpertTrouble trouble = ExpertTrouble::kDead;
-  int64_t layer = 0;   ///< counted among the MoE layers, from 0
+  int64_t layer = 0;   ///< in the model, from 0
   int64_t expert = 0;  ///< from 0
   double share = 0;
 };
@@ -29,7 +29,7 @@ struct ExpertAlarm {
 std::vector<ExpertAlarm> expert_alarms(const ExpertLoad& load, const LoadStatistics& statistics,
                                        const LoadThresholds& thresholds);
 
-/// Whether the layer got tokens enough to judge it.
-bool enough_to_judge(const ExpertLoad& load, int64_t layer, const LoadThresholds& thresholds);
+/// Whether the layer of a row of the load got tokens enough to judge it.
+bool enough_to_judge(const ExpertLoad& load, int64_t row, const LoadThresholds& thresholds);
 
 }  // namespace mm

@@ -21,7 +21,9 @@ void merge(LoadColumn& into, const LoadColumn& other) {
 }  // namespace
 
 void LoadHistory::add(int64_t step, const ExpertLoad& load) {
-  if (!last_.empty() && (load.layers != last_.layers || load.experts != last_.experts)) return;
+  if (!last_.empty() &&
+      (load.layers != last_.layers || load.first_layer != last_.first_layer || load.experts != last_.experts))
+    return;
   last_ = load;
   add_column(step, load);
   double worst_layer = 0;

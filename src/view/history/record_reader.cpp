@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "metrics/record_fields.h"
+
 namespace mm {
 namespace {
 
@@ -35,8 +37,9 @@ Json object_in(std::string_view line) {
 }
 
 /// Empty unless experts and weights fit together.
-TokenRoute route_of(const Json& experts, const Json& weights, int64_t per_layer, int64_t slots) {
-  TokenRoute route{.experts_per_layer = per_layer, .slots = slots};
+TokenRoute route_of(const Json& experts, const Json& weights, const TokenRoute& shape) {
+  TokenRoute route = shape;
+  const int64_t per_layer = shape.experts_per_layer, slots = shape.slots;
   if (!experts.is_array() || !weights.is_array() || experts.size() != weights.size() || slots < 1 ||
       slots > per_layer || per_layer > kMostExperts) {
     return {};
@@ -99,6 +102,11 @@ void read_typical(const Json& layers, DomainsRecord& record) {
 
 }  // namespace
 
+int64_t bounded_layer(int64_t told) {
+  constexpr int64_t kMostLayers = 1 << 16;
+  return told > 0 && told < kMostLayers ? told : 0;
+}
+
 SampleRecord read_sample(std::string_view line) {
   const Json record = object_in(line);
   SampleRecord sample{
@@ -106,11 +114,11 @@ SampleRecord read_sample(std::string_view line) {
   const Json &pieces = list_in(record, "pieces"), &experts = list_in(record, "piece_experts"),
              &weights = list_in(record, "piece_weights");
   if (pieces.size() != experts.size() || pieces.size() != weights.size() || pieces.size() > kMostPieces) return sample;
+  TokenRoute shape{.experts_per_layer = integer_in(record, "routed_experts"), .slots = integer_in(record, "slots")};
+  shape.first_layer = bounded_layer(integer_in(record, kFirstLayerKey));
   for (size_t i = 0; i < pieces.size(); ++i) {
     if (!pieces[i].is_string()) continue;
-    sample.pieces.push_back(
-        {pieces[i].get<std::string>(),
-         route_of(experts[i], weights[i], integer_in(record, "routed_experts"), integer_in(record, "slots"))});
+    sample.pieces.push_back({pieces[i].get<std::string>(), route_of(experts[i], weights[i], shape)});
   }
   return sample;
 }
@@ -130,8 +138,9 @@ DomainsRecord read_domains(std::string_view line) {
                                                    : std::numeric_limits<double>::quiet_NaN());
     domains.tokens.push_back(tokens[i].is_number_integer() ? tokens[i].get<int64_t>() : 0);
   }
+  domains.first_layer = bounded_layer(integer_in(record, kFirstLayerKey));
   if (!read_layers(list_in(record, "expert_tokens_by_domain"), domains)) {
-    domains.layers = domains.experts = 0;
+    domains.layers = domains.first_layer = domains.experts = 0;
     domains.expert_tokens.clear();
   }
   read_typical(list_in(record, "typical"), domains);

@@ -7,6 +7,9 @@
 
 namespace mm {
 
+/// What a line told under kFirstLayerKey; 0 for what is the number of no layer.
+int64_t bounded_layer(int64_t told);
+
 /// What JsonlSink wrote of a sample. Of a line that is something else, or has been damaged, what can be told: nothing
 /// in it is trusted, and what is returned fits together.
 SampleRecord read_sample(std::string_view line);

@@ -57,6 +57,7 @@ ExpertLoad load_of(const Json& record) {
       load.tokens.push_back(tokens.get<int64_t>());
     }
   }
+  load.first_layer = bounded_layer(value_of<int64_t>(record, kFirstLayerKey, 0));
   return load.experts == 0 ? ExpertLoad{} : load;
 }
 

@@ -79,6 +79,7 @@ ExpertLoad expert_load(element record) {
   ExpertLoad load;
   simdjson::dom::array layers;
   if (record[kExpertTokensKey].get(layers) != simdjson::SUCCESS) return {};
+  load.first_layer = bounded_layer(integer(record, kFirstLayerKey));
   for (const element layer : layers) {
     simdjson::dom::array experts;
     if (layer.get(experts) != simdjson::SUCCESS) return {};
@@ -343,6 +344,7 @@ void RunHistory::add_domains(DomainsRecord record) {
   constexpr size_t kMost = 24;
   const bool fits = domains_over_time.empty() || (domains_over_time.back().domains == record.domains &&
                                                   domains_over_time.back().layers == record.layers &&
+                                                  domains_over_time.back().first_layer == record.first_layer &&
                                                   domains_over_time.back().experts == record.experts);
   if (record.domains.empty() || !fits) return;
   domains_over_time.push_back(std::move(record));

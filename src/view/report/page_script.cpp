@@ -23,7 +23,7 @@ const colourAt = position => {
 constexpr const char* kLoads = R"js(
 // Expert loads: a map of time x expert for each layer, and the table of one moment.
 const startLoad = (load, index) => {
-  const {layers, experts, first, last, cells} = JSON.parse(load.querySelector('script').textContent);
+  const {firstLayer, layers, experts, first, last, cells} = JSON.parse(load.querySelector('script').textContent);
   const bytes = Uint8Array.from(atob(cells), c => c.charCodeAt(0));
   const share = (column, layer, expert) => {
     const cell = 2 * ((column * layers + layer) * experts + expert);
@@ -46,7 +46,7 @@ const startLoad = (load, index) => {
       cell.style.background = 'rgb(' + colour(value) + ')';
       cell.style.color = value * experts / 2 > 0.55 ? '#10131a' : '#fff';
       if (experts <= 16) cell.textContent = percent(value);
-      cell.title = 'layer ' + cell.dataset.layer + ', expert ' + cell.dataset.expert + ': ' +
+      cell.title = 'layer ' + (firstLayer + Number(cell.dataset.layer)) + ', expert ' + cell.dataset.expert + ': ' +
         (value === 0 ? 'no tokens' : percent(value));
     }
   };
@@ -59,7 +59,7 @@ const startLoad = (load, index) => {
   }
   for (let layer = 0; layer < layers; ++layer) {
     const row = table.insertRow(), name = document.createElement('th');
-    name.textContent = layer;
+    name.textContent = firstLayer + layer;
     row.append(name);
     for (let expert = 0; expert < experts; ++expert) Object.assign(row.insertCell().dataset, {layer, expert});
 
@@ -67,7 +67,7 @@ const startLoad = (load, index) => {
     const map = document.createElement('div'), canvas = document.createElement('canvas');
     const readout = document.createElement('output'), cursor = document.createElement('div');
     const title = document.createElement('b');
-    title.textContent = 'layer ' + layer;
+    title.textContent = 'layer ' + (firstLayer + layer);
     caption.append(title, readout);
     map.className = 'map';
     cursor.className = 'at';

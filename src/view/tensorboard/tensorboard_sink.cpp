@@ -30,11 +30,11 @@ void add_numbers(Summary& summary, const Record& record) {
 }
 
 template <class Record>
-void add_layers(Summary& summary, const Record& record) {
+void add_layers(Summary& summary, const Record& record, int64_t first_layer) {
   for (const LayerField<Record>& field : layer_fields<Record>()) {
     const std::vector<double>& values = record.*field.values;
-    for (size_t layer = 0; field.in_tensorboard && layer < values.size(); ++layer) {
-      summary.scalar(format("router/layer_%zu/%s", layer, field.key), values[layer]);
+    for (size_t row = 0; field.in_tensorboard && row < values.size(); ++row) {
+      summary.scalar(format("router/layer_%zu/%s", static_cast<size_t>(first_layer) + row, field.key), values[row]);
     }
   }
 }
@@ -53,8 +53,9 @@ void add_evenness(Summary& summary, const LoadStatistics& statistics) {
 void add_shares(Summary& summary, const ExpertLoad& load, const LoadStatistics& statistics) {
   constexpr int kRanges = 40;
   summary.image("experts/load", load_image(load));
-  for (size_t layer = 0; layer < statistics.layers.size(); ++layer) {
-    const std::vector<double>& shares = statistics.layers[layer].shares;
+  for (size_t row = 0; row < statistics.layers.size(); ++row) {
+    const size_t layer = static_cast<size_t>(load.first_layer) + row;
+    const std::vector<double>& shares = statistics.layers[row].shares;
     const double two_fair_shares = 2.0 / static_cast<double>(load.experts);
     summary.histogram(format("experts/layer_%zu/shares", layer), count_values(shares, two_fair_shares, kRanges));
     if (load.layers * load.experts > kMostShareScalars) continue;
@@ -114,7 +115,7 @@ void TensorboardSink::write(const StepRecord& record) {
     const LoadStatistics statistics = load_statistics(record.load);
     add_evenness(summary, statistics);
     if (record.dropped_tokens > 0) summary.scalar("experts/dropped", dropped_share(record));
-    add_layers(summary, record.router);
+    add_layers(summary, record.router, record.load.first_layer);
     if (experts_every_ > 0 && record.step % experts_every_ == 0) add_shares(summary, record.load, statistics);
   }
   file_.append(summary_event(wall_time(), record.step, summary));
@@ -143,7 +144,7 @@ void TensorboardSink::write_domains(const DomainsRecord& record) {
 
 void TensorboardSink::write_router(const RouterRecord& record) {
   Summary summary;
-  add_layers(summary, record);
+  add_layers(summary, record, record.first_layer);
   file_.append(summary_event(wall_time(), record.step, summary));
 }
 

@@ -68,6 +68,11 @@ std::string figure(const std::string& title, const std::string& unit, double hei
          drawing + "</svg></figure>\n";
 }
 
+/// In the model.
+size_t number_of(const DomainReport& report, size_t layer) {
+  return static_cast<size_t>(report.first_layer) + layer;
+}
+
 /// A bar a layer; a line across it is the most that shuffled labels gave.
 std::string information(const DomainReport& report) {
   constexpr double kLeft = 60, kLength = 240;
@@ -79,7 +84,7 @@ std::string information(const DomainReport& report) {
   for (size_t i = 0; i < report.layers.size(); ++i, y += kRow) {
     const LayerDomains& layer = report.layers[i];
     const double chance = kLeft + length(layer.shuffled.max);
-    svg += format("<text x=\"0\" y=\"%.0f\">layer %zu</text>", y + 17, i);
+    svg += format("<text x=\"0\" y=\"%.0f\">layer %zu</text>", y + 17, number_of(report, i));
     svg += format("<rect class=\"bar c0\" x=\"%.0f\" y=\"%.0f\" width=\"%.1f\" height=\"16\"/>", kLeft, y + 5,
                   length(layer.information));
     svg += format("<line class=\"chance c1\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.0f\" y2=\"%.0f\"/>", chance, chance, y + 2,
@@ -125,11 +130,13 @@ std::string heat_map(const DomainReport& report, size_t index) {
       svg += cell(share, expert, experts, kLeft + static_cast<double>(expert) * width, y, width - (width > 8 ? 1 : 0));
     }
   }
-  return figure(format("Layer %zu", index), "share of a domain's tokens per expert, %", y, svg);
+  return figure(format("Layer %zu", number_of(report, index)), "share of a domain's tokens per expert, %", y, svg);
 }
 
-std::string typical(const LayerDomains& layer, size_t index) {
-  std::string html = format("<details><summary>layer %zu</summary><div class=\"scroll\"><table>\n", index);
+std::string typical(const DomainReport& report, size_t index) {
+  const LayerDomains& layer = report.layers[index];
+  std::string html =
+      format("<details><summary>layer %zu</summary><div class=\"scroll\"><table>\n", number_of(report, index));
   html +=
       "<tr><th>expert</th><th class=\"text\">tokens, and how many times as often they go there as others</th></tr>\n";
   for (size_t expert = 0; expert < layer.typical.size(); ++expert) {
@@ -152,7 +159,7 @@ std::string experts(const DomainReport& report) {
       continue;
     }
     maps += heat_map(report, i);
-    tokens += typical(report.layers[i], i);
+    tokens += typical(report, i);
   }
   std::string html = "<div class=\"charts\">\n";
   if (report.domains.size() > 1) html += information(report);

@@ -58,7 +58,7 @@ std::string cell(const DomainsRecord& record, int64_t layer, int64_t expert) {
 std::string layer_table(const std::vector<const DomainsRecord*>& moments, int64_t layer, bool open) {
   const DomainsRecord& last = *moments.back();
   std::string html = format("<details%s><summary>layer %lld</summary><div class=\"scroll\"><table class=\"shares\">",
-                            open ? " open" : "", static_cast<long long>(layer));
+                            open ? " open" : "", static_cast<long long>(last.first_layer + layer));
   html += "<tr><th>expert</th>";
   for (const DomainsRecord* moment : moments) html += "<th>step " + with_commas(moment->step) + "</th>";
   if (last.domains.size() > 1) html += "<th class=\"text\">typical tokens now</th>";

@@ -24,13 +24,15 @@ std::string route_text(const TokenRoute& route) {
 
 std::string piece_html(const RoutedPiece& piece) {
   const TokenRoute& route = piece.route;
-  const int64_t expert = route.main_expert(route.layers() - 1);
+  const int64_t expert = route.main_expert(route.last_layer());
   if (expert < 0 || route.weights.size() != route.experts.size()) return escape_html(piece.text);
   const double position = expert_position(expert, route.experts_per_layer);
   const Colour colour = colour_at(position);
-  return format("<span style=\"background:rgb(%d,%d,%d);color:%s\" data-of=\"%lld\" data-route=\"", colour.red,
-                colour.green, colour.blue, position > kDarkInkFrom ? "#10131a" : "#fff",
-                static_cast<long long>(route.experts_per_layer)) +
+  return format(
+             "<span style=\"background:rgb(%d,%d,%d);color:%s\" data-of=\"%lld\" data-first=\"%lld\" "
+             "data-route=\"",
+             colour.red, colour.green, colour.blue, position > kDarkInkFrom ? "#10131a" : "#fff",
+             static_cast<long long>(route.experts_per_layer), static_cast<long long>(route.first_layer)) +
          route_text(route) + "\">" + escape_html(piece.text) + "</span>";
 }
 
@@ -40,7 +42,8 @@ const expertsOf = piece => piece.dataset.route.split('|').map(layer => layer.spl
   pair.split(':').map(Number)));
 const paintRouted = layer => {
   for (const piece of document.querySelectorAll('[data-route]')) {
-    const layers = expertsOf(piece), [expert] = (layers[layer] ?? layers[layers.length - 1])[0];
+    const layers = expertsOf(piece), row = layer - Number(piece.dataset.first);
+    const [expert] = (layers[row] ?? layers[layers.length - 1])[0];
     const position = (expert + 0.5) / Number(piece.dataset.of);
     piece.style.background = 'rgb(' + colourAt(position) + ')';
     piece.style.color = position > 0.45 ? '#10131a' : '#fff';
@@ -62,7 +65,7 @@ const startRouted = () => {
   for (const text of document.querySelectorAll('.routed')) {
     text.addEventListener('pointerover', ({target: piece}) => {
       if (!piece.dataset.route || piece.title) return;
-      piece.title = expertsOf(piece).map((experts, layer) => 'layer ' + layer + ': ' +
+      piece.title = expertsOf(piece).map((experts, row) => 'layer ' + (Number(piece.dataset.first) + row) + ': ' +
         experts.map(([expert, weight]) => 'expert ' + expert + ' ' + weight + ' %').join(', ')).join('\n');
     });
   }
@@ -91,7 +94,8 @@ std::string routed_text(const SampleRecord& sample) {
   return html.size() > kMostBytes ? "" : "<pre class=\"routed\">" + html + "</pre>";
 }
 
-std::string layer_choice(int64_t layers, int64_t experts) {
+std::string layer_choice(const TokenRoute& route) {
+  const int64_t experts = route.experts_per_layer;
   std::string key;
   for (int64_t expert = 0; expert < std::min<int64_t>(experts, 64); ++expert) {
     const double position = expert_position(expert, experts);
@@ -102,10 +106,10 @@ std::string layer_choice(int64_t layers, int64_t experts) {
   return "<p class=\"soft\">Every token has the colour of its expert: " + key +
          " Point at one to see all layers with their weights.</p>\n" +
          format(
-             "<label class=\"slider layer\" hidden>Colour by <input type=\"range\" min=\"0\" max=\"%lld\" "
-             "value=\"%lld\"><output>layer %lld</output></label>\n",
-             static_cast<long long>(layers - 1), static_cast<long long>(layers - 1),
-             static_cast<long long>(layers - 1));
+             "<label class=\"slider layer\" hidden>Colour by <input type=\"range\" min=\"%lld\" "
+             "max=\"%lld\" value=\"%lld\"><output>layer %lld</output></label>\n",
+             static_cast<long long>(route.first_layer), static_cast<long long>(route.last_layer()),
+             static_cast<long long>(route.last_layer()), static_cast<long long>(route.last_layer()));
 }
 
 std::string routed_script() {

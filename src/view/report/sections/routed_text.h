@@ -12,9 +12,9 @@ namespace mm {
 /// a page has room for.
 std::string routed_text(const SampleRecord& sample);
 
-/// The choice of the layer that all such texts of a page are coloured by.
+/// The choice of the layer that all such texts of a page are coloured by, of those that `route` knows.
 /// HTML, with the key to the colours.
-std::string layer_choice(int64_t layers, int64_t experts);
+std::string layer_choice(const TokenRoute& route);
 
 /// A part of page_script(). Its function `startRouted` takes hold of the texts that are there.
 std::string routed_script();

@@ -41,10 +41,12 @@ std::string load_maps(const RunHistory& run) {
   if (columns.empty()) return "";
   const ExpertLoad& shape = columns.front().load;
   std::string html = "<h3>Share of tokens per expert</h3>\n<div class=\"load\">";
-  html +=
-      format("<script type=\"application/json\">{\"layers\":%lld,\"experts\":%lld,\"first\":[%s],\"last\":[%s],",
-             static_cast<long long>(shape.layers), static_cast<long long>(shape.experts),
-             join_steps(columns, &LoadColumn::first_step).c_str(), join_steps(columns, &LoadColumn::last_step).c_str());
+  html += format(
+      "<script type=\"application/json\">{\"firstLayer\":%lld,\"layers\":%lld,\"experts\":%lld,"
+      "\"first\":[%s],\"last\":[%s],",
+      static_cast<long long>(shape.first_layer), static_cast<long long>(shape.layers),
+      static_cast<long long>(shape.experts), join_steps(columns, &LoadColumn::first_step).c_str(),
+      join_steps(columns, &LoadColumn::last_step).c_str());
   html += "\"cells\":\"" + base64(packed_shares(columns)) + "\"}</script>\n";
   html += format(
       "<div class=\"scale\"><span>no tokens</span><span></span><span>two fair shares and more; a fair share, %.3g %%, "

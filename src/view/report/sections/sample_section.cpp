@@ -23,7 +23,7 @@ std::string text_of(const SampleRecord& sample) {
 std::string key_to_colours(const std::vector<SampleRecord>& samples) {
   for (const SampleRecord& sample : samples) {
     for (const RoutedPiece& piece : sample.pieces) {
-      if (piece.route.layers() > 0) return layer_choice(piece.route.layers(), piece.route.experts_per_layer);
+      if (piece.route.layers() > 0) return layer_choice(piece.route);
     }
   }
   return "";
