@@ -49,8 +49,9 @@ void declare_options(CommandLine& line, Options& options) {
   line.option("--max-new-tokens", options.generation.max_new_tokens, "Most tokens of a continuation or answer")
       .range(1, 1 << 20)
       .shows_default();
-  line.option("--experts [LAYER]", options.experts,
-              "Colour every token by the expert that it went to, of that MoE layer, from 0; default: the last one")
+  line.option(
+          "--experts [LAYER]", options.experts,
+          "Colour every token by the expert that it went to, of that layer of the model, from 0; default: the last one")
       .or_alone("last")
       .excludes("--chat");
   line.option("--samples", options.samples, "So many continuations, with the seeds that follow --seed")
@@ -90,19 +91,21 @@ std::string read_prompt(const std::string& option) {
   return text;
 }
 
-/// The MoE layer that --experts names; -1 without it.
+/// The layer that --experts names, by its number in the model; -1 without it.
 int64_t layer_of(const std::string& option, const ModelConfig& config) {
   if (option.empty()) return -1;
   if (!config.is_moe()) {
     throw Error(ExitCode::kConfig, got_want("--experts", "a dense model, which has none", "a mixture of experts"));
   }
-  const int64_t layers = config.num_hidden_layers;
+  const int64_t layers = config.num_hidden_layers, dense = config.moe.first_k_dense_replace;
   if (option == "last") return layers - 1;
   int64_t layer = -1;
   const char* end = option.data() + option.size();
   const auto [stopped, problem] = std::from_chars(option.data(), end, layer);
-  if (problem == std::errc() && stopped == end && layer >= 0 && layer < layers) return layer;
-  throw Error(ExitCode::kConfig, got_want("--experts", option, "a layer from 0 to " + std::to_string(layers - 1)));
+  if (problem == std::errc() && stopped == end && layer >= dense && layer < layers) return layer;
+  throw Error(ExitCode::kConfig, got_want("--experts", option,
+                                          "a layer from " + std::to_string(dense) + " to " + std::to_string(layers - 1),
+                                          dense == 0 ? "" : "those before are dense (model.first_k_dense_replace)"));
 }
 
 void tell_speed(size_t prompt_tokens, const Continuation& text) {

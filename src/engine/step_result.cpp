@@ -97,7 +97,7 @@ void StepResult::read_into(StepRecord& record) const {
   const auto counts = take(expert_tokens_le), dropped = take(dropped_tokens), sums = take(router_sums_lqe),
              bias = take(router_bias_le);
   if (expert_tokens_le.defined()) {
-    record.load = {expert_tokens_le.size(0), expert_tokens_le.size(1), {counts.begin(), counts.end()}};
+    record.load = {expert_tokens_le.size(0), expert_tokens_le.size(1), {counts.begin(), counts.end()}, first_moe_layer};
   }
   if (!dropped.empty()) record.dropped_tokens = static_cast<int64_t>(dropped[0]);
   if (!sums.empty()) read_router_sums(sums, slots, record);

@@ -25,12 +25,13 @@ struct StepResult {
   at::Tensor grad_norm;         ///< before clipping, without loss scale
   at::Tensor skipped;           ///< 1: not finite or a spike, nothing was changed
   at::Tensor loss_scale;        ///< that the step was computed with
-  at::Tensor expert_tokens_le;  ///< [layers, experts] int64; undefined for a dense model
+  at::Tensor expert_tokens_le;  ///< [MoE layers, experts] int64; undefined for a dense model
   at::Tensor dropped_tokens;    ///< scalar int64: (token, expert) pairs beyond the capacity; undefined without one
-  at::Tensor router_sums_lqe;   ///< [layers, 2, experts] fp32: router_sums(); undefined for a dense model
+  at::Tensor router_sums_lqe;   ///< [MoE layers, 2, experts] fp32: router_sums(); undefined for a dense model
   at::Tensor router_bias_le;    ///< [layers, experts] fp32, behind the update; undefined without one
   at::Tensor margins_lem;       ///< [layers, experts, bins] int32: margin_counts(); undefined unless "quantile"
   int64_t slots = 1;            ///< experts per token
+  int64_t first_moe_layer = 0;  ///< the layer of the model whose experts have the first rows
   int64_t targets = 0;          ///< tokens trained on
   int64_t positions = 0;        ///< tokens fed, padding included
   /// Micro-batches accumulated over train.accumulation: the losses above are sums of this many means over that.

@@ -48,6 +48,7 @@ void TrainingStep::begin(int64_t micro_batches) {
   result_.weight = static_cast<double>(micro_batches) / static_cast<double>(options_.accumulation);
   result_.loss_scale = trained_.scaler.scale().clone();
   result_.slots = config_.moe.num_experts_per_tok;
+  result_.first_moe_layer = config_.moe.first_k_dense_replace;
   if (begun_) trained_.parameters.gradient().zero_();  // of a step that was given up
   begun_ = true;
 }

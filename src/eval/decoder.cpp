@@ -55,6 +55,7 @@ void Decoder::add_routes(const LayerReports& reports, int64_t tokens) {
     TokenRoute& route = routes_.emplace_back();
     route.experts_per_layer = model_.config().moe.num_experts;
     route.slots = slots;
+    route.first_layer = model_.config().moe.first_k_dense_replace;
     for (int64_t layer = 0; layer < layers; ++layer) {
       for (int64_t at = (layer * tokens + token) * slots, slot = 0; slot < slots; ++slot) {
         route.experts.push_back(static_cast<int32_t>(experts[at + slot]));

@@ -167,6 +167,7 @@ DomainReport evaluate_domains(CausalLm& model, const std::vector<DomainData>& do
   report.all.documents = std::ssize(reader.documents().domain);
   report.domain_entropy = entropy(tokens);
   report.shuffles = kShuffles;
+  report.first_layer = model.config().moe.first_k_dense_replace;
   for (size_t layer = 0; layer < reader.by_token().layers(); ++layer) {
     report.layers.push_back(layer_domains(reader.documents(), domains.size(), layer));
     report.layers.back().typical = typical_tokens(reader.by_token().table(layer),

@@ -16,7 +16,7 @@ constexpr size_t kToldTokens = 4;
 
 DomainWatch::DomainWatch(const ModelConfig& config, const WindowSource& data, at::Device device)
     : config_(config), data_(data), by_domain_(config, std::ssize(data.domains()), device) {
-  const int64_t cells = config.num_hidden_layers * config.vocab_size * config.moe.num_experts;
+  const int64_t cells = config.moe_layers() * config.vocab_size * config.moe.num_experts;
   if (config.is_moe() && cells <= kMostCells) by_token_.emplace(config, config.vocab_size, device);
 }
 
@@ -57,6 +57,7 @@ DomainsRecord DomainWatch::record(const Tokenizer& tokenizer) const {
   }
   record.layers = static_cast<int64_t>(by_domain_.layers());
   record.experts = record.layers > 0 ? config_.moe.num_experts : 0;
+  record.first_layer = config_.moe.first_k_dense_replace;
   for (size_t layer = 0; layer < by_domain_.layers(); ++layer) {
     const CountTable table = by_domain_.table(layer);
     record.expert_tokens.insert(record.expert_tokens.end(), table.counts.begin(), table.counts.end());

@@ -24,7 +24,7 @@ std::string token_text(const Tokenizer& tokenizer, size_t token) {
 }  // namespace
 
 RouteCounts::RouteCounts(const ModelConfig& config, int64_t rows, at::Device device)
-    : experts_(config.moe.num_experts), layers_(config.is_moe() ? static_cast<size_t>(config.num_hidden_layers) : 0) {
+    : experts_(config.moe.num_experts), layers_(static_cast<size_t>(config.moe_layers())) {
   for (at::Tensor& counts : layers_) counts = at::zeros({rows * experts_}, at::TensorOptions(at::kLong).device(device));
 }
 

@@ -12,7 +12,7 @@
 
 namespace mm {
 
-/// How often each row went to each expert of each layer. Rows are documents, domains or tokens.
+/// How often each row went to each expert of each MoE layer. Rows are documents, domains or tokens.
 class RouteCounts {
  public:
   /// Of a dense model there is nothing to count.

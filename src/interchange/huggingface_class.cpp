@@ -91,7 +91,7 @@ void add_experts(const ModelConfig& model, HuggingFaceClass target, Json& json) 
     json["routed_scaling_factor"] = moe.routed_scaling_factor;
     json["n_group"] = moe.limits_groups() ? moe.n_group : 1;
     json["topk_group"] = moe.limits_groups() ? moe.topk_group : 1;
-    json["first_k_dense_replace"] = 0;
+    json["first_k_dense_replace"] = moe.first_k_dense_replace;
     return;
   }
   if (target != HuggingFaceClass::kQwen3Moe) {
@@ -99,6 +99,7 @@ void add_experts(const ModelConfig& model, HuggingFaceClass target, Json& json) 
   }
   json["decoder_sparse_step"] = 1;
   json["mlp_only_layers"] = Json::array();
+  for (int64_t layer = 0; layer < moe.first_k_dense_replace; ++layer) json["mlp_only_layers"].push_back(layer);
   json["router_aux_loss_coef"] = moe.router_aux_loss_coef;
   json["output_router_logits"] = false;
 }

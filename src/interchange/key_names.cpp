@@ -88,7 +88,7 @@ std::vector<std::string> state_dict_order(const Generation& generation, const Mo
       names.push_back(prefix + part + ".weight");
     }
     const std::string mlp = prefix + "mlp.";
-    if (!model.is_moe()) {
+    if (!model.is_moe_layer(layer)) {
       network(mlp);
       continue;
     }

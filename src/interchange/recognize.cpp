@@ -60,6 +60,15 @@ class Shapes {
   std::map<std::string, const std::vector<int64_t>*> by_name_;
 };
 
+/// Those before the first router; 0 where there is none.
+int64_t dense_layers(const Shapes& shapes, int64_t layers) {
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    const std::string gate = "model.layers." + std::to_string(layer) + ".mlp.gate.";
+    if (shapes.has(gate + "weight") || shapes.has(gate + "2.weight")) return layer;
+  }
+  return 0;
+}
+
 nlohmann::json settings_of(const ModelConfig& model) {
   ModelConfig copy = model;
   return nlohmann::json::parse(write_config([&](Fields& fields) { copy.visit(fields); }));
@@ -74,7 +83,9 @@ std::string text_of(const nlohmann::json& value) {
 Recognized recognize(const std::vector<NamedShape>& tensors, bool minimind_names, const Generation* given,
                      const std::string& file) {
   const Shapes shapes(tensors, file);
-  const std::string layer = "model.layers.0.", attention = layer + "self_attn.", mlp = layer + "mlp.";
+  const int64_t layers = shapes.count("model.layers."), dense = dense_layers(shapes, layers);
+  const std::string attention = "model.layers.0.self_attn.", first_mlp = "model.layers.0.mlp.";
+  const std::string mlp = "model.layers." + std::to_string(dense) + ".mlp.";
   const int64_t vocab_size = shapes.size(std::string(kEmbeddingName), 2, 0);
   const int64_t hidden_size = shapes.size(std::string(kEmbeddingName), 2, 1);
   const bool linear_router = shapes.has(mlp + "gate.weight"), deep_router = shapes.has(mlp + "gate.2.weight");
@@ -97,10 +108,14 @@ Recognized recognize(const std::vector<NamedShape>& tensors, bool minimind_names
   fact("model_type", model.model_type, std::string(moe ? "moe" : "dense"));
   fact("vocab_size", model.vocab_size, vocab_size);
   fact("hidden_size", model.hidden_size, hidden_size);
-  fact("num_hidden_layers", model.num_hidden_layers, shapes.count("model.layers."));
+  fact("num_hidden_layers", model.num_hidden_layers, layers);
   fact("qk_norm", model.qk_norm, qk_norm);
   fact("tie_word_embeddings", model.tie_word_embeddings, !shapes.has("lm_head.weight"));
+  if (!moe || dense > 0) {
+    fact("intermediate_size", model.intermediate_size, shapes.size(first_mlp + "gate_proj.weight", 2, 0));
+  }
   if (moe) {
+    fact("first_k_dense_replace", model.moe.first_k_dense_replace, dense);
     fact("num_experts", model.moe.num_experts,
          shapes.size(mlp + (deep_router ? "gate.2.weight" : "gate.weight"), 2, 0));
     const int64_t router_width = deep_router ? shapes.size(mlp + "gate.0.weight", 2, 0) : 0;
@@ -116,8 +131,6 @@ Recognized recognize(const std::vector<NamedShape>& tensors, bool minimind_names
     fact("shared_expert_gate", model.moe.shared_expert_gate, shapes.has(mlp + "shared_expert_gate.weight"));
     fact("moe_intermediate_size", model.moe.moe_intermediate_size,
          shapes.size(mlp + "experts.0.gate_proj.weight", 2, 0));
-  } else {
-    fact("intermediate_size", model.intermediate_size, shapes.size(mlp + "gate_proj.weight", 2, 0));
   }
   if (qk_norm) {
     const int64_t head_dim = shapes.size(attention + "q_norm.weight", 1, 0);

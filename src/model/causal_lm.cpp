@@ -97,7 +97,7 @@ HiddenStates CausalLm::run(const at::Tensor& tokens_bt, const Pass& pass) {
     branch_nd = attention(add_and_norm(block.input_norm), layer, pass, positions);
     inspect_branch();
     const at::Tensor normed_nd = add_and_norm(block.post_attention_norm);
-    if (!config_.is_moe()) {
+    if (!config_.is_moe_layer(static_cast<int64_t>(layer))) {
       branch_nd = feed_forward(normed_nd, block.feed_forward, ffn_dropout);
       inspect_branch();
       continue;

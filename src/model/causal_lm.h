@@ -12,7 +12,8 @@
 
 namespace mm {
 
-/// Scalars and counts that the blocks leave behind, summed over layers, on the model's device.
+/// Scalars and counts that the blocks leave behind, summed over layers, on the model's device. What routers and experts
+/// leave has a row for each MoE layer, that of layer first_k_dense_replace first.
 struct LayerReports {
   at::Tensor balance_loss;       ///< scalar fp32, scaled; undefined when no layer has one
   at::Tensor z_loss;             ///< scalar fp32, scaled; undefined when no layer has one
@@ -21,7 +22,7 @@ struct LayerReports {
   at::Tensor margins_lem;        ///< [layers, experts, bins] int32: margin_counts(); undefined unless "quantile"
   at::Tensor router_sums_lqe;    ///< [layers, 2, experts] fp32: router_sums(); undefined unless training
   at::Tensor output_squares_le;  ///< [layers, experts] fp32: output_squares(); undefined unless inspected
-  /// [layers, 2] fp32: the largest magnitude of what attention and what the feed-forward add; undefined unless
+  /// [all layers, 2] fp32: the largest magnitude of what attention and what the feed-forward add; undefined unless
   /// inspected
   at::Tensor branch_sizes_lb;
   std::vector<at::Tensor> experts_ns;  ///< of each MoE layer, [batch * time, slots] int64: where each token went

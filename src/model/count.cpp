@@ -11,7 +11,7 @@ ParameterCount count_parameters(const ModelConfig& config) {
   count.active = count.total;
   if (config.is_moe()) {
     const int64_t idle_experts = config.moe.num_experts - config.moe.num_experts_per_tok;
-    count.active -= config.num_hidden_layers * idle_experts * 3 * config.hidden_size * config.expert_width();
+    count.active -= config.moe_layers() * idle_experts * 3 * config.hidden_size * config.expert_width();
   }
   return count;
 }

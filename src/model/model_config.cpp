@@ -17,6 +17,31 @@ int64_t derived_intermediate_size(const std::string& rule, int64_t hidden_size) 
   return (width + 63) / 64 * 64;
 }
 
+/// Dense layers before routed ones.
+///   width_said  whether anybody gave intermediate_size: what intermediate_rule derives knows nothing of the experts
+void check_dense_layers(const ModelConfig& config, bool width_said, const std::string& where, Problems& problems) {
+  const int64_t dense = config.moe.first_k_dense_replace;
+  const auto problem = [&](const char* key, const std::string& got, const std::string& want,
+                           const std::string& remedy) { problems.add(where + ":model." + key, got, want, remedy); };
+  const auto number = [](int64_t value) { return std::to_string(value); };
+  if (dense == 0) return;
+  if (!config.is_moe()) {
+    return problem("first_k_dense_replace", number(dense), "0 with model_type dense",
+                   "all layers of such a model are dense");
+  }
+  if (dense >= config.num_hidden_layers) {
+    problem("first_k_dense_replace", number(dense), "less than num_hidden_layers " + number(config.num_hidden_layers),
+            "without a routed layer it is a dense model: set model_type to dense");
+  }
+  if (!width_said) {
+    const MoeConfig& moe = config.moe;
+    const int64_t active = moe.num_experts_per_tok * *moe.moe_intermediate_size +
+                           moe.n_shared_experts * *moe.shared_expert_intermediate_size;
+    problem("intermediate_size", "null", "the width of the dense layers with first_k_dense_replace " + number(dense),
+            number(active) + " is what a token passes in a routed one");
+  }
+}
+
 }  // namespace
 
 void ModelConfig::visit(Fields& fields) {
@@ -84,14 +109,15 @@ void resolve_model(ModelConfig& config, const std::string& where, Problems& prob
   if (config.hidden_size % 8 != 0) {
     problems.add(at("hidden_size"), number(config.hidden_size), "a multiple of 8", "matrix products want 16-byte rows");
   }
-  if (!config.intermediate_size) {
+  const bool width_said = config.intermediate_size.has_value();
+  if (!width_said) {
     config.intermediate_size = derived_intermediate_size(config.intermediate_rule, config.hidden_size);
   }
   resolve_rope_scaling(config.rope_scaling, where, problems);
   derive_widths(config.moe, *config.intermediate_size);
-  if (config.is_moe()) {
-    check_moe(config.moe, where, problems);
-  } else if (*config.intermediate_size % 8 != 0) {
+  check_dense_layers(config, width_said, where, problems);
+  if (config.is_moe()) check_moe(config.moe, where, problems);
+  if (!config.is_moe_layer(0) && *config.intermediate_size % 8 != 0) {
     problems.add(at("intermediate_size"), number(*config.intermediate_size), "a multiple of 8",
                  "matrix products want 16-byte rows");
   }

@@ -36,9 +36,13 @@ struct ModelConfig {
   MoeConfig moe;
 
   bool is_moe() const { return model_type == "moe"; }
+  /// Whether the feed-forward of a layer is routed; layers are counted from 0, over the whole model, everywhere.
+  bool is_moe_layer(int64_t layer) const { return is_moe() && layer >= moe.first_k_dense_replace; }
+  /// How many are, the last ones.
+  int64_t moe_layers() const { return is_moe() ? num_hidden_layers - moe.first_k_dense_replace : 0; }
   int64_t attention_width() const { return num_attention_heads * *head_dim; }
   int64_t key_value_width() const { return num_key_value_heads * *head_dim; }
-  /// Width of one expert (MoE) or of the feed-forward (dense).
+  /// Width of one expert (MoE) or of the feed-forward (dense); dense layers of an MoE model have intermediate_size.
   int64_t expert_width() const { return is_moe() ? *moe.moe_intermediate_size : *intermediate_size; }
 
   /// Whether a forward pass in training draws random numbers.

@@ -169,11 +169,11 @@ ParameterLayout parameter_layout(const ModelConfig& config, ExpertRange experts)
     add_attention(builder, config, prefix + "self_attn.");
     builder.whole(prefix + "input_layernorm.weight", ParameterKind::kVector, {d});
     builder.whole(prefix + "post_attention_layernorm.weight", ParameterKind::kVector, {d});
-    if (!config.is_moe()) {
-      add_feed_forward(builder, d, config.expert_width(), prefix + "mlp.");
-      continue;
+    if (config.is_moe_layer(layer)) {
+      add_mixture(builder, d, config.moe, experts, prefix + "mlp.");
+    } else {
+      add_feed_forward(builder, d, *config.intermediate_size, prefix + "mlp.");
     }
-    add_mixture(builder, d, config.moe, experts, prefix + "mlp.");
   }
   builder.whole("model.norm.weight", ParameterKind::kVector, {d});
   if (!config.tie_word_embeddings) builder.tokens("lm_head.weight", {config.vocab_size, d});
@@ -183,7 +183,7 @@ ParameterLayout parameter_layout(const ModelConfig& config, ExpertRange experts)
 std::vector<std::string> router_bias_names(const ModelConfig& config) {
   std::vector<std::string> names;
   if (!config.is_moe() || !config.moe.has_router_bias()) return names;
-  for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+  for (int64_t layer = config.moe.first_k_dense_replace; layer < config.num_hidden_layers; ++layer) {
     names.push_back("model.layers." + std::to_string(layer) + ".mlp.gate.e_score_correction_bias");
   }
   return names;

@@ -63,7 +63,7 @@ int64_t element_count(const std::vector<int64_t>& shape);
 /// The layout of a resolved config.
 ParameterLayout parameter_layout(const ModelConfig& config, ExpertRange experts = {});
 
-/// The checkpoint name of each layer's router bias (DeepSeek's), which is part of the model and no parameter:
+/// The checkpoint name of each MoE layer's router bias (DeepSeek's), which is part of the model and no parameter:
 /// [num_experts] fp32. Empty for a config without.
 std::vector<std::string> router_bias_names(const ModelConfig& config);
 

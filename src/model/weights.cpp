@@ -22,13 +22,14 @@ ModelWeights bind_weights(const ModelConfig& config, const Parameters& parameter
       block.attention.k_norm = leaf(prefix + "self_attn.k_norm");
     }
     block.post_attention_norm = leaf(prefix + "post_attention_layernorm");
-    if (config.is_moe()) {
+    if (config.is_moe_layer(layer)) {
+      const int64_t row = layer - config.moe.first_k_dense_replace;
       const bool hidden = config.moe.router_hidden_size > 0;
       if (hidden) block.moe.router.hidden_hd = leaf(prefix + "mlp.gate.0");
       block.moe.router.gate = leaf(prefix + (hidden ? "mlp.gate.2" : "mlp.gate"));
       const RouterState& state = parameters.router_state();
-      if (state.bias_le.defined()) block.moe.router.bias_e = state.bias_le.select(0, layer);
-      if (state.load_le.defined()) block.moe.router.step_load_e = state.load_le.select(0, layer);
+      if (state.bias_le.defined()) block.moe.router.bias_e = state.bias_le.select(0, row);
+      if (state.load_le.defined()) block.moe.router.step_load_e = state.load_le.select(0, row);
       block.moe.experts_gate_up = leaf(prefix + "mlp.experts.gate_up_proj");
       block.moe.experts_down = leaf(prefix + "mlp.experts.down_proj");
       block.moe.exchange = parameters.experts().exchange;

@@ -46,8 +46,8 @@ struct BlockWeights {
   at::Tensor input_norm;  ///< [d]
   AttentionWeights attention;
   at::Tensor post_attention_norm;   ///< [d]
-  FeedForwardWeights feed_forward;  ///< dense models
-  MoeWeights moe;                   ///< MoE models
+  FeedForwardWeights feed_forward;  ///< of a dense layer
+  MoeWeights moe;                   ///< of an MoE layer
 };
 
 struct ModelWeights {

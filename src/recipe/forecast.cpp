@@ -23,17 +23,19 @@ MemoryForecast forecast_memory(const RunConfig& config, bool sixteen_bit) {
   const double kv = static_cast<double>(model.key_value_width()), width = static_cast<double>(model.expert_width());
 
   // Bytes per token and layer: two residual sums in fp32, two norms, joined projections, heads, attention output.
-  double layer = 2 * 4 * d + compute * (2 * d + 2 * (w + 2 * kv) + 2 * w);
+  const double attention = 2 * 4 * d + compute * (2 * d + 2 * (w + 2 * kv) + 2 * w);
+  const auto dense = compute * 3 * static_cast<double>(*model.intermediate_size);
+  double routed = 0;
   if (model.is_moe()) {
     const double slots = static_cast<double>(model.moe.num_experts_per_tok);
     const double shared_width =
         static_cast<double>(model.moe.n_shared_experts * *model.moe.shared_expert_intermediate_size);
     // Dispatched rows, gate and up, their product, expert output; the combined output; router logits and scores.
-    layer += compute * (slots * (2 * d + 3 * width) + d + 3 * shared_width) +
+    routed = compute * (slots * (2 * d + 3 * width) + d + 3 * shared_width) +
              16.0 * static_cast<double>(model.moe.num_experts);
-  } else {
-    layer += compute * 3 * width;
   }
+  const auto layers = static_cast<double>(model.num_hidden_layers),
+             moe_layers = static_cast<double>(model.moe_layers());
   // Logits and their gradient, the last norm, the embedding.
   const double ends = compute * (2 * static_cast<double>(model.vocab_size) + d) + 2 * 4 * d;
   const double tokens = static_cast<double>(config.train.micro_batch * config.data.sequence_length);
@@ -41,7 +43,7 @@ MemoryForecast forecast_memory(const RunConfig& config, bool sixteen_bit) {
   const double average = config.average.enabled() ? 4 * parameters : 0;
   return {parameters * (8 + (sixteen_bit ? 2 : 0)) + state + average,
           config.checkpoint.background ? 4 * parameters + state + average : 0,
-          tokens * (static_cast<double>(model.num_hidden_layers) * layer + ends)};
+          tokens * (layers * attention + (layers - moe_layers) * dense + moe_layers * routed + ends)};
 }
 
 namespace {

@@ -41,7 +41,7 @@ RankCost rank_cost(const RunConfig& config, int64_t ranks, bool sixteen_bit, boo
   cost.sums = 2 * 4 * (parts.common * (1 - 1 / all) + parts.experts * (1 - 1 / replicas));
   if (expert_ranks > 1) {
     const double slots = static_cast<double>(config.tokens_per_step() * config.model.moe.num_experts_per_tok) / all;
-    const double rows = slots * static_cast<double>(config.model.num_hidden_layers) * (1 - 1 / expert_ranks);
+    const double rows = slots * static_cast<double>(config.model.moe_layers()) * (1 - 1 / expert_ranks);
     cost.experts = 4 * rows * static_cast<double>(config.model.hidden_size) * (sixteen_bit ? 2 : 4);
   }
   return cost;

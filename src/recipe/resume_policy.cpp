@@ -88,6 +88,7 @@ constexpr std::array kRules = {
     Rule{"model.shared_expert_gate: none -> false", Change::kSilent},
     Rule{"model.router_hidden_size: none -> 0", Change::kSilent},
     Rule{"model.router_jitter: none -> 0.0", Change::kSilent},
+    Rule{"model.first_k_dense_replace: none -> 0", Change::kSilent},
     Rule{"model.n_group: none -> 1", Change::kSilent},
     Rule{"model.topk_group: none -> 1", Change::kSilent},
     Rule{"model.capacity_factor: none -> 0.0", Change::kSilent},

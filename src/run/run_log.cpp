@@ -31,6 +31,9 @@ void log_model(const RunConfig& config, const DeviceSetup& setup, const std::str
     if (config.model.moe.n_shared_experts > 0) {
       model += format(" + %lld shared", static_cast<long long>(config.model.moe.n_shared_experts));
     }
+    if (const int64_t dense = config.model.moe.first_k_dense_replace; dense > 0) {
+      model += format(" behind %lld dense layer%s", static_cast<long long>(dense), dense == 1 ? "" : "s");
+    }
   }
   log_info(model);
   // A step waits for its slowest thread: worth a word before somebody wonders.

@@ -94,7 +94,7 @@ double probe_bytes(const RunConfig& config, MeasuredModel& model, double without
   if (!config.model.is_moe() || config.metrics.router_every == 0) return 0;
   const MoeConfig& moe = config.model.moe;
   const int64_t weights =
-      config.model.num_hidden_layers * moe.num_experts * 3 * config.model.hidden_size * config.model.expert_width();
+      config.model.moe_layers() * moe.num_experts * 3 * config.model.hidden_size * config.model.expert_width();
   return model.peak_with(probe_sequences(config)) - without + 4.0 * static_cast<double>(weights);
 }
 

@@ -25,7 +25,7 @@ std::vector<int64_t> probe_windows(const RunConfig& config, int64_t windows) {
 at::Tensor unknown_probe_experts(const RunConfig& config, int64_t sequence_length, at::Device device) {
   if (!config.model.is_moe()) return {};
   const int64_t tokens = probe_sequences(config) * sequence_length;
-  return at::full({config.model.num_hidden_layers, tokens, config.model.moe.num_experts_per_tok}, -1,
+  return at::full({config.model.moe_layers(), tokens, config.model.moe.num_experts_per_tok}, -1,
                   at::TensorOptions().dtype(at::kLong).device(device));
 }
 

@@ -17,13 +17,13 @@
 namespace mm {
 namespace {
 
-/// An expert that is to share the work of the busiest one of its layer.
+/// An expert that is to share the work of the busiest one of its layer, which has its number in the model.
 struct Patient {
   int64_t layer = 0, expert = 0, busiest = 0;
 };
 
 int64_t busiest_expert(const ExpertLoad& load, int64_t layer) {
-  const auto first = load.tokens.begin() + layer * load.experts;
+  const auto first = load.tokens.begin() + (layer - load.first_layer) * load.experts;
   return std::max_element(first, first + load.experts) - first;
 }
 
@@ -59,7 +59,8 @@ void revive(const Patient& patient, const RunConfig& config, TrainState& state) 
   const RevivalConfig& revival = config.revival;
   if (revival.method == "bias") {
     const at::Tensor& bias_le = state.parameters.router_state().bias_le;
-    bias_le.select(0, patient.layer).select(0, patient.expert).add_(revival.boost);
+    const int64_t row = patient.layer - config.model.moe.first_k_dense_replace;
+    bias_le.select(0, row).select(0, patient.expert).add_(revival.boost);
     return;
   }
   const auto index = static_cast<uint64_t>(

@@ -1,4 +1,4 @@
-// One forward and two backward passes over the probe. Axes: l layers, e experts, n tokens, s slots, p parameters.
+// One forward and two backward passes over the probe. Axes: l MoE layers, e experts, n tokens, s slots, p parameters.
 #include "train/router_probe.h"
 
 #include <ATen/core/grad_mode.h>
@@ -11,7 +11,6 @@
 
 #include "engine/host_values.h"
 #include "engine/training_step.h"
-#include "model/moe/moe_views.h"
 #include "ops/add_to.h"
 #include "train/probe_batch.h"
 
@@ -62,10 +61,15 @@ RouterProbe::RouterProbe(const RunConfig& config, TrainState& state)
       state_(state),
       batch_(state.loader.batch_of(probe_windows(config, state.loader.first_group().windows()))) {}
 
+MoeViews RouterProbe::views_of(const at::Tensor& flat, int64_t row) const {
+  const int64_t layer = config_.model.moe.first_k_dense_replace + row;
+  return moe_views(config_.model, state_.parameters.layout(), flat, layer);
+}
+
 void RouterProbe::keep_weights() {
   kept_.clear();  // those of a step that was skipped
-  for (int64_t layer = 0; layer < config_.model.num_hidden_layers; ++layer) {
-    const MoeViews weights = moe_views(config_.model, state_.parameters.layout(), state_.parameters.master(), layer);
+  for (int64_t row = 0; row < config_.model.moe_layers(); ++row) {
+    const MoeViews weights = views_of(state_.parameters.master(), row);
     kept_.push_back({weights.experts_gate_up.clone(), weights.experts_down.clone()});
   }
 }
@@ -74,7 +78,8 @@ RouterRecord RouterProbe::measure() {
   RouterRecord record;
   record.step = state_.step;
   record.tokens = batch_.tokens_bt.numel();
-  record.layers = config_.model.num_hidden_layers;
+  record.layers = config_.model.moe_layers();
+  record.first_layer = config_.model.moe.first_k_dense_replace;
   record.experts = config_.model.moe.num_experts;
   const LayerReports reports = measure_gradients(record);
   const at::NoGradGuard no_gradients;
@@ -102,15 +107,12 @@ LayerReports RouterProbe::measure_gradients(RouterRecord& record) {
     record.gate_gradient_aux.assign(record.gate_gradient_lm.size(), 0.0);
   }
 
-  const ParameterLayout& layout = state_.parameters.layout();
   const double model_rms = model[0] / std::sqrt(static_cast<double>(state_.division.whole_layout().size));
-  for (int64_t layer = 0; layer < record.layers; ++layer) {
+  for (int64_t row = 0; row < record.layers; ++row) {
     int64_t gate_size = 0;
-    for (const at::Tensor& gate : moe_views(config_.model, layout, state_.parameters.gradient(), layer).gate) {
-      gate_size += gate.numel();
-    }
+    for (const at::Tensor& gate : views_of(state_.parameters.gradient(), row).gate) gate_size += gate.numel();
     const double gate_rms =
-        record.gate_gradient_lm[static_cast<size_t>(layer)] / std::sqrt(static_cast<double>(gate_size));
+        record.gate_gradient_lm[static_cast<size_t>(row)] / std::sqrt(static_cast<double>(gate_size));
     record.gate_gradient_relative.push_back(gate_rms / model_rms);
   }
   return losses.reports;
@@ -118,13 +120,13 @@ LayerReports RouterProbe::measure_gradients(RouterRecord& record) {
 
 void RouterProbe::measure_weights(RouterRecord& record) {
   const Division& division = state_.division;
-  for (int64_t layer = 0; layer < record.layers; ++layer) {
-    const MoeViews weights = moe_views(config_.model, state_.parameters.layout(), state_.parameters.master(), layer);
+  for (int64_t row = 0; row < record.layers; ++row) {
+    const MoeViews weights = views_of(state_.parameters.master(), row);
     add_likeness(products_of_experts(division.of_all_experts(weights.experts_gate_up),
                                      division.of_all_experts(weights.experts_down)),
                  record);
     if (kept_.empty()) continue;
-    ExpertWeights& kept = kept_[static_cast<size_t>(layer)];
+    ExpertWeights& kept = kept_[static_cast<size_t>(row)];
     const at::Tensor norms_e = norms_of_experts(kept.gate_up_ep, kept.down_ep).clamp_min(1e-30);
     kept.gate_up_ep.sub_(weights.experts_gate_up);
     kept.down_ep.sub_(weights.experts_down);
@@ -150,10 +152,9 @@ void RouterProbe::backward(const at::Tensor& loss, bool keep_graph) {
 
 std::vector<double> RouterProbe::gate_norms() const {
   std::vector<at::Tensor> norms;
-  for (int64_t layer = 0; layer < config_.model.num_hidden_layers; ++layer) {
+  for (int64_t row = 0; row < config_.model.moe_layers(); ++row) {
     at::Tensor squares;
-    for (const at::Tensor& gate :
-         moe_views(config_.model, state_.parameters.layout(), state_.parameters.gradient(), layer).gate) {
+    for (const at::Tensor& gate : views_of(state_.parameters.gradient(), row).gate) {
       add_to(squares, gate.square().sum());
     }
     norms.push_back(squares.sqrt());

@@ -5,6 +5,7 @@
 
 #include "data/batch.h"
 #include "metrics/record.h"
+#include "model/moe/moe_views.h"
 #include "train/train_state.h"
 
 namespace mm {
@@ -33,15 +34,17 @@ class RouterProbe {
   /// Size of the experts' outputs, and the tokens that changed their expert.
   void measure_tokens(const LayerReports& reports, RouterRecord& record);
 
+  /// The experts of one MoE layer in a flat buffer; rows count those layers alone.
+  MoeViews views_of(const at::Tensor& flat, int64_t row) const;
   /// Leaves the gradients of `loss` in the gradient buffer. `keep_graph` when another loss of the same pass follows.
   void backward(const at::Tensor& loss, bool keep_graph);
-  /// Of each layer: the norm of the gate's gradient in that buffer, without loss scale.
+  /// Of each MoE layer: the norm of the gate's gradient in that buffer, without loss scale.
   std::vector<double> gate_norms() const;
 
   const RunConfig& config_;
   TrainState& state_;
   Batch batch_;
-  std::vector<ExpertWeights> kept_;  ///< of each layer
+  std::vector<ExpertWeights> kept_;  ///< of each MoE layer
 };
 
 }  // namespace mm

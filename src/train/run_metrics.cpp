@@ -27,7 +27,7 @@ StepRecord RunMetrics::read(const StepResult& result) const {
   record.memory_bytes = memory_in_use(setup_.device);
   const MoeConfig& moe = config_.model.moe;
   if (config_.model.is_moe() && moe.router_aux_loss_coef > 0) {
-    const auto layers = static_cast<double>(config_.model.num_hidden_layers);
+    const auto layers = static_cast<double>(config_.model.moe_layers());
     record.aux_loss_floor = balance_loss_floor(moe) * layers;
     record.aux_loss_unscaled = record.aux_loss / moe.router_aux_loss_coef / layers;
   }

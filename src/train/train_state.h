@@ -36,7 +36,7 @@ struct TrainState : TrainedModel {
   std::optional<ReplayPoint> replay_start;  ///< of a replay: where it began
   uint64_t data_fingerprint;                ///< of the training data, which the order of the samples depends on
   AlarmWatch alarms;
-  /// [layers, tokens, slots] int64: where the tokens of the router probe went last; -1 before the first measure.
+  /// [MoE layers, tokens, slots] int64: where the tokens of the router probe went last; -1 before the first measure.
   /// Undefined for a dense model.
   at::Tensor probe_experts_lns;
   std::map<std::pair<int64_t, int64_t>, int64_t> revived;      ///< (layer, expert): the step it was last revived at

@@ -33,8 +33,13 @@ MODELS = {
     "Qwen3-MoE, weights as they are": ("Qwen3Moe", {**EXPERTS, "head_dim": 16}),
     "Qwen3-MoE, top-1, YaRN": ("Qwen3Moe", {**EXPERTS, "num_experts_per_tok": 1, "head_dim": 16,
                                             "norm_topk_prob": True, "rope_scaling": YARN}),
+    "Qwen2-MoE, dense first layer": ("Qwen2Moe", {**EXPERTS, "shared_expert_intermediate_size": 64,
+                                                  "mlp_only_layers": [0]}),
+    "Qwen3-MoE, dense first layer": ("Qwen3Moe", {**EXPERTS, "head_dim": 16, "mlp_only_layers": [0]}),
     "Qwen3-Next": ("Qwen3Next", {**EXPERTS, **NEXT}),
+    "Qwen3-Next, dense first layer": ("Qwen3Next", {**EXPERTS, **NEXT, "mlp_only_layers": [0]}),
     "GLM-4 MoE": ("Glm4Moe", GLM),
+    "GLM-4 MoE, dense first layer": ("Glm4Moe", {**GLM, "first_k_dense_replace": 1}),
     "GLM-4 MoE, q/k-norm, groups, two shared": ("Glm4Moe", {**GLM, "use_qk_norm": True, "n_group": 4, "topk_group": 2,
                                                             "n_shared_experts": 2, "routed_scaling_factor": 2.5}),
 }

@@ -34,6 +34,12 @@ KINDS = {
     "sigmoid, no q/k-norm, interleaved": {**SIGMOID, "qk_norm": False, "rope_layout": "interleaved",
                                           "n_shared_experts": 2, "shared_expert_intermediate_size": 48},
     "softmax, q/k-norm, one shared, YaRN": {**MOE, "qk_norm": True, "n_shared_experts": 1, "rope_scaling": YARN},
+    "softmax, q/k-norm, dense first layer": {**MOE, "qk_norm": True, "first_k_dense_replace": 1},
+    "softmax, q/k-norm, one shared, dense first layer": {**MOE, "qk_norm": True, "n_shared_experts": 1,
+                                                         "first_k_dense_replace": 1},
+    "softmax, one shared, two dense layers": {**MOE, "n_shared_experts": 1, "num_hidden_layers": 3,
+                                              "first_k_dense_replace": 2},
+    "sigmoid, bias, one shared, dense first layer": {**SIGMOID, "n_shared_experts": 1, "first_k_dense_replace": 1},
     "dense, interleaved, YaRN": {"rope_layout": "interleaved", "rope_scaling": {**YARN, "attention_factor": 1.2}},
     "dense, untied, interleaved": {"rope_layout": "interleaved", "tie_word_embeddings": False},
     "dense, q/k-norm, wide heads": {"qk_norm": True, "head_dim": 32},
@@ -62,7 +68,7 @@ def shapes(model):
         if model.get("qk_norm"):
             result |= {attention + "q_norm.weight": (width,), attention + "k_norm.weight": (width,)}
         mlp = prefix + "mlp."
-        if not experts:
+        if not experts or layer < model.get("first_k_dense_replace", 0):
             result |= network(mlp, model["intermediate_size"])
             continue
         result[mlp + "gate.weight"] = (experts, d)

@@ -16,8 +16,8 @@ class TextOutput {
  public:
   TextOutput();
 
-  /// From now on pieces are painted in the colours of the experts that their tokens went to in that MoE layer, where
-  /// standard output shows colours.
+  /// From now on pieces are painted in the colours of the experts that their tokens went to in that layer of the model,
+  /// where standard output shows colours.
   void colour_by_expert(int64_t layer);
 
   /// Whole characters, which are out when this returns. Throws Error(kStorage) when they cannot be written.

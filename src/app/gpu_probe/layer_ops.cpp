@@ -25,6 +25,7 @@ namespace {
 
 RunConfig one_layer(RunConfig config) {
   config.model.num_hidden_layers = 1;
+  config.model.moe.first_k_dense_replace = 0;
   return config;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/error.h"
 #include "core/json/json_text.h"
@@ -19,6 +20,8 @@ namespace {
 using Kind = JsonTree::Kind;
 
 constexpr const char* kSection = "model";
+constexpr const char* kDenseLayers = "mlp_only_layers";
+constexpr const char* kDenseCount = "first_k_dense_replace";
 
 template <class List>
 bool contains(const List& list, std::string_view word) {
@@ -58,6 +61,7 @@ class ForeignSections {
     judge_windows();
     judge_rope();
     judge_derived_width();
+    judge_dense_layers();
     for (ConfigSource& source : sources_) {
       JsonTree* section = find_section(source);
       if (section != nullptr) rewrite(*section, place_of(source));
@@ -193,6 +197,38 @@ class ForeignSections {
     }
   }
 
+  /// Qwen's classes name the layers without experts; ours are the first ones.
+  void judge_dense_layers() {
+    const Said* list = said(kDenseLayers);
+    if (list == nullptr) return;
+    std::set<double> layers;
+    for (const JsonTree& layer : list->value.items) layers.insert(layer.is(Kind::kNumber) ? layer.number : -1);
+    const auto count = std::ssize(layers);
+    const bool are_first =
+        layers.empty() || (*layers.begin() == 0 && *layers.rbegin() == static_cast<double>(count - 1));
+    if (!list->value.is(Kind::kArray) || !are_first) {
+      return problems_.add(list->where, to_json(list->value), "[] or [0, 1, ...]",
+                           "layers without experts come before all others");
+    }
+    const Said* counted = said(kDenseCount);
+    if (counted != nullptr && counted->value.integer != count) {
+      return problems_.add(list->where, to_json(list->value) + " beside first_k_dense_replace " + counted->value.text,
+                           "one of them", "both say how many layers have no experts");
+    }
+    dense_layers_ = count;
+  }
+
+  /// Says so by our key, unless it is there.
+  void take_dense_layers(JsonTree& section) {
+    JsonTree* list = find_member(section, kDenseLayers);
+    if (list == nullptr || !dense_layers_) return;
+    *list = parsed(std::to_string(*dense_layers_));
+    const bool counted = find_member(section, kDenseCount) != nullptr;
+    for (JsonTree::Member& member : section.members) {
+      if (member.key == kDenseLayers && !counted) member.key = kDenseCount;
+    }
+  }
+
   void rewrite(JsonTree& section, const std::string& place) {
     const Said* positions = said("max_position_embeddings");
     rewrite_foreign_rope(section, positions == nullptr ? nullptr : &positions->value, refused_rope_);
@@ -202,6 +238,7 @@ class ForeignSections {
       }
     }
     if (family_ || unknown_type_) take_model_type(section);
+    take_dense_layers(section);
     for (const NeutralKey& neutral : kNeutral) erase(section, neutral.key);
     for (const char* key : kJudgedTogether) erase(section, key);
     if (family_) {
@@ -311,6 +348,7 @@ class ForeignSections {
   std::vector<std::string> bare_;  ///< names of sources that were model sections
   std::map<std::string, Said> said_;
   std::optional<ModelFamily> family_;
+  std::optional<int64_t> dense_layers_;  ///< as a list of layers says it
   bool unknown_type_ = false;
   bool refused_rope_ = false;
   std::vector<std::pair<std::string, std::string>> implied_;

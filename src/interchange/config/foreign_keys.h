@@ -21,15 +21,13 @@ inline constexpr std::array kNeutral = {
     NeutralKey{"attention_dropout", "0.0", "`dropout` is that of embedding, attention and feed-forward outputs"},
     NeutralKey{"partial_rotary_factor", "1.0", "positions turn every feature of a head"},
     NeutralKey{"use_sliding_window", "false", "attention sees all earlier tokens"},
-    NeutralKey{"decoder_sparse_step", "1", "every layer has experts, or none has"},
-    NeutralKey{"mlp_only_layers", "[]", "every layer has experts, or none has"},
-    NeutralKey{"first_k_dense_replace", "0", "every layer has experts, or none has"},
+    NeutralKey{"decoder_sparse_step", "1", "all layers but the first ones have experts, or none has"},
     NeutralKey{"quantization_config", "null", "weights are fp32, fp16 or bf16"},
 };
 
 /// Keys that are judged beside other keys, or read.
 inline constexpr std::array kJudgedTogether = {"sliding_window", "layer_types", "full_attention_interval",
-                                               "multiple_of"};
+                                               "multiple_of", "mlp_only_layers"};
 
 /// Keys of rope_scaling and rope_parameters that have their place elsewhere, or mean nothing with the value they have.
 inline constexpr std::array kOfRope = {"rope_theta", "partial_rotary_factor", "truncate"};

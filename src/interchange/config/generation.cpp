@@ -69,6 +69,7 @@ ModelConfig generation_model(const Generation& generation, bool moe) {
 std::string own_routing(const ModelConfig& model) {
   const MoeConfig& moe = model.moe;
   if (!model.is_moe()) return "";
+  if (moe.first_k_dense_replace > 0) return "dense layers before the routed ones (model.first_k_dense_replace)";
   if (moe.scoring_func != "softmax") return moe.scoring_func + " router scores (model.scoring_func)";
   if (moe.routed_scaling_factor != 1) return "factor on routed experts (model.routed_scaling_factor)";
   if (moe.router_hidden_size > 0) return "hidden layer in the router (model.router_hidden_size)";

@@ -27,7 +27,10 @@ void read_settings(const std::vector<std::string>& settings, ModelConfig& model,
 }  // namespace
 
 std::string section_of(const ModelConfig& model) {
-  return section(model).dump();
+  nlohmann::ordered_json json = section(model);
+  // What is written of a model without dense layers has the bytes that it had when there was no such setting.
+  if (model.moe.first_k_dense_replace == 0) json.erase("first_k_dense_replace");
+  return json.dump();
 }
 
 std::vector<std::string> settings_of_section(const std::string& json, const std::string& file) {

@@ -29,7 +29,7 @@ Fitting<GgufArchitecture> gguf_architecture(const ModelConfig& model) {
   if (moe.limits_groups()) return refused("groups of experts (model.topk_group)");
   if (moe.shared_expert_gate) return refused("a gate on shared experts (model.shared_expert_gate)");
   const bool plain = moe.scoring_func == "softmax" && !moe.has_router_bias() && moe.n_shared_experts == 0 &&
-                     moe.routed_scaling_factor == 1;
+                     moe.routed_scaling_factor == 1 && moe.first_k_dense_replace == 0;
   if (model.qk_norm && plain && moe.normalises_weights()) return {.form = GgufArchitecture::kQwen3Moe};
   return {.form = GgufArchitecture::kGlm4Moe};
 }

@@ -11,8 +11,8 @@ enum class GgufArchitecture {
   kLlama,     ///< dense; rotary pairs interleaved
   kQwen3,     ///< dense with q/k-norm
   kQwen3Moe,  ///< q/k-norm, softmax scores that are normalised, no shared experts
-  kGlm4Moe,  ///< any other mixture: softmax or sigmoid scores, a bias for the choice, plain shared experts, q/k-norm or
-             ///< none
+  kGlm4Moe,   ///< any other mixture: softmax or sigmoid scores, a bias for the choice, plain shared experts, dense
+              ///< first layers, q/k-norm or none
 };
 
 /// As `general.architecture` has it: "glm4moe".

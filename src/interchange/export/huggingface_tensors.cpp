@@ -24,7 +24,7 @@ class HuggingFaceMapping {
       add_norm(prefix + "input_layernorm.weight");
       add_attention(prefix + "self_attn.");
       add_norm(prefix + "post_attention_layernorm.weight");
-      if (model_.is_moe()) {
+      if (model_.is_moe_layer(layer)) {
         add_router(layer, prefix + "mlp.");
         add_experts(prefix + "mlp.");
         add_shared_experts(layer, prefix + "mlp.");

@@ -77,7 +77,7 @@ GgufSettings settings_of(const ModelConfig& model, GgufArchitecture architecture
   if (architecture != GgufArchitecture::kGlm4Moe) return settings;
   set("expert_shared_count",
       number(exported_shared_width(model, HuggingFaceClass::kGlm4Moe) / *moe.moe_intermediate_size));
-  set("leading_dense_block_count", number(0));
+  set("leading_dense_block_count", number(moe.first_k_dense_replace));
   set("expert_gating_func", moe.scoring_func == "sigmoid" ? kSigmoid : kSoftmax);
   set("expert_weights_norm", moe.normalises_weights());
   set("expert_weights_scale", static_cast<float>(moe.routed_scaling_factor));

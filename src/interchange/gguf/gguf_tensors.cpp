@@ -24,7 +24,7 @@ class GgufMapping {
       const bool glm = architecture_ == GgufArchitecture::kGlm4Moe;
       add_vector(to + (glm ? "post_attention_norm.weight" : "ffn_norm.weight"),
                  from_.at(from + "post_attention_layernorm.weight"));
-      if (model_.is_moe()) {
+      if (model_.is_moe_layer(layer)) {
         add_experts(layer, from + "mlp.", to);
       } else {
         add_network(from_.network(from + "mlp."), to, "");

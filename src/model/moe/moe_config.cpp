@@ -98,6 +98,9 @@ void MoeConfig::visit(Fields& fields) {
          {.min = 1, .max = 1024, .unit = "experts"});
   fields("moe_intermediate_size", moe_intermediate_size, "width of one expert; null: intermediate_size",
          {.min = 8, .max = 1 << 20, .unit = "features"});
+  fields("first_k_dense_replace", first_k_dense_replace,
+         "so many layers at the start have a dense feed-forward of intermediate_size in place of experts (DeepSeek)",
+         {.min = 0, .max = 511, .unit = "layers"});
   fields("n_shared_experts", n_shared_experts, "experts that every token passes, besides the routed ones",
          {.min = 0, .max = 64, .unit = "experts"});
   fields("shared_expert_intermediate_size", shared_expert_intermediate_size,

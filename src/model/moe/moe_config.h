@@ -15,6 +15,7 @@ struct MoeConfig {
   int64_t num_experts = 4;
   int64_t num_experts_per_tok = 2;
   std::optional<int64_t> moe_intermediate_size;  ///< null: the dense width
+  int64_t first_k_dense_replace = 0;             ///< layers before the first router: ModelConfig::is_moe_layer()
   int64_t n_shared_experts = 0;
   std::optional<int64_t> shared_expert_intermediate_size;  ///< null: moe_intermediate_size
   bool shared_expert_gate = false;

@@ -21,8 +21,8 @@ struct MoeViews {
   const at::Tensor& gate_rows() const { return gate.back(); }
 };
 
-/// Of `flat`, which is parameters.master(), its gradient or a moment of the optimizer; `layer` is a layer of a MoE
-/// model.
+/// Of `flat`, which is parameters.master(), its gradient or a moment of the optimizer; `layer` is one with
+/// experts, by its number in the model.
 MoeViews moe_views(const ModelConfig& config, const ParameterLayout& layout, const at::Tensor& flat, int64_t layer);
 
 }  // namespace mm

@@ -26,7 +26,7 @@ RouterState make_router_state(const ModelConfig& config, at::Device device) {
   RouterState state;
   if (!config.is_moe()) return state;
   const at::TensorOptions options = at::TensorOptions().dtype(at::kFloat).device(device);
-  const int64_t layers = config.num_hidden_layers, experts = config.moe.num_experts;
+  const int64_t layers = config.moe_layers(), experts = config.moe.num_experts;
   if (config.moe.has_router_bias()) state.bias_le = at::zeros({layers, experts}, options);
   if (config.moe.aux_loss == "step") {
     state.load_le = at::full({layers, experts}, 1.0 / static_cast<double>(experts), options);

@@ -1,5 +1,5 @@
 // What a router carries from one optimizer step to the next besides its weights: no gradient, no optimizer, no decay.
-// Axes: l layers, e experts (E of them), m bins of margins.
+// Axes: l MoE layers, e experts (E of them), m bins of margins.
 #pragma once
 
 #include <ATen/core/Tensor.h>

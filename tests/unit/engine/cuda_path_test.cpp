@@ -55,6 +55,12 @@ const std::vector<Options> kOptions = {
        config.moe.router_hidden_size = 16;
        config.norm_rounding = "before_weight";
      }},
+    {"dense first layer, bias, step",
+     [](ModelConfig& config) {
+       config.moe.first_k_dense_replace = 1;
+       config.moe.balance = "bias";
+       config.moe.aux_loss = "step";
+     }},
     {"sequence, interleaved positions",
      [](ModelConfig& config) {
        config.moe.aux_loss = "sequence";

@@ -26,7 +26,9 @@ ModelConfig mixture(const std::string& balance = "none", int64_t slots = 2) {
   config.model_type = "moe";
   config.vocab_size = 50;
   config.hidden_size = 24;
-  config.num_hidden_layers = 2;
+  config.num_hidden_layers = 3;
+  config.intermediate_size = 40;
+  config.moe.first_k_dense_replace = 1;  // what every rank has, beside experts that each has some of
   config.num_attention_heads = 2;
   config.num_key_value_heads = 2;
   config.moe.num_experts = 4;

@@ -53,7 +53,7 @@ TEST(Decoder, OfALongerTextThanItsContextItSeesTheLastTokensAndAtLeastHalfAConte
 }
 
 TEST(Decoder, KeepsWhereTokensGoAsOnePassOverAllOfThemHasIt) {
-  SmallModel small(small_config("moe"));
+  SmallModel small(small_dense_first_config());
   Decoder decoder(small.model, 64);
   EXPECT_FALSE(decoder.keeps_routes());
   decoder.keep_routes();
@@ -74,14 +74,15 @@ TEST(Decoder, KeepsWhereTokensGoAsOnePassOverAllOfThemHasIt) {
   for (size_t token = 0; token < text.size(); ++token) {
     const TokenRoute& route = decoder.routes()[token];
     EXPECT_EQ(route.experts_per_layer, config.moe.num_experts);
-    ASSERT_EQ(route.layers(), config.num_hidden_layers);
-    for (int64_t layer = 0; layer < route.layers(); ++layer) {
-      const at::Tensor weights_s = reports.weights_ns[static_cast<size_t>(layer)][static_cast<int64_t>(token)];
-      const at::Tensor experts_s = reports.experts_ns[static_cast<size_t>(layer)][static_cast<int64_t>(token)];
+    ASSERT_EQ(route.layers(), config.moe_layers());
+    EXPECT_EQ(route.main_expert(0), -1) << "it is dense";
+    for (int64_t row = 0; row < route.layers(); ++row) {
+      const at::Tensor weights_s = reports.weights_ns[static_cast<size_t>(row)][static_cast<int64_t>(token)];
+      const at::Tensor experts_s = reports.experts_ns[static_cast<size_t>(row)][static_cast<int64_t>(token)];
       const int64_t heaviest = weights_s.argmax().item<int64_t>();
-      EXPECT_EQ(route.main_expert(layer), experts_s[heaviest].item<int64_t>()) << token << " " << layer;
+      EXPECT_EQ(route.main_expert(1 + row), experts_s[heaviest].item<int64_t>()) << token << " " << row;
       for (int64_t slot = 0; slot < slots; ++slot) {
-        const auto place = static_cast<size_t>(layer * slots + slot);
+        const auto place = static_cast<size_t>(row * slots + slot);
         const at::Tensor same_s = experts_s == route.experts[place];
         ASSERT_EQ(same_s.sum().item<int64_t>(), 1);
         EXPECT_NEAR(weights_s.masked_select(same_s).item<double>(), static_cast<double>(route.weights[place]), 1e-5);

@@ -220,6 +220,17 @@ TEST_F(Domains, TypicalTokensAreCalledByTheirText) {
   EXPECT_GT(named, 4);
 }
 
+TEST_F(Domains, LayersHaveTheirNumbersInAModelThatBeginsWithDenseOnes) {
+  TinyRun run(folder_ / "dense_first", tiny_config(moe_settings({"model.first_k_dense_replace=1"})));
+  const auto domains = open({.files = {{poems_, ""}, {code_, ""}}});
+  const DomainReport report = evaluate_domains(run.state.model, domains, run_.tokenizer, {});
+  EXPECT_EQ(report.layers.size(), 1u);
+  EXPECT_EQ(report.first_layer, 1);
+  DomainWatch watch(run.config.model, *domains[0].text, at::kCPU);
+  EXPECT_EQ(watch.record(run_.tokenizer).layers, 1);
+  EXPECT_EQ(watch.record(run_.tokenizer).first_layer, 1);
+}
+
 TEST_F(Domains, ADenseModelHasNoLayers) {
   TinyRun dense(folder_ / "dense", tiny_config());
   const auto domains = open({.files = {{poems_, ""}}});

@@ -8,12 +8,14 @@
 #include <map>
 
 #include "checkpoint/named_access.h"
+#include "interchange/config/model_settings.h"
 #include "interchange/export/export.h"
 #include "interchange/huggingface_class.h"
 #include "interchange/rope_rows.h"
 #include "interchange/state_dict.h"
 #include "interchange/weights.h"
 #include "model/causal_lm.h"
+#include "model/init.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"
 
@@ -110,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(, Conversions,
 at::Tensor logits_of(const Opened& opened, const ModelConfig& model) {
   const at::NoGradGuard no_grad;
   Parameters parameters(model, at::kCPU, at::kFloat, /*trainable=*/false);
-  copy_named(opened.tensors, parameters.named(parameters.master()), "test");
+  copy_named(opened.tensors, parameters.tensors(), "test");
   CausalLm language_model(model, parameters);
   const at::Tensor tokens_bt = (at::arange(64) * 37 % 320).view({2, 32});
   return language_model.logits(language_model.forward(tokens_bt, /*training=*/false).hidden_nd);
@@ -126,6 +128,46 @@ TEST(Conversion, FromInterleavedToHalfSplitRotationsKeepTheLogits) {
     const double difference =
         (logits_of(old, old.model) - logits_of(converted, converted.model)).abs().max().item<double>();
     EXPECT_LE(difference, 5e-6) << name;
+  }
+}
+
+/// A mixture behind two dense layers, with weights by seed.
+Opened dense_first(const std::vector<std::string>& changes) {
+  std::vector<std::string> settings = {"model_type=moe",           "vocab_size=320",         "hidden_size=32",
+                                       "num_hidden_layers=3",      "num_attention_heads=4",  "intermediate_size=48",
+                                       "moe_intermediate_size=24", "first_k_dense_replace=2"};
+  settings.insert(settings.end(), changes.begin(), changes.end());
+  for (std::string& setting : settings) setting.insert(0, "model.");
+  ModelConfig model = with_settings({}, settings);
+  Problems problems;
+  resolve_model(model, "test", problems);
+  problems.throw_if_any();
+  Parameters parameters(model, at::kCPU, at::kFloat, /*trainable=*/false);
+  initialize(parameters, model, 7);
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : parameters.tensors()) tensors.emplace_back(name, tensor.clone());
+  return {std::move(tensors), model};
+}
+
+TEST(Conversion, DenseFirstLayersGoThroughEveryClassAndBack) {
+  const std::map<std::string, std::vector<std::string>> kinds = {
+      {"Qwen2MoeForCausalLM", {"n_shared_experts=1"}},
+      {"Qwen3MoeForCausalLM", {"qk_norm=true"}},
+      {"Qwen3NextForCausalLM", {"qk_norm=true", "n_shared_experts=1"}},
+      {"Glm4MoeForCausalLM", {"qk_norm=true", "n_shared_experts=1", "scoring_func=sigmoid", "balance=bias"}}};
+  const TempFolder folder;
+  for (const auto& [architecture, changes] : kinds) {
+    SCOPED_TRACE(architecture);
+    const Opened ours = dense_first(changes);
+    EXPECT_EQ(formats_for(ours.model), (std::vector<std::string>{"safetensors", "hf"}));
+    EXPECT_EQ(architecture_of(huggingface_class(ours.model).form), architecture);
+    for (const char* format : {"safetensors", "hf"}) {
+      const Opened read = through(ours, format, folder / architecture);
+      EXPECT_EQ(read.model.moe.first_k_dense_replace, 2) << format;
+      EXPECT_EQ(read.model.intermediate_size, 48) << format;
+      EXPECT_EQ(changed(ours, read), std::vector<std::string>()) << format;
+      EXPECT_TRUE(logits_of(ours, ours.model).equal(logits_of(read, read.model))) << format;
+    }
   }
 }
 

@@ -79,6 +79,26 @@ TEST(Exports, ASettingThatNoProgramHasIsNamedWithWhatWouldDo) {
             "heads that do not make hidden_size (model.head_dim) without q/k-norm (model.qk_norm)");
 }
 
+TEST(Exports, DenseFirstLayersGoEverywhereButIntoAMiniMindFile) {
+  const auto exports = [](const auto& change) {
+    return describe_exports(mixture([&](ModelConfig& model) {
+      model.qk_norm = true;
+      model.moe.first_k_dense_replace = 1;
+      model.intermediate_size = 1024;
+      change(model);
+    }));
+  };
+  const std::string no_pth =
+      "; no MiniMind .pth: g4 is nearest, but it has no dense layers before the routed ones "
+      "(model.first_k_dense_replace)";
+  EXPECT_EQ(exports([](ModelConfig&) {}), "Hugging Face as Qwen3MoeForCausalLM, GGUF as glm4moe" + no_pth);
+  EXPECT_TRUE(exports([](ModelConfig& model) {
+                model.moe.n_shared_experts = 1;
+              }).starts_with("Hugging Face as Qwen3NextForCausalLM, GGUF as glm4moe; no MiniMind .pth: "));
+  EXPECT_EQ(exports([](ModelConfig& model) { model.moe.scoring_func = "sigmoid"; }),
+            "Hugging Face as Glm4MoeForCausalLM, GGUF as glm4moe" + no_pth);
+}
+
 TEST(Exports, LlamaCppHoldsABiasOnSoftmaxScoresAndNoGroups) {
   EXPECT_TRUE(gguf_architecture(mixture([](ModelConfig& model) { model.moe.balance = "bias"; })).fits());
   EXPECT_EQ(gguf_architecture(mixture([](ModelConfig& model) {

@@ -64,6 +64,8 @@ TEST(ForeignConfig, WhatWeWriteOfEveryClassIsReadBackAsTheSameModel) {
            {"model.n_shared_experts=1"},
            {"model.n_shared_experts=1", "model.qk_norm=true", "model.norm_topk_prob=false"},
            {"model.num_experts_per_tok=1", "model.norm_top1_prob=true"},
+           {"model.n_shared_experts=1", "model.first_k_dense_replace=2", "model.intermediate_size=512"},
+           {"model.scoring_func=sigmoid", "model.first_k_dense_replace=1", "model.intermediate_size=512"},
            {"model.scoring_func=sigmoid", "model.n_group=2", "model.topk_group=1",
             "model.routed_scaling_factor=2.5"}}) {
     const ModelConfig model = settings(changes);
@@ -74,6 +76,8 @@ TEST(ForeignConfig, WhatWeWriteOfEveryClassIsReadBackAsTheSameModel) {
     EXPECT_EQ(read.moe.normalises_weights(), model.moe.normalises_weights());
     EXPECT_EQ(read.moe.limits_groups(), model.moe.limits_groups());
     EXPECT_EQ(read.moe.routed_scaling_factor, model.moe.routed_scaling_factor);
+    EXPECT_EQ(read.moe.first_k_dense_replace, model.moe.first_k_dense_replace);
+    EXPECT_EQ(read.intermediate_size, model.intermediate_size);
     EXPECT_EQ(read.rms_norm_eps, model.rms_norm_eps);
   }
 }
@@ -87,7 +91,6 @@ TEST(ForeignConfig, PartsOfAClassThatOursLackAreRefusedByName) {
     return error.message.substr(0, error.message.find(": "));
   };
   EXPECT_EQ(refusal("glm4_moe", "partial_rotary_factor", 0.5), "config.json:partial_rotary_factor");
-  EXPECT_EQ(refusal("glm4_moe", "first_k_dense_replace", 1), "config.json:first_k_dense_replace");
   EXPECT_EQ(refusal("qwen3_next", "layer_types", {"linear_attention", "full_attention"}), "config.json:layer_types");
 }
 
@@ -142,7 +145,8 @@ TEST(ForeignConfig, WhatWouldChangeTheMathematicsIsRefusedByName) {
   EXPECT_EQ(refusal("rope_scaling", {{"rope_type", "linear"}, {"factor", 4}}), "config.json:rope_scaling.rope_type");
   EXPECT_EQ(refusal("rope_scaling", {{"type", "yarn"}, {"truncate", false}}), "config.json:rope_scaling.truncate");
   EXPECT_EQ(refusal("rope_parameters", {{"rope_type", "yarn"}, {"mscale", 1.0}}), "config.json:rope_parameters.mscale");
-  EXPECT_EQ(refusal("mlp_only_layers", {0}), "config.json:mlp_only_layers");
+  EXPECT_EQ(refusal("mlp_only_layers", {1}), "config.json:mlp_only_layers");
+  EXPECT_EQ(refusal("mlp_only_layers", {0, 2}), "config.json:mlp_only_layers");
   EXPECT_EQ(refusal("decoder_sparse_step", 2), "config.json:decoder_sparse_step");
   EXPECT_EQ(refusal("use_sliding_window", true), "config.json:use_sliding_window");
 }

@@ -65,6 +65,26 @@ TEST(Recognize, ARouterWithAHiddenLayerAndGatedSharedExpertsAreReadOffTheShapes)
   EXPECT_EQ(misfit(g3c, model), "it has no bias on router scores (model.balance)");
 }
 
+TEST(Recognize, DenseLayersBeforeTheFirstRouterAreReadOffTheShapes) {
+  ModelConfig model = generation_model(find_generation("g4", "test"), true);
+  model.moe.first_k_dense_replace = 3;
+  model.intermediate_size = 320;
+  model.moe.moe_intermediate_size = 64;
+  model = resolved(model);
+  const Recognized recognized = recognize(shapes_of(model), false, nullptr, "weights.safetensors");
+  const FileModel file = describe_file_model("weights.safetensors", recognized, "", {});
+  EXPECT_TRUE(file.model.is_moe());
+  EXPECT_EQ(file.model.moe.first_k_dense_replace, 3);
+  EXPECT_EQ(file.model.intermediate_size, 320);
+  EXPECT_EQ(file.model.moe.moe_intermediate_size, 64);
+  EXPECT_EQ(misfit(find_generation("g4", "test"), model),
+            "it has no dense layers before the routed ones (model.first_k_dense_replace)");
+  const Thrown error = thrown_by([&] { model_with_flags(file, {"model.first_k_dense_replace=0"}); });
+  EXPECT_EQ(error.code, ExitCode::kCheckpoint);
+  EXPECT_TRUE(error.message.starts_with("weights.safetensors:model.first_k_dense_replace: got 0 in --set, want 3"))
+      << error.message;
+}
+
 TEST(Recognize, AHeadCountGivenByTheUserBringsTheOtherHeadNumbersAlong) {
   const ModelConfig model = model_with_flags(file_of("g3c", false), {"model.num_attention_heads=16"});
   EXPECT_EQ(model.num_key_value_heads, 4);

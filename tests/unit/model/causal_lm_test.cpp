@@ -104,6 +104,41 @@ TEST(CausalLm, AveragesTheSequenceLossOverSequencesOfUnequalLength) {
   EXPECT_NEAR(balance(tokens, counted), apart, 1e-6);
 }
 
+/// The dense model that a mixture of one expert a layer is.
+TEST(CausalLm, WithAMixtureOfOneExpertBehindDenseLayersIsTheDenseModelToTheBit) {
+  ModelConfig config = small_config("moe");
+  config.num_hidden_layers = 3;
+  config.moe.first_k_dense_replace = 2;
+  config.moe.num_experts = config.moe.num_experts_per_tok = 1;
+  config.moe.norm_top1_prob = true;
+  SmallModel mixture(config);
+  config.model_type = "dense";
+  config.moe = {};
+  SmallModel dense(config);
+  const auto dense_name = [](std::string name) {
+    const size_t at = name.find("experts.0.");
+    return at == std::string::npos ? name : name.erase(at, std::string_view("experts.0.").size());
+  };
+  {
+    const at::NoGradGuard no_grad;
+    const auto weights = dense.weights();
+    for (const auto& [name, values] : mixture.weights()) {
+      if (!name.ends_with("mlp.gate.weight")) weights.at(dense_name(name)).copy_(values);
+    }
+  }
+  const at::Tensor tokens = some_tokens(2, 10);
+  EXPECT_TRUE(at::equal(evaluation_logits(mixture.model, tokens), evaluation_logits(dense.model, tokens)));
+  for (SmallModel* small : {&mixture, &dense}) {
+    language_loss(small->model, small->model.forward(tokens, true), tokens).backward();
+  }
+  const auto gradients = dense.gradients();
+  for (const auto& [name, gradient] : mixture.gradients()) {
+    if (name.ends_with("mlp.gate.weight")) continue;
+    EXPECT_TRUE(at::allclose(gradient, gradients.at(dense_name(name)), 1e-5, 1e-7)) << name;
+    EXPECT_GT(gradient.abs().max().item<double>(), 0) << name;
+  }
+}
+
 TEST(CausalLm, UsesItsOwnHeadWhenTheHeadIsNotTied) {
   ModelConfig config = small_config("dense");
   config.tie_word_embeddings = false;

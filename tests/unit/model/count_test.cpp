@@ -59,6 +59,15 @@ TEST(CountParameters, CountsAnUntiedHeadAsWell) {
   EXPECT_EQ(count_parameters(config).total, tied + 50 * 32);
 }
 
+TEST(CountParameters, TakesIdleExpertsFromRoutedLayersAlone) {
+  const ModelConfig config = resolved(small_dense_first_config());
+  const int64_t attention = 32 * 64 + 32 * 32 + 2 * 32, expert = 3 * 32 * 40;
+  const ParameterCount count = count_parameters(config);
+  EXPECT_EQ(count.total, 50 * 32 + 32 + 3 * attention + 3 * 32 * 24 + 2 * (4 * expert + 4 * 32));
+  EXPECT_EQ(count.active, count.total - 2 * 2 * expert);
+  EXPECT_EQ(flops_per_token(config, 100), 6.0 * static_cast<double>(count.active - 7 * 32) + 6.0 * 3 * 32 * 100);
+}
+
 TEST(FlopsPerToken, AreSixPerMultipliedParameterAndSixPerAttendedFeature) {
   // Width 32, heads of 8: q 32, k and v 16 each; feed-forward 40; two layers; head 50.
   const double multiplied = 2.0 * (32 * 64 + 32 * 32 + 3 * 32 * 40) + 50 * 32;

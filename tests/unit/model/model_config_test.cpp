@@ -163,6 +163,37 @@ TEST(ResolveModel, RefusesABalanceThatHasNothingToWorkOn) {
                 "in turn are balanced already)"}));
 }
 
+TEST(ResolveModel, LayersAreDenseUpToTheFirstRoutedOne) {
+  const ModelConfig config = resolved(small_dense_first_config());
+  EXPECT_EQ(config.moe_layers(), 2);
+  EXPECT_FALSE(config.is_moe_layer(0));
+  EXPECT_TRUE(config.is_moe_layer(1) && config.is_moe_layer(2));
+  EXPECT_EQ(resolved(small_config("moe")).moe_layers(), 2);
+  EXPECT_EQ(resolved(small_config("dense")).moe_layers(), 0);
+}
+
+TEST(ResolveModel, RefusesDenseLayersThatLeaveNoneToRouteOrHaveNoWidth) {
+  ModelConfig config = small_dense_first_config();
+  config.moe.first_k_dense_replace = 3;
+  EXPECT_EQ(problems_of(config),
+            (Messages{"a.json:model.first_k_dense_replace: got 3, want less than num_hidden_layers 3 (without a routed "
+                      "layer it is a dense model: set model_type to dense)"}));
+  config.moe.first_k_dense_replace = 2;
+  config.moe.n_shared_experts = 1;
+  config.moe.shared_expert_intermediate_size = 16;
+  config.intermediate_size.reset();
+  EXPECT_EQ(problems_of(config),
+            (Messages{"a.json:model.intermediate_size: got null, want the width of the dense layers with "
+                      "first_k_dense_replace 2 (96 is what a token passes in a routed one)"}));
+  config.intermediate_size = 20;
+  EXPECT_EQ(problems_of(config), (Messages{"a.json:model.intermediate_size: got 20, want a multiple of 8 (matrix "
+                                           "products want 16-byte rows)"}));
+  config.intermediate_size = 24;
+  config.model_type = "dense";
+  EXPECT_EQ(problems_of(config), (Messages{"a.json:model.first_k_dense_replace: got 2, want 0 with model_type dense "
+                                           "(all layers of such a model are dense)"}));
+}
+
 TEST(ResolveModel, ReportsAllProblemsAtOnce) {
   ModelConfig config = small_config("moe");
   config.num_key_value_heads = 3;

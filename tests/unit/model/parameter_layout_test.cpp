@@ -27,8 +27,12 @@ std::vector<ModelConfig> some_configs() {
   untied.num_attention_heads = 3;
   untied.num_key_value_heads = 1;
   untied.head_dim = 10;
-  return {resolved(small_config("dense")), resolved(small_config("moe")), resolved(moe), resolved(gated),
-          resolved(untied)};
+  return {resolved(small_config("dense")),
+          resolved(small_config("moe")),
+          resolved(moe),
+          resolved(gated),
+          resolved(untied),
+          resolved(small_dense_first_config())};
 }
 
 void for_each_element(const NamedSlice& slice, const std::function<void(int64_t)>& visit) {
@@ -128,6 +132,19 @@ TEST(ParameterLayout, NamesARouterWithAHiddenLayerAsASequence) {
   EXPECT_EQ(layout.find(mlp + "gate.2.weight").shape, (std::vector<int64_t>{4, 24}));
   EXPECT_EQ(layout.find(mlp + "shared_expert_gate.weight").shape, (std::vector<int64_t>{1, 32}));
   EXPECT_THROW(layout.find(mlp + "gate.weight"), Error);
+}
+
+TEST(ParameterLayout, HasDenseLayersOfTheirOwnWidthBeforeRoutedOnes) {
+  ModelConfig config = small_dense_first_config();
+  config.moe.balance = "bias";
+  const ParameterLayout layout = parameter_layout(resolved(config));
+  EXPECT_EQ(layout.find("model.layers.0.mlp.gate_up_proj.weight").shape, (std::vector<int64_t>{48, 32}));
+  EXPECT_EQ(layout.find("model.layers.1.mlp.experts.gate_up_proj.weight").shape, (std::vector<int64_t>{4, 80, 32}));
+  EXPECT_THROW(layout.find("model.layers.0.mlp.gate.weight"), Error);
+  EXPECT_THROW(layout.find("model.layers.1.mlp.gate_up_proj.weight"), Error);
+  EXPECT_EQ(router_bias_names(resolved(config)),
+            (std::vector<std::string>{"model.layers.1.mlp.gate.e_score_correction_bias",
+                                      "model.layers.2.mlp.gate.e_score_correction_bias"}));
 }
 
 TEST(ParameterLayout, FindsWhatItStoresAndRefusesOtherNames) {

@@ -93,5 +93,21 @@ TEST(RouterState, GoesByTheNameThatDeepSeekGaveIt) {
                                              "model.layers.1.mlp.gate.e_score_correction_bias"}));
 }
 
+TEST(RouterState, HasARowForEachRoutedLayerAlone) {
+  ModelConfig config = small_dense_first_config();
+  config.moe.balance = "bias";
+  config.moe.aux_loss = "step";
+  SmallModel small(config);
+  const RouterState& state = small.parameters.router_state();
+  EXPECT_EQ(state.bias_le.sizes(), (std::vector<int64_t>{2, 4}));
+  EXPECT_EQ(state.load_le.sizes(), (std::vector<int64_t>{2, 4}));
+  const at::NoGradGuard no_grad;
+  state.bias_le[0][3].fill_(10);
+  state.bias_le[1][2].fill_(10);
+  const LayerReports reports = small.model.forward(some_tokens(2, 12), false).reports;
+  EXPECT_EQ(reports.expert_tokens_le[0][3].item<int64_t>(), 24) << "the first row is of the second layer";
+  EXPECT_EQ(reports.expert_tokens_le[1][2].item<int64_t>(), 24);
+}
+
 }  // namespace
 }  // namespace mm

@@ -37,6 +37,16 @@ inline ModelConfig small_config(const std::string& model_type) {
   return config;
 }
 
+/// Three layers, the first of which is dense: narrower than an expert, so that neither passes for the other.
+inline ModelConfig small_dense_first_config() {
+  ModelConfig config = small_config("moe");
+  config.num_hidden_layers = 3;
+  config.intermediate_size = 24;
+  config.moe.moe_intermediate_size = 40;
+  config.moe.first_k_dense_replace = 1;
+  return config;
+}
+
 struct SmallModel {
   explicit SmallModel(const ModelConfig& wanted, at::ScalarType compute_type = at::kFloat)
       : config(resolved(wanted)), parameters(config, at::kCPU, compute_type), model(config, parameters) {

@@ -122,6 +122,18 @@ TEST(PastedConfig, WhatItsFamilyImpliesIsSet) {
   EXPECT_EQ(glm.moe.scoring_func, "sigmoid");
   EXPECT_EQ(glm.moe.n_shared_experts, 1);
   EXPECT_EQ(glm.moe.num_experts, 8);
+  // The class begins with a dense layer unless it is told otherwise; Qwen's classes name such layers.
+  const ModelConfig dense_first = load({{"model_type", "glm4_moe"},
+                                        {"partial_rotary_factor", 1.0},
+                                        {"intermediate_size", 1024},
+                                        {"moe_intermediate_size", 128},
+                                        {"num_hidden_layers", 4}})
+                                      .config.model;
+  EXPECT_EQ(dense_first.moe.first_k_dense_replace, 1);
+  EXPECT_EQ(load(with(kQwen3Moe30B, {{"mlp_only_layers", {1, 0}}})).config.model.moe.first_k_dense_replace, 2);
+  EXPECT_EQ(load({{"model_type", "moe"}, {"intermediate_size", 512}, {"mlp_only_layers", {0}}})
+                .config.model.moe.first_k_dense_replace,
+            1);
   // A key that is left out has the value of its class, here as many key/value heads as heads, and eps of 1e-6.
   const ModelConfig llama = load(kLlama).config.model;
   EXPECT_EQ(llama.num_key_value_heads, 4);
@@ -175,8 +187,12 @@ TEST(PastedConfig, WhatWeCannotComputeIsRefusedWhereverItStands) {
   EXPECT_EQ(refusal({{"model", with(kLlama, {{"attention_bias", true}})}}),
             "config.json:model.attention_bias: got true, want false (there are no biases)");
   // No family is named here.
-  EXPECT_EQ(refusal({{"model", {{"mlp_only_layers", {0}}}}}),
-            "config.json:model.mlp_only_layers: got a list, want [] (every layer has experts, or none has)");
+  EXPECT_EQ(refusal({{"model", {{"mlp_only_layers", {1, 0, 3}}}}}),
+            "config.json:model.mlp_only_layers: got [1,0,3], want [] or [0, 1, ...] (layers without experts come "
+            "before all others)");
+  EXPECT_EQ(refusal({{"model", {{"mlp_only_layers", {0}}}}}, {"model.first_k_dense_replace=2"}),
+            "config.json:model.mlp_only_layers: got [0] beside first_k_dense_replace 2, want one of them (both say how "
+            "many layers have no experts)");
   EXPECT_EQ(refusal({{"model", {{"sliding_window", 4096}}}}),
             "config.json:model.sliding_window: got 4096, want null (attention sees all earlier tokens)");
   EXPECT_EQ(refusal(with(kLlama, {{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8.0}}}})),

@@ -227,6 +227,31 @@ TEST(Revival, ByBiasRaisesTheBiasOfTheDeadExpertAlone) {
   EXPECT_EQ(run->records->alarms(), Names{"dead"});
 }
 
+/// Who is told of and who is revived is the expert of that layer of the model, whatever row its numbers have.
+TEST(Revival, FindsALayerBehindDenseOnesByItsNumberInTheModel) {
+  const TempFolder folder;
+  for (const char* method : {"bias", "reseed"}) {
+    const auto run = run_until(folder / method,
+                               {"model.num_hidden_layers=3", "model.first_k_dense_replace=1", "model.balance=bias",
+                                "revival.boost=2", std::string("revival.method=") + method},
+                               5);
+    EXPECT_EQ(run->records->steps.back().load.first_layer, 1);
+    kill_gate_row(*run, 2, 3);
+    go_on_until(*run, 15);
+    ASSERT_EQ(run->records->events.size(), 2u) << method;
+    const EventRecord &alarm = run->records->events[0], &revival = run->records->events[1];
+    EXPECT_EQ(alarm.name, "dead");
+    EXPECT_TRUE(alarm.text.starts_with("layer 2: expert 3 got ")) << alarm.text;
+    EXPECT_EQ(alarm.layer, 2);
+    EXPECT_EQ(run->records->steps.back().verdict, "layer 2 expert 3 dead");
+    EXPECT_EQ(revival.layer, 2);
+    EXPECT_TRUE(revival.text.starts_with("layer 2: expert 3 revived: ")) << revival.text;
+    const at::Tensor& bias_le = run->state.parameters.router_state().bias_le;
+    EXPECT_EQ(bias_le[1][3].item<double>() > 1.9, std::string(method) == "bias");
+    EXPECT_LT(bias_le[0].abs().max().item<double>(), 0.1);
+  }
+}
+
 TEST(Revival, WaitsForTheCooldownBetweenTwoAttempts) {
   const TempFolder folder;
   const auto run = run_until(folder.path(),

@@ -71,6 +71,22 @@ TEST(RouterProbe, GateGradientsAreThoseOfEachLossAlone) {
   }
 }
 
+TEST(RouterProbe, MeasuresTheRoutedLayersOfAModelThatBeginsWithDenseOnes) {
+  const TempFolder folder;
+  const auto run = one_step(folder.path(), {"model.num_hidden_layers=3", "model.first_k_dense_replace=2"});
+  const RouterRecord& record = run->records->routers.at(0);
+  EXPECT_EQ(record.layers, 1);
+  EXPECT_EQ(record.first_layer, 2);
+  EXPECT_EQ(record.gate_gradient_lm.size(), 1u);
+  EXPECT_GT(record.gate_gradient_lm[0], 0);
+  EXPECT_EQ(record.output_rms.size(), 4u);
+  EXPECT_EQ(record.update_ratio.size(), 4u);
+  const MoeViews weights = weights_of(*run, 2);
+  weights.experts_gate_up[3].copy_(2 * weights.experts_gate_up[1]);
+  weights.experts_down[3].copy_(2 * weights.experts_down[1]);
+  EXPECT_NEAR(measure(*run).closest_cosine.at(0), 1, 1e-5);
+}
+
 TEST(RouterProbe, LeavesNoGradients) {
   const TempFolder folder;
   for (const char* balance : {"model.router_aux_loss_coef=1", "model.router_aux_loss_coef=0"}) {
@@ -186,6 +202,28 @@ TEST(FindNonFinite, NamesTheFirstLayerAndTheExpert) {
   EXPECT_EQ(found->layer, 0);
   EXPECT_EQ(found->part, "router");
   EXPECT_FALSE(found->expert.has_value());
+}
+
+TEST(FindNonFinite, CountsDenseLayersToo) {
+  const TempFolder folder;
+  const auto run = one_step(folder.path(), {"model.num_hidden_layers=3", "model.first_k_dense_replace=1"});
+  const Batch batch = run->state.loader.batch_of(std::vector<int64_t>{0, 1});
+  EXPECT_FALSE(find_non_finite(run->state.model, batch).has_value());
+  const at::Tensor tokens_e = run->state.model.forward(batch.tokens_bt, /*training=*/false).reports.expert_tokens_le[1];
+  const int64_t busiest = tokens_e.argmax().item<int64_t>();
+  weights_of(*run, 2).experts_down[busiest][7] = std::nanf("");
+  std::optional<NonFinite> found = find_non_finite(run->state.model, batch);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->layer, 2);
+  EXPECT_EQ(found->part, "expert");
+  EXPECT_EQ(found->expert, busiest);
+  for (const auto& [name, values] : run->state.parameters.named(run->state.parameters.master())) {
+    if (name == "model.layers.0.mlp.up_proj.weight") values.flatten()[3].fill_(std::nanf(""));
+  }
+  found = find_non_finite(run->state.model, batch);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->layer, 0);
+  EXPECT_EQ(found->part, "feed-forward");
 }
 
 TEST(FindNonFinite, NamesTheBranchOfADenseModel) {

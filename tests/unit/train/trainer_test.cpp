@@ -268,6 +268,8 @@ TEST(Trainer, AStoppedRunWithEveryOptionOfARouterGoesOnAsIfItHadNot) {
                                  "model.shared_expert_gate=true", "model.shared_expert_intermediate_size=16"}));
   expect_resumable(moe_settings({"model.router_jitter=0.1", "model.balance=bias", "model.scoring_func=sqrtsoftplus",
                                  "model.n_group=2", "model.topk_group=1"}));
+  expect_resumable(
+      moe_settings({"model.first_k_dense_replace=1", "model.balance=bias", "model.aux_loss=step", "optim.type=muon"}));
 }
 
 TEST(Trainer, PeriodsAndTheLastStepAreKept) {
