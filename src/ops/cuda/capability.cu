@@ -17,7 +17,7 @@ int compute_capability() {
 #else
 
 int compute_capability() {
-  return 90;
+  return Emulation::compute_capability();
 }
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "ops/cuda/kernels.h"
 
@@ -70,8 +71,16 @@ MM_DEVICE int block_row() {
 MM_DEVICE void barrier() {
   __syncthreads();
 }
-/// `x` of the lane whose index differs in the bits of `mask`. All lanes of the warp must call it.
-MM_DEVICE float shuffle_xor(float x, int mask) {
+MM_DEVICE int lane() {
+  return thread() % kWarp;
+}
+/// What one lane leaves for another of its warp in shared memory may be read behind it. All lanes must call it.
+MM_DEVICE void warp_barrier() {
+  __syncwarp();
+}
+/// `x`, of 4 bytes, of the lane whose index differs in the bits of `mask`. All lanes of the warp must call it.
+template <class T>
+MM_DEVICE T shuffle_xor(T x, int mask) {
   return __shfl_xor_sync(0xffffffffu, x, mask);
 }
 MM_DEVICE void check_aligned(const void*, size_t) {}
@@ -124,8 +133,19 @@ inline int block_row() {
 inline void barrier() {
   emulator::barrier();
 }
-inline float shuffle_xor(float x, int mask) {
-  return emulator::shuffle_xor(x, mask);
+inline int lane() {
+  return thread() % kWarp;
+}
+inline void warp_barrier() {
+  emulator::give_to_warp(nullptr, 0);
+}
+template <class T>
+T shuffle_xor(T x, int mask) {
+  static_assert(sizeof(T) == 4);
+  emulator::give_to_warp(&x, sizeof(T));
+  T other;
+  std::memcpy(&other, emulator::given_by(lane() ^ mask), sizeof(T));
+  return other;
 }
 inline void check_aligned(const void* pointer, size_t bytes) {
   emulator::check_aligned(pointer, bytes);
@@ -198,10 +218,6 @@ MM_DEVICE float share(float x, float peak) {
 }
 
 // --- Sums over threads -----------------------------------------------------------------------------------------------
-
-MM_DEVICE int lane() {
-  return thread() % kWarp;
-}
 
 struct Sum {
   MM_DEVICE float operator()(float a, float b) const { return a + b; }

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <deque>
 #include <exception>
 #include <map>
 #include <memory>
@@ -34,11 +36,26 @@ constexpr size_t kStackBytes = 256 << 10;
 
 bool emulation_on = false;
 uint64_t emulation_order = 0;
+constexpr int kUsualCapability = 90;
+int emulated_capability = kUsualCapability;
 thread_local int64_t launches_here = 0, bytes_here = 0;
 
 using emulator::Position;
 
-enum class State { kReady, kAtBarrier, kAtShuffle, kEnded };
+enum class State { kReady, kAtBarrier, kWithWarp, kEnded };
+
+/// What a lane gives to an instruction of its whole warp.
+struct Gift {
+  alignas(16) std::byte bytes[32];
+  size_t size;
+};
+
+struct AsyncCopy {
+  void* to;
+  const void* from;
+  size_t size;
+  int group;
+};
 
 struct Fiber {
   std::unique_ptr<std::byte[]> stack = std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
@@ -47,8 +64,10 @@ struct Fiber {
   bool begun = false;
   void* sanitizer_frames = nullptr;
   State state = State::kReady;
-  float given[2] = {};  ///< to the shuffle before and to this one: a slow lane may still want to read the former
-  int shuffles = 0;
+  Gift gifts[2] = {};  ///< to the instruction before and to this one: a slow lane may still want to read the former
+  int turn = 0;        ///< of them
+  std::deque<AsyncCopy> copies;  ///< under way
+  int copy_group = 0;            ///< the one that is open
 };
 
 class Device {
@@ -84,12 +103,38 @@ class Device {
     leave();
   }
 
-  float exchange(float x, int mask) {
+  void give_to_warp(const void* bytes, size_t size) {
     Fiber& fiber = running();
-    const int turn = fiber.shuffles++ % 2;
-    fiber.given[turn] = x;
-    wait(State::kAtShuffle);
-    return fibers_[static_cast<size_t>(position_.thread ^ mask)].given[turn];
+    fiber.turn = 1 - fiber.turn;
+    Gift& gift = fiber.gifts[fiber.turn];
+    require(size <= sizeof(gift.bytes), "a lane gives 32 bytes at most");
+    if (size > 0) std::memcpy(gift.bytes, bytes, size);
+    gift.size = size;
+    wait(State::kWithWarp);
+  }
+
+  const void* given_by(int lane) {
+    const Fiber& giver = fibers_[static_cast<size_t>(position_.thread / kWarp * kWarp + lane)];
+    return giver.gifts[running().turn].bytes;
+  }
+
+  void copy_async(void* to, const void* from, size_t size) {
+    std::memset(to, 0xff, size);
+    running().copies.push_back({to, from, size, running().copy_group});
+  }
+
+  void end_copies() { ++running().copy_group; }
+
+  void wait_for_copies(int later) {
+    std::deque<AsyncCopy>& copies = running().copies;
+    for (; !copies.empty() && copies.front().group < running().copy_group - later; copies.pop_front()) {
+      const AsyncCopy& copy = copies.front();
+      if (copy.from == nullptr) {
+        std::memset(copy.to, 0, copy.size);
+      } else {
+        std::memcpy(copy.to, copy.from, copy.size);
+      }
+    }
   }
 
   void* shared(const void* site, size_t bytes) { return shared_.try_emplace(site, bytes).first->second.data(); }
@@ -107,7 +152,10 @@ class Device {
     for (auto& [site, memory] : shared_) memory.poison();
     const auto count = static_cast<size_t>(threads);
     if (fibers_.size() < count) fibers_ = std::vector<Fiber>(count);
-    for (size_t i = 0; i < count; ++i) fibers_[i].state = State::kReady;
+    for (size_t i = 0; i < count; ++i) {
+      fibers_[i].state = State::kReady;
+      fibers_[i].turn = 0;  // warps of the block before may have ended at different ones
+    }
     std::vector<int> order(count);
     do {
       arrange(order);
@@ -132,13 +180,25 @@ class Device {
     };
     if (all(0, threads, State::kAtBarrier)) let_go(0, threads);
     for (int warp = 0; warp < threads; warp += kWarp) {
-      if (all(warp, kWarp, State::kAtShuffle)) let_go(warp, kWarp);
+      if (all(warp, kWarp, State::kWithWarp) && gave_as_much(warp)) let_go(warp, kWarp);
     }
     if (!released) {
       throw Error(ExitCode::kInternal,
-                  format("CUDA emulator: block %lld: got threads that wait at a barrier or a shuffle which others do "
-                         "not reach, want all of the block or of the warp there",
+                  format("CUDA emulator: block %lld: got threads that wait at a barrier, or at an instruction of their "
+                         "warp, which others do not reach, want all of the block or of the warp there",
                          static_cast<long long>(position_.block)));
+    }
+    return true;
+  }
+
+  /// Whether the lanes of a warp wait at the same kind of instruction, as far as what they gave tells.
+  bool gave_as_much(int first) const {
+    const auto gift = [&](int thread) -> const Gift& {
+      const Fiber& fiber = fibers_[static_cast<size_t>(thread)];
+      return fiber.gifts[fiber.turn];
+    };
+    for (int thread = first; thread < first + kWarp; ++thread) {
+      if (gift(thread).size != gift(first).size) return false;
     }
     return true;
   }
@@ -206,6 +266,7 @@ void Device::body() {
   for (;;) {
     try {
       (*device.kernel_)();
+      require(device.running().copies.empty(), "a thread waits for its copies before it ends");
     } catch (...) {
       device.failure_ = std::current_exception();
     }
@@ -228,10 +289,11 @@ void on_segmentation_fault(int signal) {
 
 }  // namespace
 
-Emulation::Emulation(uint64_t order) {
+Emulation::Emulation(uint64_t order, int compute_capability) {
   require(!emulation_on, "one emulation at a time");
   emulation_on = true;
   emulation_order = order;
+  emulated_capability = compute_capability;
 #if !defined(__SANITIZE_ADDRESS__)
   std::signal(SIGSEGV, on_segmentation_fault);
 #endif
@@ -239,6 +301,7 @@ Emulation::Emulation(uint64_t order) {
 
 Emulation::~Emulation() {
   emulation_on = false;
+  emulated_capability = kUsualCapability;
 #if !defined(__SANITIZE_ADDRESS__)
   std::signal(SIGSEGV, SIG_DFL);
 #endif
@@ -246,6 +309,10 @@ Emulation::~Emulation() {
 
 bool Emulation::on() {
   return emulation_on;
+}
+
+int Emulation::compute_capability() {
+  return emulated_capability;
 }
 
 int64_t Emulation::launches() {
@@ -281,8 +348,24 @@ void barrier() {
   device.wait(State::kAtBarrier);
 }
 
-float shuffle_xor(float x, int mask) {
-  return device.exchange(x, mask);
+void give_to_warp(const void* bytes, size_t size) {
+  device.give_to_warp(bytes, size);
+}
+
+const void* given_by(int lane) {
+  return device.given_by(lane);
+}
+
+void copy_async(void* to, const void* from, size_t size) {
+  device.copy_async(to, from, size);
+}
+
+void end_copies() {
+  device.end_copies();
+}
+
+void wait_for_copies(int later) {
+  device.wait_for_copies(later);
 }
 
 void* shared(const void* site, size_t bytes) {
