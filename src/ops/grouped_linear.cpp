@@ -1,4 +1,4 @@
-// One product per expert, or one of LibTorch's for all of them where it has a kernel for that. On the CPU threads share
+// One product per expert, or on a GPU one for all of them, LibTorch's or ours. On the CPU threads share
 // the experts' rows: a single expert's product is too small to be cut by MKL without loss, and every cut makes all
 // threads wait for each other.
 #include "ops/grouped_linear.h"
@@ -120,16 +120,7 @@ at::Tensor by_blocks(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const
   return own_gradient({x_ri, weight_eoi}, forward, grouped_linear_backward)[0];
 }
 
-/// Whether LibTorch multiplies the rows of all experts in one kernel, and not in a loop that waits for the device in
-/// each product.
-bool has_grouped_kernel(const at::Tensor& x_ri) {
-  if (x_ri.scalar_type() != at::kBFloat16) return false;
-  const cuda::OnDevice device(x_ri);
-  const int generation = cuda::compute_capability() / 10;
-  return generation == 9 || generation == 10;
-}
-
-std::vector<at::Tensor> grouped_kernel_backward(const BackwardPass& pass) {
+std::vector<at::Tensor> grouped_mm_backward(const BackwardPass& pass) {
   const at::Tensor &x_ri = pass.saved[0], &weight_eoi = pass.saved[1], &ends_e = pass.saved[2];
   const at::Tensor dy_ro = pass.gradients[0].contiguous();
   at::Tensor dx_ri, dw_eoi;
@@ -146,20 +137,101 @@ std::vector<at::Tensor> grouped_kernel_backward(const BackwardPass& pass) {
   return {dx_ri, dw_eoi};
 }
 
-at::Tensor by_grouped_kernel(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
+at::Tensor by_grouped_mm(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
   const auto forward = [&]() -> ForwardPass {
     return {.outputs = {at::_grouped_mm(x_ri, weight_eoi.transpose(1, 2), ends_e)},
             .saved = {x_ri, weight_eoi, ends_e}};
   };
-  return own_gradient({x_ri, weight_eoi}, forward, grouped_kernel_backward)[0];
+  return own_gradient({x_ri, weight_eoi}, forward, grouped_mm_backward)[0];
+}
+
+/// Whether a kernel can take 16 bytes at a time from where it begins.
+bool is_aligned(const at::Tensor& x) {
+  return x.is_contiguous() && (x.is_meta() || reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0);
+}
+
+cuda::ExpertRows rows_of(const at::Tensor& x_ri, const at::Tensor& ends_e) {
+  return {cuda::read<int32_t>(ends_e), ends_e.size(0), x_ri.size(0)};
+}
+
+std::vector<at::Tensor> tensor_cores_backward(const BackwardPass& pass) {
+  const at::Tensor &x_ri = pass.saved[0], &weight_eoi = pass.saved[1], &ends_e = pass.saved[2];
+  at::Tensor dy_ro = pass.gradients[0].contiguous();
+  if (!is_aligned(dy_ro)) dy_ro = dy_ro.clone();
+  const cuda::OnDevice device(x_ri);
+  const cuda::ElementType type = cuda::element_type(x_ri);
+  const int64_t in = weight_eoi.size(2), out = weight_eoi.size(1);
+  at::Tensor dx_ri, dw_eoi;
+  if (pass.wanted[0]) {
+    dx_ri = at::empty_like(x_ri);
+    cuda::grouped_linear_input_gradient(type, cuda::read(dy_ro), cuda::read(weight_eoi), rows_of(x_ri, ends_e), in, out,
+                                        cuda::write(dx_ri), device);
+  }
+  if (pass.wanted[1]) {
+    const at::Tensor& sum_eoi = weight_eoi.grad();
+    const bool adds = sum_eoi.defined() && sum_eoi.scalar_type() == at::kFloat && is_aligned(sum_eoi);
+    if (!adds) dw_eoi = at::empty_like(weight_eoi);
+    cuda::grouped_linear_weight_gradient(type, cuda::read(dy_ro), cuda::read(x_ri), rows_of(x_ri, ends_e), in, out,
+                                         adds ? cuda::read_and_write<float>(sum_eoi) : nullptr, cuda::write(dw_eoi),
+                                         device);
+  }
+  return {dx_ri, dw_eoi};
+}
+
+at::Tensor by_tensor_cores(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
+  const auto forward = [&]() -> ForwardPass {
+    const at::Tensor y_ro = at::empty({x_ri.size(0), weight_eoi.size(1)}, x_ri.options());
+    cuda::grouped_linear_forward(cuda::element_type(x_ri), cuda::read(x_ri), cuda::read(weight_eoi),
+                                 rows_of(x_ri, ends_e), weight_eoi.size(2), weight_eoi.size(1), cuda::write(y_ro),
+                                 cuda::OnDevice(x_ri));
+    return {.outputs = {y_ro}, .saved = {x_ri, weight_eoi, ends_e}};
+  };
+  return own_gradient({x_ri, weight_eoi}, forward, tensor_cores_backward)[0];
 }
 
 }  // namespace
 
+std::string_view name_of(GroupedBackend backend) {
+  switch (backend) {
+    case GroupedBackend::kByExpert:
+      return "by_expert";
+    case GroupedBackend::kGroupedMm:
+      return "grouped_mm";
+    case GroupedBackend::kTensorCores:
+      return "tensor_cores";
+  }
+  return "";
+}
+
+std::vector<GroupedBackend> grouped_backends(const at::Tensor& x_ri, const at::Tensor& weight_eoi) {
+  std::vector<GroupedBackend> backends;
+  if (cuda::takes(x_ri) && x_ri.scalar_type() != at::kFloat) {
+    const cuda::OnDevice device(x_ri);
+    const int generation = cuda::compute_capability() / 10;
+    const bool is_bf16 = x_ri.scalar_type() == at::kBFloat16;
+    if (is_bf16 && (generation == 9 || generation == 10)) backends.push_back(GroupedBackend::kGroupedMm);
+    const bool takes_widths = cuda::takes_grouped_linear(weight_eoi.size(2), weight_eoi.size(1));
+    if (takes_widths && is_aligned(x_ri) && is_aligned(weight_eoi)) backends.push_back(GroupedBackend::kTensorCores);
+  }
+  backends.push_back(GroupedBackend::kByExpert);
+  return backends;
+}
+
+at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e,
+                          GroupedBackend backend) {
+  switch (backend) {
+    case GroupedBackend::kGroupedMm:
+      return by_grouped_mm(x_ri, weight_eoi, ends_e);
+    case GroupedBackend::kTensorCores:
+      return by_tensor_cores(x_ri, weight_eoi, ends_e);
+    case GroupedBackend::kByExpert:
+      break;
+  }
+  return by_blocks(x_ri, weight_eoi, cuda::takes(x_ri) ? ends_e.cpu() : ends_e);
+}
+
 at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
-  if (!cuda::takes(x_ri)) return by_blocks(x_ri, weight_eoi, ends_e);
-  if (has_grouped_kernel(x_ri)) return by_grouped_kernel(x_ri, weight_eoi, ends_e);
-  return by_blocks(x_ri, weight_eoi, ends_e.cpu());
+  return grouped_linear(x_ri, weight_eoi, ends_e, grouped_backends(x_ri, weight_eoi).front());
 }
 
 namespace reference {

@@ -4,15 +4,31 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <string_view>
+#include <vector>
+
 namespace mm {
 
 /// Rows of expert e are rows [ends[e-1], ends[e]) of x and are multiplied with weight e: y[r] = x[r] W[e(r)]^T.
 ///   x_ri [rows, in] sorted by expert, weight_eoi [experts, out, in], ends_e [experts] int32 on x's device, the last
 ///   one equal to rows; returns [rows, out].
-/// An expert without rows gets a gradient of exactly zero. Gradients go where `linear` puts them.
-/// In bf16 on a GPU of compute capability 9 or 10 this is one product for all experts, whose weight gradients are
-/// rounded before they are added; elsewhere on CUDA it is one for each, and the host waits for `ends_e`.
+/// An expert without rows gets a gradient of exactly zero. Gradients go where `linear` puts them. The same bytes every
+/// time.
 at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e);
+
+/// How it is computed.
+enum class GroupedBackend {
+  kByExpert,     ///< a product for each expert; on CUDA the host waits for `ends_e`
+  kGroupedMm,    ///< LibTorch's for all: bf16 on compute capability 9 and 10; it rounds weight gradients before the sum
+  kTensorCores,  ///< ours for all: 16 bits on CUDA, both widths multiples of 8, rows and weights contiguous
+};
+std::string_view name_of(GroupedBackend backend);
+
+/// Those that can compute it here. The first one does, unless another is named.
+std::vector<GroupedBackend> grouped_backends(const at::Tensor& x_ri, const at::Tensor& weight_eoi);
+/// By one of them.
+at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e,
+                          GroupedBackend backend);
 
 namespace reference {
 /// The definition: one product per expert on slices of plain ATen tensors.

@@ -171,6 +171,29 @@ void cross_entropy_forward(ElementType type, const void* logits, const int64_t* 
 void cross_entropy_backward(ElementType type, const float* dloss, const void* logits, const int64_t* targets,
                             const float* log_sum_exp, int64_t rows, int64_t v, void* dlogits, Stream stream);
 
+/// Rows sorted by expert.
+struct ExpertRows {
+  const int32_t* ends_e;  ///< [experts]: one past the last row of each
+  int64_t experts, rows;
+};
+/// Whether products of such widths can be taken in tiles: 8 numbers of a row travel at a time. Tensors begin at
+/// multiples of 16 bytes, and their type is one of 16 bits.
+inline bool takes_grouped_linear(int64_t in, int64_t out) {
+  return in > 0 && out > 0 && in % 8 == 0 && out % 8 == 0;
+}
+
+/// y[r] = w[expert of r] x[r], on tensor cores.
+///   x [rows, in]; w [experts, out, in]; y [rows, out]
+void grouped_linear_forward(ElementType type, const void* x, const void* w, const ExpertRows& rows, int64_t in,
+                            int64_t out, void* y, Stream stream);
+/// dx[r] = w[expert of r]^T dy[r].
+void grouped_linear_input_gradient(ElementType type, const void* dy, const void* w, const ExpertRows& rows, int64_t in,
+                                   int64_t out, void* dx, Stream stream);
+/// sum[e] += dy^T x over the rows of e. Where sum is null dw[e] becomes that instead, zeros without rows.
+///   sum [experts, out, in] fp32; dw [experts, out, in]
+void grouped_linear_weight_gradient(ElementType type, const void* dy, const void* x, const ExpertRows& rows, int64_t in,
+                                    int64_t out, float* sum, void* dw, Stream stream);
+
 /// Of the current device: 90 is 9.0.
 int compute_capability();
 

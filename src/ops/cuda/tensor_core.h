@@ -35,6 +35,17 @@ MM_DEVICE void wait_for_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kLater) : "memory");
 }
 
+/// Two numbers of global memory, asked for in this place of the program: left to itself the compiler puts a load beside
+/// its use, where it is waited for at once.
+MM_DEVICE Values<2> load_ahead(const float* from) {
+  Values<2> x;
+  asm volatile("ld.global.v2.f32 {%0, %1}, [%2];"
+               : "=f"(x[0]), "=f"(x[1])
+               : "l"(__cvta_generic_to_global(from))
+               : "memory");
+  return x;
+}
+
 /// Four matrices of 8 x 8 from shared memory; the address of row i % 8 of matrix i / 8 is that of lane i.
 MM_DEVICE Fragment load_matrices(const void* row) {
   Fragment f;
@@ -86,6 +97,10 @@ inline void end_copies() {
 template <int kLater>
 void wait_for_copies() {
   emulator::wait_for_copies(kLater);
+}
+
+inline Values<2> load_ahead(const float* from) {
+  return load<2>(from);
 }
 
 /// Number `column` of the row that lane `lane` gave.
