@@ -62,11 +62,17 @@ std::vector<OpCase> LayerOps::cases() {
 
 std::string LayerOps::description() const {
   const ModelConfig& model = config_.model;
-  return format("%lld x %lld tokens, hidden %lld, width %lld, %lld/%lld heads of %lld, vocabulary %lld",
-                static_cast<long long>(config_.train.micro_batch), static_cast<long long>(config_.data.sequence_length),
-                static_cast<long long>(model.hidden_size), static_cast<long long>(model.expert_width()),
-                static_cast<long long>(model.num_attention_heads), static_cast<long long>(model.num_key_value_heads),
-                static_cast<long long>(*model.head_dim), static_cast<long long>(model.vocab_size));
+  std::string text =
+      format("%lld x %lld tokens, hidden %lld, width %lld, %lld/%lld heads of %lld, vocabulary %lld",
+             static_cast<long long>(config_.train.micro_batch), static_cast<long long>(config_.data.sequence_length),
+             static_cast<long long>(model.hidden_size), static_cast<long long>(model.expert_width()),
+             static_cast<long long>(model.num_attention_heads), static_cast<long long>(model.num_key_value_heads),
+             static_cast<long long>(*model.head_dim), static_cast<long long>(model.vocab_size));
+  if (model.is_moe()) {
+    text += ", experts by ";
+    text += name_of(grouped_backends(x_nd_, weights_.blocks[0].moe.experts_gate_up).front());
+  }
+  return text;
 }
 
 at::Tensor LayerOps::input(at::IntArrayRef shape, at::ScalarType type) const {
@@ -82,13 +88,19 @@ OpCase LayerOps::linear_case(const std::string& name, const at::Tensor& x, const
                            static_cast<double>(weight.size(1)))};
 }
 
-OpCase LayerOps::grouped_case(const std::string& name, const at::Tensor& x, const at::Tensor& weight) const {
-  return {.name = name,
-          .run = [=, ends_e = plan_.ends_e] { return std::vector{grouped_linear(x, weight, ends_e)}; },
-          .inputs = {x},
-          .weights = {weight},
-          .flops = product(static_cast<double>(x.size(0)), static_cast<double>(weight.size(1)),
-                           static_cast<double>(weight.size(2)))};
+void LayerOps::add_grouped(std::vector<OpCase>& cases, const std::string& name, const at::Tensor& x,
+                           const at::Tensor& weight) const {
+  const std::vector<GroupedBackend> backends = grouped_backends(x, weight);
+  for (const GroupedBackend backend : backends) {
+    const bool is_taken = backend == backends.front();
+    cases.push_back(
+        {.name = is_taken ? name : name + " " + std::string(name_of(backend)),
+         .run = [=, ends_e = plan_.ends_e] { return std::vector{grouped_linear(x, weight, ends_e, backend)}; },
+         .inputs = {x},
+         .weights = {weight},
+         .flops = product(static_cast<double>(x.size(0)), static_cast<double>(weight.size(1)),
+                          static_cast<double>(weight.size(2)))});
+  }
 }
 
 OpCase LayerOps::swiglu_case(int64_t rows, int64_t width) const {
@@ -187,9 +199,9 @@ void LayerOps::add_experts(std::vector<OpCase>& cases) {
                    .run = [this] { return std::vector{dispatch(x_nd_, plan_)}; },
                    .inputs = {x_nd_},
                    .backward_reads_inputs = false});
-  cases.push_back(grouped_case("experts gate_up", input({r, d}, type_), weights.experts_gate_up));
+  add_grouped(cases, "experts gate_up", input({r, d}, type_), weights.experts_gate_up);
   cases.push_back(swiglu_case(r, i));
-  cases.push_back(grouped_case("experts down", input({r, i}, type_), weights.experts_down));
+  add_grouped(cases, "experts down", input({r, i}, type_), weights.experts_down);
   const at::Tensor out_rd = input({r, d}, type_), weights_ns = input({n, s}, at::kFloat);
   cases.push_back({.name = "combine",
                    .run = [=, this] { return std::vector{combine(out_rd, weights_ns, plan_)}; },

@@ -42,7 +42,9 @@ class LayerOps {
  private:
   at::Tensor input(at::IntArrayRef shape, at::ScalarType type) const;
   OpCase linear_case(const std::string& name, const at::Tensor& x, const at::Tensor& weight) const;
-  OpCase grouped_case(const std::string& name, const at::Tensor& x, const at::Tensor& weight) const;
+  /// By the way that a step takes, then by every other one, which the name tells.
+  void add_grouped(std::vector<OpCase>& cases, const std::string& name, const at::Tensor& x,
+                   const at::Tensor& weight) const;
   OpCase swiglu_case(int64_t rows, int64_t width) const;
 
   void add_attention(std::vector<OpCase>& cases);

@@ -111,7 +111,7 @@ std::string table_row(const OpCase& op, const LayerOps& layer, const Ceilings& c
   const double forward_ms = device_milliseconds(device, [&] { op.run(); });
   const DeviceCalls forward = count_device_calls(device, [&] { op.run(); });
   const double forward_floor = ceilings.milliseconds(moved, op.flops);
-  std::string row = format("%-26s| %9.4f %9.4f %8.1f %8lld | ", op.name.c_str(), forward_ms, forward_floor,
+  std::string row = format("%-28s| %9.4f %9.4f %8.1f %8lld | ", op.name.c_str(), forward_ms, forward_floor,
                            forward_ms / forward_floor, static_cast<long long>(forward.kernels));
   if (!op.differentiable) {
     return row + format("%9s %9s %8s %8s | %6lld | -", "-", "-", "-", "-", static_cast<long long>(forward.waits));
@@ -132,7 +132,7 @@ bool print_op_table(const RunConfig& config, const DeviceSetup& setup) {
   LayerOps layer(config, setup);
   log_info(setup.description + "; " + layer.description());
   const Ceilings ceilings = measure_ceilings(setup);
-  log_info(format("%-26s| %9s %9s %8s %8s | %9s %9s %8s %8s | %6s | same bytes twice", "op", "forward ms", "floor",
+  log_info(format("%-28s| %9s %9s %8s %8s | %9s %9s %8s %8s | %6s | same bytes twice", "op", "forward ms", "floor",
                   "ratio", "kernels", "backward ms", "floor", "ratio", "kernels", "waits"));
   bool all_ran = true;
   for (const OpCase& op : layer.cases()) {
@@ -140,7 +140,7 @@ bool print_op_table(const RunConfig& config, const DeviceSetup& setup) {
     try {
       row = table_row(op, layer, ceilings, setup.device);
     } catch (const c10::Error& error) {
-      row = format("%-26s| failed: %s", op.name.c_str(), error.what_without_backtrace());
+      row = format("%-28s| failed: %s", op.name.c_str(), error.what_without_backtrace());
       all_ran = false;
     }
     log_info(row);
