@@ -12,15 +12,15 @@ namespace mm {
 /// Rows of expert e are rows [ends[e-1], ends[e]) of x and are multiplied with weight e: y[r] = x[r] W[e(r)]^T.
 ///   x_ri [rows, in] sorted by expert, weight_eoi [experts, out, in], ends_e [experts] int32 on x's device, the last
 ///   one equal to rows; returns [rows, out].
-/// An expert without rows gets a gradient of exactly zero. Gradients go where `linear` puts them. The same bytes every
-/// time.
+/// An expert without rows gets a gradient of exactly zero, and what a buffer holds for it stays. Gradients go where
+/// `linear` puts them.
 at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e);
 
 /// How it is computed.
 enum class GroupedBackend {
   kByExpert,     ///< a product for each expert; on CUDA the host waits for `ends_e`
   kGroupedMm,    ///< LibTorch's for all: bf16 on compute capability 9 and 10; it rounds weight gradients before the sum
-  kTensorCores,  ///< ours for all: 16 bits on CUDA, both widths multiples of 8, rows and weights contiguous
+  kTensorCores,  ///< ours for all, the same bytes every time: 16 bits on CUDA, widths multiples of 8, all contiguous
 };
 std::string_view name_of(GroupedBackend backend);
 
