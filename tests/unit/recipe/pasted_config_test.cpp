@@ -125,6 +125,7 @@ TEST(PastedConfig, WhatItsFamilyImpliesIsSet) {
   // The class begins with a dense layer unless it is told otherwise; Qwen's classes name such layers.
   const ModelConfig dense_first = load({{"model_type", "glm4_moe"},
                                         {"partial_rotary_factor", 1.0},
+                                        {"n_routed_experts", 8},
                                         {"intermediate_size", 1024},
                                         {"moe_intermediate_size", 128},
                                         {"num_hidden_layers", 4}})
@@ -188,9 +189,10 @@ TEST(PastedConfig, WhatWeCannotComputeIsRefusedWhereverItStands) {
             "config.json:model.attention_bias: got true, want false (there are no biases)");
   // No family is named here.
   EXPECT_EQ(refusal({{"model", {{"mlp_only_layers", {1, 0, 3}}}}}),
-            "config.json:model.mlp_only_layers: got [1,0,3], want [] or [0, 1, ...] (layers without experts come "
+            "config.json:model.mlp_only_layers: got [1, 0, 3], want [] or [0, 1, ...] (layers without experts come "
             "before all others)");
-  EXPECT_EQ(refusal({{"model", {{"mlp_only_layers", {0}}}}}, {"model.first_k_dense_replace=2"}),
+  EXPECT_EQ(refusal({{"model", {{"model_type", "moe"}, {"intermediate_size", 512}, {"mlp_only_layers", {0}}}}},
+                    {"model.first_k_dense_replace=2"}),
             "config.json:model.mlp_only_layers: got [0] beside first_k_dense_replace 2, want one of them (both say how "
             "many layers have no experts)");
   EXPECT_EQ(refusal({{"model", {{"sliding_window", 4096}}}}),
