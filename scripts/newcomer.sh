@@ -46,7 +46,7 @@ command -v debootstrap >/dev/null || fail "debootstrap: got none, want it (apt-g
 if [[ ! -e $root/usr/bin/apt-get ]]; then
   debootstrap --variant=minbase --components="$components" "$distribution" "$root" "$mirror" "$script" >&2
 fi
-cp /etc/resolv.conf "$root/etc/resolv.conf"
+cp /etc/resolv.conf /etc/hosts "$root/etc/"
 rm -rf "$root/root/minimind.cpp"
 git -c advice.detachedHead=false clone --quiet . "$root/root/minimind.cpp"
 

@@ -10,9 +10,9 @@ root=$PWD
 pretrain=$programs/pretrain
 
 one=mm_one_$$ two=mm_two_$$
-ip netns add "$one" 2>/dev/null && ip netns add "$two" 2>/dev/null || { ip netns del "$one" 2>/dev/null; exit 77; }
 work=$(mktemp -d)
-trap 'ip netns del "$one"; ip netns del "$two"; rm -rf "$work"' EXIT
+trap 'for name in $one $two; do ip netns del "$name" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+{ ip netns add "$one" && ip netns add "$two"; } 2>/dev/null || exit 77
 ip link add "mm1_$$" netns "$one" type veth peer name "mm2_$$" netns "$two" 2>/dev/null || exit 77
 plug_in() {  # <namespace> <link> <address>
   ip -n "$1" link set lo up
