@@ -13,7 +13,7 @@
 
 #include "core/error.h"
 #include "engine/training_step.h"
-#include "ops/cuda/emulator.h"
+#include "ops/cuda/emulator/emulator.h"
 #include "ops/own_gradient.h"
 #include "recipe/run_config.h"
 #include "tests/support/meta_device.h"

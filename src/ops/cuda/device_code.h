@@ -1,5 +1,5 @@
 // The language of the kernels: all that they need of a GPU. nvcc makes CUDA of it; for any other compiler the same
-// source runs on the CPU (emulator.h), where a test can see what each thread does.
+// source runs on the CPU (emulator/emulator.h), where a test can see what each thread does.
 //
 // A kernel is a function `MM_KERNEL name(...)` on pointers and numbers. Threads of a block are in warps of 32; what one
 // thread leaves for another in MM_SHARED memory may be read behind the next barrier().
@@ -22,8 +22,8 @@
 #define MM_UNROLL _Pragma("unroll")
 #define MM_SHARED(type, name, count) __shared__ type name[count]
 #else
-#include "ops/cuda/emulator.h"
-#include "ops/cuda/narrow_floats.h"
+#include "ops/cuda/emulator/emulator.h"
+#include "ops/cuda/emulator/narrow_floats.h"
 #define MM_KERNEL void
 #define MM_DEVICE inline
 #define MM_UNROLL

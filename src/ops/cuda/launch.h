@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "ops/cuda/kernels.h"
 #ifndef MM_CUDA
-#include "ops/cuda/emulator.h"
+#include "ops/cuda/emulator/emulator.h"
 #endif
 
 namespace mm::cuda {

@@ -14,7 +14,7 @@
 
 #include "engine/training_step.h"
 #include "model/init.h"
-#include "ops/cuda/emulator.h"
+#include "ops/cuda/emulator/emulator.h"
 #include "tests/support/meta_device.h"
 #include "tests/unit/distributed/ranks.h"
 

@@ -14,8 +14,8 @@
 #include <memory>
 #include <mutex>
 
-#include "ops/cuda/emulator.h"
-#include "ops/cuda/guarded_buffer.h"
+#include "ops/cuda/emulator/emulator.h"
+#include "ops/cuda/emulator/guarded_buffer.h"
 #endif
 
 namespace mm {

@@ -1,5 +1,5 @@
 // The emulated GPU finds what it is there to find: kernels with a fault each, beside the same without it.
-#include "ops/cuda/emulator.h"
+#include "ops/cuda/emulator/emulator.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 #include "ops/cuda/device_code.h"
-#include "ops/cuda/guarded_buffer.h"
+#include "ops/cuda/emulator/guarded_buffer.h"
 
 namespace mm::cuda {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/error.h"
-#include "ops/cuda/emulator.h"
-#include "ops/cuda/guarded_buffer.h"
+#include "ops/cuda/emulator/emulator.h"
+#include "ops/cuda/emulator/guarded_buffer.h"
 
 namespace mm::cuda {
 namespace {

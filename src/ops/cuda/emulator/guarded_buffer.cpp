@@ -1,4 +1,4 @@
-#include "ops/cuda/guarded_buffer.h"
+#include "ops/cuda/emulator/guarded_buffer.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

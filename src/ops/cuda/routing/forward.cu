@@ -1,6 +1,6 @@
 // Scores, choice and weights of a router, and partial sums of all that is told of it, in one pass: a few lanes share a
 // token.
-#include "ops/cuda/routing_scores.h"
+#include "ops/cuda/routing/scores.h"
 
 namespace mm::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // Threads as fibers: a block runs by letting each of them run until it waits. A fiber gets its stack from makecontext,
 // and is then entered and left by longjmp, which asks nothing of the system.
 #undef _FORTIFY_SOURCE  // whose longjmp refuses another stack
-#include "ops/cuda/emulator.h"
+#include "ops/cuda/emulator/emulator.h"
 
 #include <setjmp.h>
 #include <ucontext.h>
@@ -23,7 +23,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "ops/cuda/device_code.h"
-#include "ops/cuda/guarded_buffer.h"
+#include "ops/cuda/emulator/guarded_buffer.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>

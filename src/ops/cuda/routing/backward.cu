@@ -1,6 +1,6 @@
 // From the gradients of weights and losses to that of the router's logits in one pass: a few lanes share a token, and
 // compute its scores again.
-#include "ops/cuda/routing_scores.h"
+#include "ops/cuda/routing/scores.h"
 
 namespace mm::cuda {
 namespace {
