@@ -3,6 +3,7 @@
 
 #include "cuda_op_test.h"
 #include "ops/attention.h"
+#include "ops/cuda/launch.h"
 #include "ops/rotary.h"
 
 namespace mm {
