@@ -165,7 +165,7 @@ TEST_P(CheckpointsOfPython, SayWhatTheirConfigWas) {
   const json numbers = numbers_of(GetParam());
   const ModelConfig model = golden_model(golden_weights(numbers));
   const json& want = numbers["config"];
-  EXPECT_EQ(model.model_type, want["model_type"]);
+  EXPECT_EQ(model.model_type, want["model_type"].get<std::string>());
   EXPECT_EQ(model.vocab_size, want["vocab_size"]);
   EXPECT_EQ(model.hidden_size, want["hidden_size"]);
   EXPECT_EQ(model.num_hidden_layers, want["num_hidden_layers"]);

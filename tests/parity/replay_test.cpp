@@ -147,7 +147,8 @@ class ReplayedCurve {
       EXPECT_EQ(std::ssize(ids) - std::count(ids.begin(), ids.end(), 0), want.at("real_tokens")) << "row " << row;
       EXPECT_EQ(data_.fill(row, tokens.data(), targets.data()), want.at("targets")) << "row " << row;
       const std::vector<int32_t> narrow(ids.begin(), ids.end());
-      EXPECT_EQ(sha256_hex(std::as_bytes(std::span(narrow))), want.at("ids_sha256")) << "row " << row;
+      EXPECT_EQ(sha256_hex(std::as_bytes(std::span(narrow))), want.at("ids_sha256").get<std::string>())
+          << "row " << row;
     }
   }
 

@@ -35,10 +35,10 @@ std::string hash_of(const at::Tensor& tensor) {
 }
 
 void expect_tensor(const std::string& name, const at::Tensor& tensor, const json& want) {
-  EXPECT_EQ(name, want.at("name"));
-  EXPECT_EQ(dtype_word(tensor), want.at("dtype")) << name;
+  EXPECT_EQ(name, want.at("name").get<std::string>());
+  EXPECT_EQ(dtype_word(tensor), want.at("dtype").get<std::string>()) << name;
   EXPECT_EQ(tensor.sizes().vec(), want.at("shape").get<std::vector<int64_t>>()) << name;
-  EXPECT_EQ(hash_of(tensor), want.at("sha256")) << name;
+  EXPECT_EQ(hash_of(tensor), want.at("sha256").get<std::string>()) << name;
 }
 
 void expect_tensors(const NamedTensors& tensors, const json& want) {
