@@ -210,8 +210,8 @@ std::vector<GroupedBackend> grouped_backends(const at::Tensor& x_ri, const at::T
     const int generation = cuda::compute_capability() / 10;
     const bool is_bf16 = x_ri.scalar_type() == at::kBFloat16;
     if (is_bf16 && (generation == 9 || generation == 10)) backends.push_back(GroupedBackend::kGroupedMm);
-    const bool takes_widths = cuda::takes_grouped_linear(weight_eoi.size(2), weight_eoi.size(1));
-    if (takes_widths && is_aligned(x_ri) && is_aligned(weight_eoi)) backends.push_back(GroupedBackend::kTensorCores);
+    const bool has_kernel = generation >= 8 && cuda::takes_grouped_linear(weight_eoi.size(2), weight_eoi.size(1));
+    if (has_kernel && is_aligned(x_ri) && is_aligned(weight_eoi)) backends.push_back(GroupedBackend::kTensorCores);
   }
   backends.push_back(GroupedBackend::kByExpert);
   return backends;

@@ -20,7 +20,7 @@ at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, 
 enum class GroupedBackend {
   kByExpert,     ///< a product for each expert; on CUDA the host waits for `ends_e`
   kGroupedMm,    ///< LibTorch's for all: bf16 on compute capability 9 and 10; it rounds weight gradients before the sum
-  kTensorCores,  ///< ours for all, the same bytes every time: 16 bits on CUDA, widths multiples of 8, all contiguous
+  kTensorCores,  ///< ours for all, the same bytes every time: 16 bits on 8.0+, widths multiples of 8, all contiguous
 };
 std::string_view name_of(GroupedBackend backend);
 

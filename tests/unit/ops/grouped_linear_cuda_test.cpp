@@ -196,6 +196,10 @@ TEST(GroupedBackends, AreChosenByDeviceAndType) {
     return grouped_backends(random_tensor({3, 16}, 1).to(type), random_tensor({2, 8, 16}, 2).to(type));
   };
   EXPECT_EQ(backends(at::kBFloat16), Backends({kByExpert})) << "on a CPU";
+  {
+    const cuda::Emulation older(0, 75);
+    EXPECT_EQ(backends(at::kHalf), Backends({kByExpert})) << "tensor cores without these instructions";
+  }
   for (const int capability : {80, 86, 89, 120}) {
     const cuda::Emulation emulation(0, capability);
     EXPECT_EQ(backends(at::kBFloat16), Backends({kTensorCores, kByExpert})) << capability;
