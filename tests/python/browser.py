@@ -18,6 +18,15 @@ def find_browser():
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
+class Navigated(RuntimeError):
+    """The page that was asked is no longer there."""
+
+
+def is_load_of(document, event):
+    name = event["params"].get("name") if event["method"] == "Page.lifecycleEvent" else None
+    return name == "load" and event["params"]["loaderId"] == document
+
+
 class Browser:
     """One page at a time. Requests and complaints are those since the last open()."""
 
@@ -44,6 +53,7 @@ class Browser:
         self.session = self.order("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.order(f"{domain}.enable")
+        self.order("Page.setLifecycleEventsEnabled", enabled=True)
         return self
 
     def __exit__(self, *_):
@@ -57,8 +67,11 @@ class Browser:
         """Loads a page into a window of that width, and waits until it is there."""
         self.order("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         self.events.clear()
-        self.order("Page.navigate", url=url)
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+        document = self.order("Page.navigate", url=url)["loaderId"]
+        seen = 0
+        # Its own load: that of the page before, which may be loading still, can come first.
+        while not any(is_load_of(document, event) for event in self.events[seen:]):
+            seen = len(self.events)
             self.events.append(self.receive())
             if self.events[-1]["method"] == "Page.javascriptDialogOpening":
                 self.order("Page.handleJavaScriptDialog", accept=True)
@@ -70,13 +83,17 @@ class Browser:
         return result["result"].get("value")
 
     def wait_for(self, script):
-        """Waits until the script gives something true, and returns it."""
+        """Waits until the script gives something true, and returns it. A page that gives way to another one meanwhile
+        is no answer yet."""
         deadline = time.monotonic() + PATIENCE
-        while not (value := self.evaluate(script)):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"not within {PATIENCE} seconds: {script}")
+        while time.monotonic() < deadline:
+            try:
+                if value := self.evaluate(script):
+                    return value
+            except Navigated:
+                pass
             time.sleep(0.1)
-        return value
+        raise RuntimeError(f"not within {PATIENCE} seconds: {script}")
 
     def screenshot(self, clip=None):
         """The whole page as PNG, or a part of it: x, y, width, height, scale."""
@@ -103,7 +120,8 @@ class Browser:
             message = self.receive()
             if message.get("id") == self.number:
                 if "error" in message:
-                    raise RuntimeError(f"{method}: {message['error']}")
+                    navigated = "navigated" in message["error"]["message"]
+                    raise (Navigated if navigated else RuntimeError)(f"{method}: {message['error']}")
                 return message["result"]
             self.events.append(message)
 
