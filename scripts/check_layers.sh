@@ -18,21 +18,25 @@ awk -v label="$(basename "$PWD")/" '
     # room -> the rooms it may include besides itself. A room is a folder that is named here, with what lies below it as
     # far as that is no room of its own.
     may["core"] = ""
-    may["core/json"] = "core"
-    may["core/config"] = "core core/json"
-    may["core/process"] = may["core/watchdog"] = "core"
-    core = "core core/process core/json core/config"
+    may["core/characters"] = may["core/files"] = "core"
+    may["core/terminal"] = "core core/characters"
+    may["core/process"] = "core core/files core/terminal"
+    may["core/json"] = "core core/characters core/files"
+    may["core/config"] = "core core/characters core/files core/json"
+    may["core/watchdog"] = "core core/terminal"
+    core = "core core/characters core/files core/terminal core/process core/json core/config"
     may["tokenizer/unicode"] = core
     may["tokenizer/bpe"] = core " tokenizer/unicode"
-    may["tokenizer"] = may["tokenizer/training"] = core " tokenizer/unicode tokenizer/bpe"
+    may["tokenizer/files"] = core " tokenizer/unicode tokenizer/bpe"
+    may["tokenizer"] = may["tokenizer/training"] = core " tokenizer/unicode tokenizer/bpe tokenizer/files"
     may["data/text"] = core " tokenizer"
     may["data/tokens"] = core " tokenizer data/text"
     may["data/windows"] = core " tokenizer data/text data/tokens"
     may["data"] = core " tokenizer tokenizer/training data/text data/tokens data/windows"
     data = "data data/text data/tokens data/windows"
     may["metrics"] = core
-    may["metrics/alarms"] = core " metrics"
-    metrics = "metrics metrics/alarms"
+    may["metrics/alarms"] = may["metrics/domains"] = core " metrics"
+    metrics = "metrics metrics/alarms metrics/domains"
     may["view"] = core " " metrics
     may["view/history"] = may["view/tensorboard"] = core " " metrics " view"
     may["view/report/sections"] = core " " metrics " view view/history"
@@ -42,22 +46,36 @@ awk -v label="$(basename "$PWD")/" '
     may["model"] = core " ops"
     may["optim"] = core " ops model"
     may["checkpoint"] = core
-    may["checkpoint/pth"] = core " checkpoint"
-    may["interchange/config"] = core " tokenizer model checkpoint"
-    may["interchange"] = core " tokenizer ops model checkpoint checkpoint/pth interchange/config"
+    may["checkpoint/store"] = core " checkpoint"
+    may["checkpoint/pth/zip"] = core
+    may["checkpoint/pth/pickle"] = core " checkpoint"
+    may["checkpoint/pth"] = core " checkpoint checkpoint/pth/pickle checkpoint/pth/zip"
+    may["interchange/config"] = core " tokenizer model checkpoint checkpoint/store"
+    may["interchange/tensors"] = may["interchange/config"] " checkpoint/pth interchange/config"
+    may["interchange"] = may["interchange/tensors"] " ops interchange/tensors"
     may["interchange/export"] = may["interchange"] " interchange"
     may["interchange/gguf"] = may["interchange/export"] " interchange/export"
     may["distributed"] = core
-    may["recipe"] = core " tokenizer " data " " metrics " model optim checkpoint distributed interchange interchange/config interchange/export"
-    may["engine"] = core " " data " " metrics " ops model optim distributed recipe"
-    may["eval"] = core " tokenizer " data " " metrics " ops model recipe engine"
-    may["train"] = core " tokenizer " data " " metrics " ops model optim checkpoint interchange interchange/config interchange/export distributed recipe engine eval"
+    may["recipe/sections"] = core " " data " optim"
+    checkpoint = "checkpoint checkpoint/store"
+    interchange = "interchange interchange/config interchange/export"
+    may["recipe"] = core " tokenizer " data " " metrics " model optim " checkpoint " distributed " interchange " recipe/sections"
+    may["engine"] = core " " data " " metrics " ops model optim distributed recipe recipe/sections"
+    may["eval/generation"] = core " tokenizer data/text metrics model"
+    may["eval"] = core " tokenizer " data " " metrics " ops model recipe recipe/sections engine eval/generation"
+    may["train"] = core " tokenizer " data " " metrics " ops model optim " checkpoint " " interchange \
+      " interchange/tensors distributed recipe recipe/sections engine eval eval/generation"
     may["train/replay"] = may["train"] " train"
     may["run"] = may["train"] " core/watchdog train train/replay view view/history view/report view/tensorboard"
-    may["experiment"] = core " metrics view view/history view/report view/report/sections model checkpoint optim recipe"
-    may["app/program"] = core " tokenizer ops model interchange interchange/config recipe engine"
-    may["app"] = may["run"] " run dashboard experiment interchange/gguf app/program"
-    split("core core/process core/json core/config core/watchdog tokenizer tokenizer/unicode tokenizer/bpe tokenizer/training data/text data/tokens data/windows metrics metrics/alarms view view/history view/report view/report/sections view/tensorboard dashboard", names)
+    may["run/trial"] = may["run"] " run"
+    may["experiment"] = core " " metrics " view view/history view/report view/report/sections model " checkpoint \
+      " optim recipe recipe/sections"
+    may["experiment/result"] = may["experiment"] " experiment"
+    may["app/program"] = core " tokenizer ops model interchange interchange/config recipe recipe/sections engine"
+    may["app"] = may["run"] " run run/trial dashboard experiment experiment/result interchange/gguf app/program"
+    split(core " core/watchdog tokenizer tokenizer/unicode tokenizer/bpe tokenizer/files tokenizer/training data/text " \
+      "data/tokens data/windows " metrics " view view/history view/report view/report/sections view/tensorboard dashboard",
+      names)
     for (i in names) torch_free[names[i]] = 1
   }
 
@@ -97,7 +115,7 @@ awk -v label="$(basename "$PWD")/" '
       else if (folder in torch_free) refuse("no LibTorch here")
       else if (folder == "data" && !is_loader(FILENAME)) refuse("LibTorch only in data/batch* and data/loader*")
     } else if (target ~ /^(spdlog|fmt)\//) {
-      if (FILENAME != "core/log.cpp") refuse("only core/log.cpp")
+      if (FILENAME != "core/terminal/log.cpp") refuse("only core/terminal/log.cpp")
     } else if (target ~ /^CLI\//) {
       if (FILENAME != "app/program/command_line.cpp") refuse("only app/program/command_line.cpp")
     } else if (target ~ /^httplib/) {

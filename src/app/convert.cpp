@@ -6,7 +6,7 @@
 #include "app/program/guard.h"
 #include "app/program/opened_model.h"
 #include "app/program/option_words.h"
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "interchange/export/export.h"
 #include "interchange/export/exports.h"

@@ -6,7 +6,7 @@
 
 #include "app/program/command_line.h"
 #include "app/program/plain_guard.h"
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "dashboard/server.h"
 #include "dashboard/site.h"
 

@@ -6,16 +6,16 @@
 #include "app/program/guard.h"
 #include "app/program/option_words.h"
 #include "app/program/place.h"
-#include "core/files.h"
-#include "core/log.h"
+#include "core/files/files.h"
 #include "core/process/run_lock.h"
 #include "core/process/stop_signal.h"
-#include "engine/device.h"
-#include "experiment/comparison.h"
+#include "core/terminal/log.h"
+#include "engine/device/device.h"
 #include "experiment/cost.h"
-#include "experiment/page.h"
+#include "experiment/result/comparison.h"
+#include "experiment/result/page.h"
+#include "experiment/result/table.h"
 #include "experiment/runner.h"
-#include "experiment/table.h"
 
 namespace {
 

@@ -11,8 +11,8 @@
 #include "app/program/guard.h"
 #include "app/program/opened_model.h"
 #include "core/text.h"
-#include "eval/chat_template.h"
-#include "eval/generate.h"
+#include "eval/generation/chat_template.h"
+#include "eval/generation/generate.h"
 
 namespace mm {
 namespace {

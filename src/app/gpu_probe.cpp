@@ -14,7 +14,7 @@
 #include "app/gpu_probe/step_check.h"
 #include "app/program/command_line.h"
 #include "app/program/guard.h"
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "run/run.h"
 
 namespace {

@@ -9,14 +9,14 @@
 #include "app/program/place.h"
 #include "app/program/version.h"
 #include "core/json/json_text.h"
-#include "core/log.h"
-#include "core/terminal.h"
+#include "core/terminal/log.h"
+#include "core/terminal/terminal.h"
 #include "core/text.h"
 #include "distributed/placement.h"
-#include "run/bench.h"
-#include "run/check.h"
 #include "run/replay_step.h"
 #include "run/run.h"
+#include "run/trial/bench.h"
+#include "run/trial/check.h"
 
 namespace {
 

@@ -7,8 +7,8 @@
 
 #include "app/program/command_line.h"
 #include "app/program/plain_guard.h"
-#include "core/log.h"
-#include "core/terminal.h"
+#include "core/terminal/log.h"
+#include "core/terminal/terminal.h"
 #include "view/history/watch_run.h"
 #include "view/report/report_page.h"
 

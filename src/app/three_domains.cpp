@@ -18,14 +18,14 @@
 #include "app/program/guard.h"
 #include "app/three_domains/heat_map.h"
 #include "app/three_domains/texts.h"
-#include "core/files.h"
-#include "core/log.h"
+#include "core/characters/utf8.h"
+#include "core/files/files.h"
 #include "core/random.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
-#include "core/utf8.h"
-#include "model/moe/balance.h"
+#include "model/moe/balance/balance.h"
 #include "model/moe/moe_layer.h"
-#include "model/moe/router.h"
+#include "model/moe/router/router.h"
 #include "ops/cross_entropy.h"
 #include "ops/linear.h"
 #include "ops/rms_norm.h"
@@ -366,7 +366,8 @@ ExitCode run(const Settings& settings) {
   }
   write_file_atomic(settings.picture, heat_map_svg(picture));
   log_info("\npicture   " + settings.picture);
-  log_info("A language model here routes each of its tokens with the same code: route() in src/model/moe/router.h.");
+  log_info(
+      "A language model here routes each of its tokens with the same code: route() in src/model/moe/router/router.h.");
   return ExitCode::kFinished;
 }
 

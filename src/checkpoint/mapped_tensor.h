@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "core/files.h"
+#include "core/files/files.h"
 
 namespace mm {
 

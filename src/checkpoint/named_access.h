@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "checkpoint/named_tensors.h"
-#include "core/files.h"
+#include "core/files/files.h"
 
 namespace mm {
 

@@ -11,7 +11,7 @@
 
 #include "checkpoint/named_tensors.h"
 #include "checkpoint/safetensors_header.h"
-#include "core/files.h"
+#include "core/files/files.h"
 
 namespace mm {
 

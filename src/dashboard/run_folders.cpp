@@ -6,8 +6,8 @@
 #include <array>
 #include <filesystem>
 
+#include "core/characters/utf8.h"
 #include "core/text.h"
-#include "core/utf8.h"
 
 namespace mm {
 namespace {

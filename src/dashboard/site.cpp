@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/hash.h"
 #include "core/text.h"
 #include "view/report/report_page.h"

@@ -5,14 +5,14 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "core/log.h"
 #include "core/problems.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "data/grouped_text.h"
-#include "data/text/text_paths.h"
-#include "data/text/unpacked.h"
-#include "data/windows/document_dataset.h"
+#include "data/text/files/text_paths.h"
+#include "data/text/files/unpacked.h"
 #include "data/windows/mixture.h"
+#include "data/windows/packing/document_dataset.h"
 
 namespace mm {
 namespace {

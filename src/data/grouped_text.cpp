@@ -10,13 +10,13 @@
 
 #include "core/error.h"
 #include "core/hash.h"
-#include "core/log.h"
 #include "core/process/go_last.h"
 #include "core/process/machine.h"
 #include "core/process/stop_signal.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "data/datasets.h"
-#include "data/text/unpacked.h"
+#include "data/text/files/unpacked.h"
 
 namespace mm {
 namespace {

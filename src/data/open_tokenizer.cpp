@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/files.h"
-#include "core/log.h"
-#include "core/progress.h"
+#include "core/files/files.h"
+#include "core/terminal/log.h"
+#include "core/terminal/progress.h"
 #include "core/text.h"
+#include "data/text/files/text_paths.h"
 #include "data/text/text_file.h"
-#include "data/text/text_paths.h"
 #include "tokenizer/training/tokenizer_trainer.h"
 
 namespace mm {

@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include "core/alive.h"
-#include "core/log.h"
 #include "core/process/stop_signal.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 
 namespace mm {

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "ops/flat_norm.h"
+#include "ops/update/flat_norm.h"
 #include "optim/optimizer_table.h"
 
 namespace mm {

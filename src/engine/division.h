@@ -9,7 +9,7 @@
 
 #include "distributed/world.h"
 #include "model/moe/expert_exchange.h"
-#include "model/parameter_layout.h"
+#include "model/parameters/parameter_layout.h"
 #include "optim/optimizer.h"
 #include "recipe/run_config.h"
 

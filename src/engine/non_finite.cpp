@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "engine/batch_layout.h"
-#include "engine/host_values.h"
+#include "engine/device/host_values.h"
 
 namespace mm {
 

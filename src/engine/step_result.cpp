@@ -10,7 +10,7 @@
 #include <numeric>
 #include <span>
 
-#include "engine/host_values.h"
+#include "engine/device/host_values.h"
 
 namespace mm {
 namespace {

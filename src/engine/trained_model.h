@@ -5,7 +5,7 @@
 
 #include "engine/division.h"
 #include "model/causal_lm.h"
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 #include "optim/loss_scaler.h"
 #include "optim/optimizer.h"
 

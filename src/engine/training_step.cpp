@@ -10,7 +10,7 @@
 #include "engine/batch_layout.h"
 #include "ops/add_to.h"
 #include "ops/cross_entropy.h"
-#include "ops/flat_norm.h"
+#include "ops/update/flat_norm.h"
 #include "optim/clip_norm.h"
 
 namespace mm {

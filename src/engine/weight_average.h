@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 
 namespace mm {
 

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/json/json_text.h"
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "data/datasets.h"
 
 namespace mm {

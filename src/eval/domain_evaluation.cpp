@@ -11,7 +11,7 @@
 #include <iterator>
 #include <span>
 
-#include "core/progress.h"
+#include "core/terminal/progress.h"
 #include "core/text.h"
 #include "data/batch_loader.h"
 #include "eval/evaluate.h"

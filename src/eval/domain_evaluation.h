@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "eval/domain_data.h"
-#include "metrics/domain_report.h"
+#include "metrics/domains/domain_report.h"
 #include "model/causal_lm.h"
 #include "tokenizer/tokenizer.h"
 

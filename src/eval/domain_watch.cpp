@@ -4,7 +4,7 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
-#include "engine/host_values.h"
+#include "engine/device/host_values.h"
 
 namespace mm {
 namespace {

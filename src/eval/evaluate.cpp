@@ -11,10 +11,10 @@
 #include <numbers>
 
 #include "core/process/stop_signal.h"
-#include "core/progress.h"
+#include "core/terminal/progress.h"
 #include "data/batch_loader.h"
 #include "engine/batch_layout.h"
-#include "engine/host_values.h"
+#include "engine/device/host_values.h"
 #include "eval/domain_watch.h"
 #include "ops/cross_entropy.h"
 

@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "data/windows/targets.h"
-#include "eval/generate.h"
+#include "eval/generation/generate.h"
 #include "ops/cross_entropy.h"
 
 namespace mm {

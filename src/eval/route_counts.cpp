@@ -5,8 +5,8 @@
 
 #include <array>
 
+#include "core/characters/visible_text.h"
 #include "core/text.h"
-#include "core/visible_text.h"
 
 namespace mm {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "metrics/domain_report.h"
+#include "metrics/domains/domain_report.h"
 #include "model/causal_lm.h"
 #include "tokenizer/tokenizer.h"
 

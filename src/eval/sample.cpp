@@ -2,9 +2,9 @@
 
 #include "core/error.h"
 #include "core/json/json_text.h"
-#include "core/log.h"
 #include "core/random.h"
-#include "eval/generate.h"
+#include "core/terminal/log.h"
+#include "eval/generation/generate.h"
 
 namespace mm {
 

@@ -5,8 +5,8 @@
 
 #include "core/text.h"
 #include "experiment/run_result.h"
-#include "model/count.h"
-#include "model/parameter_layout.h"
+#include "model/parameters/count.h"
+#include "model/parameters/parameter_layout.h"
 #include "optim/optimizer_table.h"
 
 namespace mm {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/json/json_text.h"
 #include "core/json/json_tree.h"
 #include "core/problems.h"

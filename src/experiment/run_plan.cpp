@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/text.h"
-#include "model/count.h"
-#include "model/parameter_layout.h"
+#include "model/parameters/count.h"
+#include "model/parameters/parameter_layout.h"
 #include "optim/optimizer_table.h"
 #include "recipe/configured_run.h"
 

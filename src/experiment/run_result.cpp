@@ -8,9 +8,9 @@
 #include <optional>
 #include <string_view>
 
-#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/store/checkpoint_store.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "metrics/record_fields.h"
 #include "view/history/file_lines.h"
 

@@ -9,12 +9,12 @@
 #include <string_view>
 #include <thread>
 
-#include "core/files.h"
-#include "core/log.h"
+#include "core/files/files.h"
 #include "core/process/child_process.h"
 #include "core/process/machine.h"
 #include "core/process/run_lock.h"
 #include "core/process/stop_signal.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "experiment/run_result.h"
 

@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
-#include "interchange/model_tensors.h"
+#include "interchange/tensors/model_tensors.h"
 
 namespace mm {
 namespace {

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
-#include "interchange/key_names.h"
+#include "interchange/tensors/key_names.h"
 
 namespace mm {
 namespace {

@@ -7,8 +7,8 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "interchange/config/model_settings.h"
-#include "interchange/key_names.h"
-#include "interchange/rope_rows.h"
+#include "interchange/tensors/key_names.h"
+#include "interchange/tensors/rope_rows.h"
 
 namespace mm {
 NamedTensors generation_state_dict(const NamedTensors& tensors, const ModelConfig& model, const Generation& generation,

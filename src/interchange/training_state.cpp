@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "interchange/key_names.h"
+#include "interchange/tensors/key_names.h"
 
 namespace mm {
 namespace {

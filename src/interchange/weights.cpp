@@ -12,13 +12,13 @@
 #include "checkpoint/named_access.h"
 #include "core/error.h"
 #include "core/json/json_text.h"
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "interchange/config/model_settings.h"
 #include "interchange/huggingface_source.h"
-#include "interchange/key_names.h"
-#include "interchange/rope_rows.h"
-#include "interchange/tensor_source.h"
+#include "interchange/tensors/key_names.h"
+#include "interchange/tensors/rope_rows.h"
+#include "interchange/tensors/tensor_source.h"
 #include "interchange/training_state.h"
 
 namespace mm {

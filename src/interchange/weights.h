@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "checkpoint/named_tensors.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "interchange/file_model.h"
 #include "interchange/training_state.h"
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 
 namespace mm {
 

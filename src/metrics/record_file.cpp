@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/files.h"
-#include "core/log.h"
+#include "core/files/files.h"
+#include "core/terminal/log.h"
 
 namespace mm {
 namespace {

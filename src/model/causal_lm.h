@@ -5,7 +5,7 @@
 
 #include "model/key_value_cache.h"
 #include "model/model_config.h"
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 #include "model/weights.h"
 #include "ops/documents.h"
 #include "ops/rotary.h"

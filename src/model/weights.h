@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/model_config.h"
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 
 namespace mm {
 

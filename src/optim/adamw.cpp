@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "ops/adamw_update.h"
+#include "ops/update/adamw_update.h"
 
 namespace mm {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "model/parameter_layout.h"
+#include "model/parameters/parameter_layout.h"
 #include "optim/optim_config.h"
 
 namespace mm {

@@ -6,8 +6,8 @@
 
 #include "core/error.h"
 #include "optim/adamw.h"
-#include "optim/muon.h"
-#include "optim/normuon.h"
+#include "optim/muon/muon.h"
+#include "optim/muon/normuon.h"
 #include "optim/optimizer.h"
 
 namespace mm {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/parameter_layout.h"
+#include "model/parameters/parameter_layout.h"
 #include "optim/optim_config.h"
 
 namespace mm {

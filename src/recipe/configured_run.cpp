@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/store/checkpoint_store.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/json/json_text.h"
 #include "interchange/config/model_settings.h"
-#include "recipe/resume_policy.h"
+#include "recipe/resume/resume_policy.h"
 
 namespace mm {
 namespace {

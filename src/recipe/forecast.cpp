@@ -8,8 +8,8 @@
 #include "core/rough_text.h"
 #include "core/text.h"
 #include "interchange/export/exports.h"
-#include "model/count.h"
-#include "model/parameter_layout.h"
+#include "model/parameters/count.h"
+#include "model/parameters/parameter_layout.h"
 #include "optim/optimizer_table.h"
 #include "recipe/run_length.h"
 

@@ -2,8 +2,8 @@
 #include "recipe/ranks_forecast.h"
 
 #include "core/text.h"
-#include "model/count.h"
-#include "model/parameter_layout.h"
+#include "model/parameters/count.h"
+#include "model/parameters/parameter_layout.h"
 #include "optim/optimizer_table.h"
 
 namespace mm {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/checkpoint_config.h"
+#include "checkpoint/store/checkpoint_config.h"
 #include "core/config/config.h"
 #include "data/data_config.h"
 #include "distributed/distributed_config.h"
@@ -15,11 +15,11 @@
 #include "metrics/metrics_config.h"
 #include "model/model_config.h"
 #include "optim/optim_config.h"
-#include "recipe/average_config.h"
-#include "recipe/compat_config.h"
-#include "recipe/revival_config.h"
-#include "recipe/spike_config.h"
-#include "recipe/train_config.h"
+#include "recipe/sections/average_config.h"
+#include "recipe/sections/compat_config.h"
+#include "recipe/sections/revival_config.h"
+#include "recipe/sections/spike_config.h"
+#include "recipe/sections/train_config.h"
 #include "tokenizer/tokenizer_config.h"
 
 namespace mm {

@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "core/error.h"
-#include "core/files.h"
-#include "core/log.h"
+#include "core/files/files.h"
+#include "core/terminal/log.h"
 
 namespace mm {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "distributed/world.h"
 #include "recipe/run_config.h"
-#include "run/run_data.h"
+#include "run/opening/run_data.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {

@@ -7,17 +7,17 @@
 #include <cmath>
 #include <vector>
 
-#include "core/files.h"
-#include "core/log.h"
+#include "core/files/files.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
-#include "engine/host_values.h"
+#include "engine/device/host_values.h"
 #include "engine/non_finite.h"
 #include "ops/cpu/caching_allocator.h"
 #include "ops/cross_entropy.h"
 #include "recipe/configured_run.h"
-#include "recipe/resume_policy.h"
-#include "run/opening.h"
-#include "run/run_data.h"
+#include "recipe/resume/resume_policy.h"
+#include "run/opening/opening.h"
+#include "run/opening/run_data.h"
 #include "train/trainer.h"
 
 namespace mm {

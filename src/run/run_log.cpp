@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "core/alive.h"
-#include "core/log.h"
 #include "core/process/machine.h"
 #include "core/process/stop_signal.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
-#include "data/text/text_paths.h"
-#include "model/count.h"
+#include "data/text/files/text_paths.h"
+#include "model/parameters/count.h"
 #include "recipe/run_length.h"
-#include "run/data_file.h"
+#include "run/opening/data_file.h"
 
 namespace mm {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "data/training_text.h"
-#include "engine/device.h"
+#include "engine/device/device.h"
 #include "recipe/run_config.h"
 #include "train/replay/replay_plan.h"
 #include "train/train_state.h"

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 #include "tokenizer/unicode/nfc.h"
 
 namespace mm {

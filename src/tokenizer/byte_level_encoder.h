@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include "tokenizer/bpe/added_tokens.h"
 #include "tokenizer/bpe/bpe_encoder.h"
 #include "tokenizer/bpe/fast_encoder.h"
 #include "tokenizer/bpe/pretokenizer.h"
+#include "tokenizer/files/added_tokens.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode/character_table.h"
 

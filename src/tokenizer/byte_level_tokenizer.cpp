@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/hash.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
-#include "tokenizer/bpe/token_names.h"
-#include "tokenizer/bpe/tokenizer_json.h"
 #include "tokenizer/byte_level_encoder.h"
+#include "tokenizer/files/token_names.h"
+#include "tokenizer/files/tokenizer_json.h"
 #include "tokenizer/unicode/byte_alphabet.h"
 
 namespace mm {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "tokenizer/bpe/control_tokens.h"
+#include "tokenizer/files/control_tokens.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {

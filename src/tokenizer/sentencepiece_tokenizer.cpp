@@ -13,7 +13,7 @@
 #include <csignal>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/hash.h"
 #include "core/text.h"
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/log.h"
-#include "model/count.h"
-#include "model/moe/balance.h"
+#include "core/terminal/log.h"
+#include "model/moe/balance/balance.h"
+#include "model/parameters/count.h"
 
 namespace mm {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/device.h"
+#include "engine/device/device.h"
 #include "engine/step_result.h"
 #include "metrics/record.h"
 #include "recipe/run_config.h"

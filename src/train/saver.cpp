@@ -7,10 +7,10 @@
 
 #include "checkpoint/finite.h"
 #include "core/error.h"
-#include "core/log.h"
-#include "core/progress.h"
+#include "core/terminal/log.h"
+#include "core/terminal/progress.h"
 #include "core/text.h"
-#include "engine/side_stream.h"
+#include "engine/device/side_stream.h"
 #include "interchange/export/exports.h"
 #include "interchange/state_dict.h"
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "checkpoint/checkpoint_store.h"
-#include "checkpoint/snapshot.h"
+#include "checkpoint/store/checkpoint_store.h"
+#include "checkpoint/store/snapshot.h"
 #include "core/process/run_lock.h"
 #include "interchange/config/generation.h"
 #include "train/run_metrics.h"

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "engine/training_step.h"
-#include "recipe/spike_config.h"
+#include "recipe/sections/spike_config.h"
 
 namespace mm {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/store/checkpoint_store.h"
 #include "distributed/world.h"
 #include "metrics/record.h"
 #include "train/run_metrics.h"
@@ -19,7 +19,8 @@ struct RollBack {
   double value = 0, limit = 0;
 };
 
-/// Acts by `spikes.policy` (recipe/spike_config). With `none` it does nothing, and the run is the same byte for byte.
+/// Acts by `spikes.policy` (recipe/sections/spike_config). With `none` it does nothing, and the run is the same byte
+/// for byte.
 class Spikes {
  public:
   /// All that is named here outlives it.

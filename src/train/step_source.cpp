@@ -1,7 +1,7 @@
 #include "train/step_source.h"
 
 #include "core/random.h"
-#include "engine/device.h"
+#include "engine/device/device.h"
 #include "optim/schedule.h"
 
 namespace mm {

@@ -9,12 +9,12 @@
 #include "checkpoint/named_access.h"
 #include "core/error.h"
 #include "core/hash.h"
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "interchange/config/model_settings.h"
-#include "interchange/rope_rows.h"
-#include "model/init.h"
-#include "train/probe_batch.h"
+#include "interchange/tensors/rope_rows.h"
+#include "model/parameters/init.h"
+#include "train/router/probe_batch.h"
 
 namespace mm {
 namespace {

@@ -8,17 +8,17 @@
 #include <optional>
 #include <utility>
 
-#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/store/checkpoint_store.h"
 #include "data/batch_loader.h"
 #include "distributed/world.h"
-#include "engine/device.h"
+#include "engine/device/device.h"
 #include "engine/trained_model.h"
 #include "engine/weight_average.h"
 #include "engine/whole_model.h"
 #include "interchange/weights.h"
 #include "metrics/alarms/alarm_watch.h"
-#include "recipe/replay_rules.h"
 #include "recipe/run_config.h"
+#include "recipe/sections/replay_rules.h"
 #include "train/spike_watch.h"
 
 namespace mm {

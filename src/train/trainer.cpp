@@ -7,14 +7,14 @@
 
 #include "core/alive.h"
 #include "core/error.h"
-#include "core/log.h"
 #include "core/process/stop_signal.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "engine/non_finite.h"
 #include "eval/domain_watch.h"
 #include "eval/evaluate.h"
 #include "eval/sample.h"
-#include "train/revival.h"
+#include "train/router/revival.h"
 
 namespace mm {
 namespace {

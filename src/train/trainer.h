@@ -11,7 +11,7 @@
 #include "data/windows/window_source.h"
 #include "distributed/world.h"
 #include "engine/training_step.h"
-#include "train/router_probe.h"
+#include "train/router/router_probe.h"
 #include "train/run_metrics.h"
 #include "train/saver.h"
 #include "train/spikes.h"

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <vector>
 
-#include "core/log.h"
-#include "core/terminal.h"
+#include "core/characters/visible_text.h"
+#include "core/terminal/log.h"
+#include "core/terminal/terminal.h"
 #include "core/text.h"
-#include "core/visible_text.h"
 #include "metrics/load_statistics.h"
 #include "metrics/record_fields.h"
 #include "view/expert_table.h"

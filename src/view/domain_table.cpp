@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/characters/visible_text.h"
 #include "core/text.h"
-#include "core/visible_text.h"
 
 namespace mm {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "metrics/domain_report.h"
+#include "metrics/domains/domain_report.h"
 
 namespace mm {
 

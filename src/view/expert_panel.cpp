@@ -7,8 +7,8 @@
 
 #include "core/text.h"
 #include "metrics/load_statistics.h"
-#include "view/colour_map.h"
-#include "view/painted_text.h"
+#include "view/image/colour_map.h"
+#include "view/image/painted_text.h"
 
 namespace mm {
 namespace {

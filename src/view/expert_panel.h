@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/terminal.h"
+#include "core/terminal/terminal.h"
 #include "metrics/record.h"
 #include "view/series.h"
 

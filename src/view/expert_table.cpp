@@ -7,7 +7,7 @@
 
 #include "core/text.h"
 #include "metrics/load_statistics.h"
-#include "view/colour_map.h"
+#include "view/image/colour_map.h"
 
 namespace mm {
 namespace {

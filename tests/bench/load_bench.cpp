@@ -20,7 +20,7 @@
 #include "core/text.h"
 #include "interchange/state_dict.h"
 #include "interchange/weights.h"
-#include "model/init.h"
+#include "model/parameters/init.h"
 #include "ops/cpu/caching_allocator.h"
 
 namespace mm {

@@ -16,8 +16,8 @@
 
 #include "ops/cpu/caching_allocator.h"
 #include "ops/cross_entropy.h"
-#include "ops/dispatch.h"
-#include "ops/grouped_linear.h"
+#include "ops/experts/dispatch.h"
+#include "ops/experts/grouped_linear.h"
 #include "ops/linear.h"
 #include "ops/rms_norm.h"
 #include "ops/rotary.h"
@@ -116,9 +116,7 @@ BENCHMARK(dispatch_and_combine_top2)->UseManualTime()->Unit(benchmark::kMillisec
 BENCHMARK_CAPTURE(experts_against_dense, moe_192_gate_up, 8192, 192, 384)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(experts_against_dense, moe_192_down, 8192, 192, 192)
-    ->UseManualTime()
-    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(experts_against_dense, moe_192_down, 8192, 192, 192)->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(experts_against_dense, moe_512_gate_up, 8192, 512, 1024)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);

@@ -21,8 +21,8 @@
 #include "core/text.h"
 #include "data/datasets.h"
 #include "data/open_tokenizer.h"
-#include "engine/device.h"
-#include "model/init.h"
+#include "engine/device/device.h"
+#include "model/parameters/init.h"
 #include "train/trainer.h"
 
 namespace mm {

@@ -15,7 +15,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "core/files.h"
+#include "core/files/files.h"
 
 namespace {
 

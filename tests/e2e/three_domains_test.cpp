@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "program.h"
 #include "tests/unit/core/temp_folder.h"
 

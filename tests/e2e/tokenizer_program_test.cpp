@@ -1,7 +1,7 @@
 // The tokenizer program: what it trains it encodes with, what it encodes comes back, and wrong usage is named.
 #include <gtest/gtest.h>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "program.h"
 #include "tests/unit/core/temp_folder.h"
 

@@ -12,9 +12,9 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "checkpoint/checkpoint_manifest.h"
 #include "checkpoint/safetensors_header.h"
-#include "core/files.h"
+#include "checkpoint/store/checkpoint_manifest.h"
+#include "core/files/files.h"
 #include "core/random.h"
 #include "core/text.h"
 #include "workplace.h"

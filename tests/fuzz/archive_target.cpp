@@ -1,5 +1,5 @@
 // gzip and zstd: bounded steps, and an end or a problem.
-#include "data/text/archive_reader.h"
+#include "data/text/files/archive_reader.h"
 
 #include <array>
 

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "data/tokens/token_file.h"
 #include "tests/fuzz/seeds.h"
 #include "tests/support/foreign_bytes.h"

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 
 namespace mm {
 namespace {

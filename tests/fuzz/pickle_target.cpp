@@ -1,5 +1,5 @@
 // Raw pickles, without the archive around them.
-#include "checkpoint/pth/pickle.h"
+#include "checkpoint/pth/pickle/pickle.h"
 
 #include "tests/fuzz/expect.h"
 #include "tests/fuzz/pickle_walk.h"

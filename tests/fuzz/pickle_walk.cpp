@@ -1,8 +1,8 @@
 // One recursion over the tree.
 #include "tests/fuzz/pickle_walk.h"
 
-#include "checkpoint/pth/pickle_limits.h"
-#include "core/utf8.h"
+#include "checkpoint/pth/pickle/pickle_limits.h"
+#include "core/characters/utf8.h"
 #include "tests/fuzz/expect.h"
 
 namespace mm {

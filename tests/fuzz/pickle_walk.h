@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <functional>
 
-#include "checkpoint/pth/pickle_tree.h"
+#include "checkpoint/pth/pickle/pickle_tree.h"
 
 namespace mm {
 

@@ -1,6 +1,6 @@
 // Whole `.pth` files, read as PthFile reads them; it adds only LibTorch's tensors.
 #include "checkpoint/pth/pth_index.h"
-#include "checkpoint/pth/zip_archive.h"
+#include "checkpoint/pth/zip/zip_archive.h"
 #include "tests/fuzz/expect.h"
 #include "tests/fuzz/pickle_walk.h"
 #include "tests/fuzz/seeds.h"

@@ -1,8 +1,8 @@
 // Safetensors files: header and length of the data.
 #include <numeric>
 
-#include "checkpoint/pth/little_endian.h"
 #include "checkpoint/safetensors_header.h"
+#include "core/little_endian.h"
 #include "tests/fuzz/expect.h"
 #include "tests/fuzz/seeds.h"
 #include "tests/fuzz/target.h"

@@ -1,9 +1,9 @@
 // Tiny files, because the speed of fuzzing goes with their size.
 #include "tests/fuzz/seeds.h"
 
-#include "checkpoint/pth/little_endian.h"
-#include "checkpoint/pth/zip_archive.h"
-#include "core/files.h"
+#include "checkpoint/pth/zip/zip_archive.h"
+#include "core/files/files.h"
+#include "core/little_endian.h"
 #include "tests/support/pth_builder.h"
 
 namespace mm {

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 #include "data/text/json_line.h"
 #include "data/text/token_format.h"
 #include "tests/fuzz/expect.h"

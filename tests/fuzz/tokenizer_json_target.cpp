@@ -1,5 +1,5 @@
 // A tokenizer.json and a text in one input: what can be loaded must encode the text, and decode it to the same bytes.
-#include "tokenizer/bpe/tokenizer_json.h"
+#include "tokenizer/files/tokenizer_json.h"
 
 #include <algorithm>
 

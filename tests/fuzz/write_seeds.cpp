@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/fuzz/target.h"
 
 int main(int argc, char** argv) try {

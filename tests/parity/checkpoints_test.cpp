@@ -11,13 +11,13 @@
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/safetensors.h"
-#include "eval/generate.h"
+#include "eval/generation/generate.h"
 #include "interchange/export/export.h"
-#include "interchange/key_names.h"
+#include "interchange/tensors/key_names.h"
 #include "interchange/weights.h"
 #include "model/causal_lm.h"
 #include "ops/cross_entropy.h"
-#include "ops/flat_norm.h"
+#include "ops/update/flat_norm.h"
 #include "tests/unit/core/temp_folder.h"
 
 namespace mm {

@@ -13,7 +13,7 @@
 
 #include "model/causal_lm.h"
 #include "ops/cross_entropy.h"
-#include "ops/flat_norm.h"
+#include "ops/update/flat_norm.h"
 
 namespace mm {
 namespace {

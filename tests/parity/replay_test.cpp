@@ -13,7 +13,7 @@
 
 #include "data/windows/padded_dataset.h"
 #include "data/windows/targets.h"
-#include "interchange/key_names.h"
+#include "interchange/tensors/key_names.h"
 #include "interchange/weights.h"
 #include "metrics/micro_step_sink.h"
 #include "tests/support/sha256.h"

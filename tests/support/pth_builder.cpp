@@ -3,7 +3,7 @@
 
 #include <libdeflate.h>
 
-#include "checkpoint/pth/little_endian.h"
+#include "core/little_endian.h"
 
 namespace mm {
 namespace {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 
 void Screen::write(std::string_view output) {
   while (!output.empty()) {

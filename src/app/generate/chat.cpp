@@ -6,7 +6,7 @@
 #include <iostream>
 #include <vector>
 
-#include "core/log.h"
+#include "core/terminal/log.h"
 
 namespace mm {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "app/generate/text_output.h"
-#include "eval/chat_template.h"
-#include "eval/generate.h"
+#include "eval/generation/chat_template.h"
+#include "eval/generation/generate.h"
 
 namespace mm {
 

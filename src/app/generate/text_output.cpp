@@ -9,10 +9,10 @@
 #include <string>
 #include <utility>
 
+#include "core/characters/visible_text.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "core/visible_text.h"
-#include "view/painted_text.h"
+#include "view/image/painted_text.h"
 
 namespace mm {
 

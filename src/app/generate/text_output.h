@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/terminal.h"
+#include "core/terminal/terminal.h"
 #include "metrics/record.h"
 
 namespace mm {

@@ -10,7 +10,7 @@
 #include <set>
 #include <vector>
 
-#include "engine/device.h"
+#include "engine/device/device.h"
 
 namespace mm {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "engine/device.h"
+#include "engine/device/device.h"
 #include "recipe/run_config.h"
 
 namespace mm {

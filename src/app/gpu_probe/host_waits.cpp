@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 
 namespace mm {

@@ -10,15 +10,15 @@
 #include <ATen/ops/zeros.h>
 
 #include "core/text.h"
-#include "model/init.h"
+#include "model/parameters/init.h"
 #include "ops/attention.h"
 #include "ops/cross_entropy.h"
-#include "ops/flat_norm.h"
-#include "ops/grouped_linear.h"
+#include "ops/experts/grouped_linear.h"
 #include "ops/linear.h"
 #include "ops/rms_norm.h"
 #include "ops/rotary.h"
 #include "ops/swiglu.h"
+#include "ops/update/flat_norm.h"
 
 namespace mm {
 namespace {

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/device.h"
+#include "engine/device/device.h"
 #include "engine/trained_model.h"
-#include "model/moe/batch_routing.h"
+#include "model/moe/router/batch_routing.h"
 #include "model/weights.h"
-#include "ops/dispatch.h"
+#include "ops/experts/dispatch.h"
 #include "recipe/run_config.h"
 
 namespace mm {

@@ -11,7 +11,7 @@
 
 #include "app/gpu_probe/device_clock.h"
 #include "app/gpu_probe/layer_ops.h"
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 
 namespace mm {

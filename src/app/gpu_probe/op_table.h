@@ -1,7 +1,7 @@
 // Every op of a layer by itself: time, floor, kernels, and whether two runs give the same bytes.
 #pragma once
 
-#include "engine/device.h"
+#include "engine/device/device.h"
 #include "recipe/run_config.h"
 
 namespace mm {

@@ -4,10 +4,10 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/randint.h>
 
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "engine/training_step.h"
-#include "model/init.h"
+#include "model/parameters/init.h"
 #include "ops/add_to.h"
 
 namespace mm {

@@ -1,7 +1,7 @@
 // One micro-batch on the device against the same on the CPU.
 #pragma once
 
-#include "engine/device.h"
+#include "engine/device/device.h"
 #include "recipe/run_config.h"
 
 namespace mm {

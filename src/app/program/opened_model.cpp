@@ -4,7 +4,7 @@
 #include "app/program/command_line.h"
 #include "app/program/option_words.h"
 #include "core/error.h"
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "ops/cpu/caching_allocator.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/device.h"
+#include "engine/device/device.h"
 #include "interchange/weights.h"
 #include "model/causal_lm.h"
 #include "tokenizer/tokenizer.h"

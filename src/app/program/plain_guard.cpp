@@ -6,7 +6,7 @@
 #include <new>
 
 #include "app/program/command_line.h"
-#include "core/log.h"
+#include "core/terminal/log.h"
 
 namespace mm {
 namespace {

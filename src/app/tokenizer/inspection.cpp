@@ -7,12 +7,12 @@
 #include <span>
 #include <unordered_set>
 
+#include "core/characters/visible_text.h"
 #include "core/hash.h"
 #include "core/text.h"
-#include "core/visible_text.h"
 #include "data/text/text_file.h"
-#include "data/windows/best_fit.h"
-#include "data/windows/packing_use.h"
+#include "data/windows/packing/best_fit.h"
+#include "data/windows/packing/packing_use.h"
 
 namespace mm {
 namespace {

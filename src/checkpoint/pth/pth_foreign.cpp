@@ -5,8 +5,8 @@
 #include <cctype>
 #include <string_view>
 
-#include "checkpoint/pth/little_endian.h"
 #include "core/error.h"
+#include "core/little_endian.h"
 
 namespace mm {
 namespace {

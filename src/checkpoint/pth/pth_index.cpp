@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "checkpoint/pth/pickle.h"
+#include "checkpoint/pth/pickle/pickle.h"
 #include "checkpoint/pth/pth_foreign.h"
 #include "core/error.h"
 #include "core/json/json_text.h"

@@ -6,8 +6,8 @@
 #include <span>
 #include <string>
 
-#include "checkpoint/pth/pickle_tree.h"
-#include "checkpoint/pth/zip_archive.h"
+#include "checkpoint/pth/pickle/pickle_tree.h"
+#include "checkpoint/pth/zip/zip_archive.h"
 
 namespace mm {
 

@@ -7,11 +7,11 @@
 #include <set>
 #include <tuple>
 
-#include "checkpoint/pth/pickle_writer.h"
+#include "checkpoint/pth/pickle/pickle_writer.h"
 #include "checkpoint/pth/pth_file.h"
-#include "checkpoint/pth/zip_writer.h"
+#include "checkpoint/pth/zip/zip_writer.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 
 namespace mm {
 namespace {

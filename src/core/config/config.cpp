@@ -6,7 +6,7 @@
 
 #include "core/config/read_value.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/json/json_text.h"
 #include "core/json/json_tree.h"
 #include "core/text.h"

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
+#include "core/characters/utf8.h"
 #include "core/config/field_words.h"
 #include "core/json/json_text.h"
 #include "core/rough_text.h"
 #include "core/text.h"
-#include "core/utf8.h"
 
 namespace mm {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "core/characters/utf8.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
-#include "core/utf8.h"
 
 namespace mm {
 namespace {

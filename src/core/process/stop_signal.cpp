@@ -8,8 +8,8 @@
 
 #include "core/alive.h"
 #include "core/error.h"
-#include "core/log.h"
-#include "core/mapped_names.h"
+#include "core/files/mapped_names.h"
+#include "core/terminal/log.h"
 
 namespace mm {
 namespace {

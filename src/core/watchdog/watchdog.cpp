@@ -10,7 +10,7 @@
 
 #include "core/alive.h"
 #include "core/error.h"
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "core/watchdog/thread_stacks.h"
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <filesystem>
 
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 
 namespace mm {
 namespace {

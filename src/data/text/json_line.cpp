@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/characters/utf8.h"
 #include "core/json/json_text.h"
-#include "core/utf8.h"
 
 namespace mm {
 namespace {
@@ -298,10 +298,10 @@ class Cursor {
 
   /// Behind the backslash.
   void escape(std::string* out, int64_t& lone_surrogates) {
-    static constexpr std::string_view kNames = "\"\\/bfnrt", kMeanings = "\"\\/\b\f\n\r\t";
+    static constexpr std::string_view kEscapes = "\"\\/bfnrt", kMeanings = "\"\\/\b\f\n\r\t";
     const char c = next();
     if (c != 'u') {
-      const size_t known = kNames.find(c);
+      const size_t known = kEscapes.find(c);
       if (known == std::string_view::npos) throw BadJson();
       if (out != nullptr) out->push_back(kMeanings[known]);
       return;

@@ -6,8 +6,8 @@
 
 #include "core/error.h"
 #include "core/text.h"
-#include "data/text/text_paths.h"
-#include "data/text/unpacked.h"
+#include "data/text/files/text_paths.h"
+#include "data/text/files/unpacked.h"
 #include "tokenizer/tokenizer.h"
 
 namespace mm {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "data/text/bad_line.h"
 #include "data/text/document.h"
 #include "data/text/reading.h"

@@ -10,15 +10,15 @@
 #include <optional>
 #include <vector>
 
+#include "core/characters/utf8.h"
+#include "core/characters/visible_text.h"
 #include "core/error.h"
 #include "core/json/json_text.h"
 #include "core/text.h"
-#include "core/utf8.h"
-#include "core/visible_text.h"
+#include "data/text/files/unpacked.h"
 #include "data/text/foreign_file.h"
 #include "data/text/json_line.h"
 #include "data/text/token_format.h"
-#include "data/text/unpacked.h"
 
 namespace mm {
 namespace {

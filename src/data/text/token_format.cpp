@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/text.h"
 #include "tokenizer/tokenizer.h"
 

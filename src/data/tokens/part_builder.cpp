@@ -9,10 +9,10 @@
 
 #include "core/alive.h"
 #include "core/error.h"
-#include "core/log.h"
 #include "core/process/go_last.h"
 #include "core/process/stop_signal.h"
-#include "core/progress.h"
+#include "core/terminal/log.h"
+#include "core/terminal/progress.h"
 #include "core/text.h"
 
 namespace mm {

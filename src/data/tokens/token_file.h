@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/hash.h"
 #include "data/text/text_file.h"
 #include "data/tokens/text_contents.h"

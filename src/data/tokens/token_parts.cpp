@@ -6,12 +6,12 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/files/leftovers.h"
 #include "core/hash.h"
-#include "core/leftovers.h"
 #include "core/process/stop_signal.h"
 #include "core/text.h"
+#include "data/text/files/text_paths.h"
 #include "data/text/json_line.h"
-#include "data/text/text_paths.h"
 
 namespace mm {
 namespace {

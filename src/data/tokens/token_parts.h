@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "data/text/text_file.h"
 #include "data/tokens/token_file.h"
 #include "tokenizer/tokenizer.h"

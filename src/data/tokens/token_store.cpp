@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "core/log.h"
 #include "core/process/machine.h"
+#include "core/terminal/log.h"
 #include "core/text.h"
 #include "data/tokens/part_builder.h"
 

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "core/files.h"
-#include "core/log.h"
+#include "core/files/files.h"
+#include "core/terminal/log.h"
 #include "interchange/config/foreign_config.h"
 #include "interchange/config/model_settings.h"
 #include "interchange/config/strict_json.h"

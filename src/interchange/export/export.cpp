@@ -5,7 +5,7 @@
 
 #include "checkpoint/safetensors.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/json/json_text.h"
 #include "interchange/config/model_settings.h"
 #include "interchange/export/exports.h"

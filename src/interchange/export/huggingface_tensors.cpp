@@ -6,8 +6,8 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "core/json/json_text.h"
-#include "interchange/key_names.h"
-#include "interchange/model_tensors.h"
+#include "interchange/tensors/key_names.h"
+#include "interchange/tensors/model_tensors.h"
 
 namespace mm {
 namespace {

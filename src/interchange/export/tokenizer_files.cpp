@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/text.h"
 #include "interchange/export/sentencepiece_model.h"
 #include "tokenizer/tokenizer.h"

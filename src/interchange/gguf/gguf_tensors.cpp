@@ -1,8 +1,8 @@
 // Layer by layer, the experts of one stacked.
 #include "interchange/gguf/gguf_tensors.h"
 
-#include "interchange/key_names.h"
-#include "interchange/model_tensors.h"
+#include "interchange/tensors/key_names.h"
+#include "interchange/tensors/model_tensors.h"
 
 namespace mm {
 namespace {

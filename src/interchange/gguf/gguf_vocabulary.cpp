@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/json/json_text.h"
 #include "interchange/export/sentencepiece_model.h"
 #include "interchange/export/tokenizer_files.h"

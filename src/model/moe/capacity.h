@@ -3,7 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "ops/dispatch.h"
+#include "ops/experts/dispatch.h"
 
 namespace mm {
 

@@ -7,7 +7,7 @@
 #include <ATen/ops/repeat_interleave.h>
 #include <ATen/ops/zeros.h>
 
-#include "ops/dispatch.h"
+#include "ops/experts/dispatch.h"
 #include "ops/own_gradient.h"
 
 namespace mm {

@@ -8,7 +8,7 @@
 #include <functional>
 #include <vector>
 
-#include "model/parameter_layout.h"
+#include "model/parameters/parameter_layout.h"
 
 namespace mm {
 

@@ -4,12 +4,12 @@
 #include <ATen/ops/dropout.h>
 
 #include "model/feed_forward.h"
-#include "model/moe/batch_routing.h"
 #include "model/moe/capacity.h"
 #include "model/moe/expert_exchange.h"
-#include "model/moe/statistics.h"
-#include "ops/dispatch.h"
-#include "ops/grouped_linear.h"
+#include "model/moe/router/batch_routing.h"
+#include "model/moe/router/statistics.h"
+#include "ops/experts/dispatch.h"
+#include "ops/experts/grouped_linear.h"
 #include "ops/linear.h"
 #include "ops/swiglu.h"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 #include "tokenizer/unicode/unicode_classes.h"
 
 namespace mm {

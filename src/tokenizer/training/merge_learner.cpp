@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "core/progress.h"
+#include "core/terminal/progress.h"
 
 namespace mm {
 namespace {

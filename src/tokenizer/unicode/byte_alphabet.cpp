@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 
 namespace mm {
 namespace {

@@ -5,7 +5,7 @@
 #include <bit>
 #include <string>
 
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 #include "tokenizer/unicode/unicode_classes.h"
 
 namespace mm {

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 #include "tokenizer/unicode/canonical_tables.h"
 
 namespace mm {

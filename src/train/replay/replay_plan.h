@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "recipe/replay_rules.h"
+#include "recipe/sections/replay_rules.h"
 
 namespace mm {
 

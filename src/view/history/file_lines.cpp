@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/files.h"
+#include "core/files/files.h"
 
 namespace mm {
 

@@ -10,7 +10,7 @@ namespace mm {
 namespace {
 
 constexpr size_t kTimeBytes = 23, kSecondBytes = 19;
-constexpr size_t kMostTextBytes = 300;  // of a text
+constexpr size_t kMostMessageBytes = 300;  // of a text
 constexpr size_t kMostTexts = 40;       // of a list
 
 /// A line without its time and level; empty where it has none of ours.
@@ -23,7 +23,7 @@ std::string_view message_of(std::string_view line) {
 void take(LogHistory& log, std::string_view message) {
   const auto is = [&](std::string_view word) { return message.starts_with(word); };
   constexpr size_t kWordBytes = 10;  // words are padded to it
-  const std::string text(message.substr(std::min(kWordBytes, message.size()), kMostTextBytes));
+  const std::string text(message.substr(std::min(kWordBytes, message.size()), kMostMessageBytes));
   if (is("run       ")) log.ended.clear();  // it has been taken up again
   if (is("program   ")) log.program = text;
   if (is("model     ")) log.model = text;

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "metrics/alarms/alarm.h"
 #include "metrics/record_fields.h"
 #include "view/history/record_reader.h"

@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "metrics/record_fields.h"
 #include "view/history/file_lines.h"
 #include "view/history/record_reader.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "metrics/domain_report.h"
+#include "metrics/domains/domain_report.h"
 #include "metrics/record.h"
 #include "view/history/alarm_history.h"
 #include "view/history/load_history.h"

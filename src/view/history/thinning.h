@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "metrics/domain_report.h"
+#include "metrics/domains/domain_report.h"
 #include "metrics/record.h"
 
 namespace mm {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <thread>
 
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "view/console_sink.h"
 #include "view/history/log_history.h"
 #include "view/history/run_follower.h"

@@ -6,11 +6,11 @@
 #include <map>
 #include <set>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/text.h"
 #include "view/report/light.h"
-#include "view/report/page_frame.h"
-#include "view/report/sections/curves.h"
+#include "view/report/page/page_frame.h"
+#include "view/report/sections/charts/curves.h"
 #include "view/report/sections/html.h"
 #include "view/report/sections/run_cards.h"
 #include "view/report/sections/run_section.h"

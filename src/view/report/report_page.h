@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "view/history/run_history.h"
-#include "view/report/page_frame.h"
+#include "view/report/page/page_frame.h"
 
 namespace mm {
 

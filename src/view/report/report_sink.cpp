@@ -4,7 +4,7 @@
 #include <exception>
 #include <utility>
 
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "view/report/report_page.h"
 
 namespace mm {

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "view/png.h"
+#include "view/image/png.h"
 #include "view/tensorboard/protobuf.h"
 
 namespace mm {

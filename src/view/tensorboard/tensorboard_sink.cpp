@@ -7,12 +7,12 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/characters/utf8.h"
 #include "core/text.h"
-#include "core/utf8.h"
 #include "metrics/load_statistics.h"
 #include "metrics/record_fields.h"
 #include "metrics/wall_time.h"
-#include "view/load_image.h"
+#include "view/image/load_image.h"
 #include "view/tensorboard/event.h"
 
 namespace mm {

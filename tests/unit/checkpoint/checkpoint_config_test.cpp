@@ -1,5 +1,5 @@
 // The `checkpoint` section as a user writes it.
-#include "checkpoint/checkpoint_config.h"
+#include "checkpoint/store/checkpoint_config.h"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
 // Checkpoints as other programs find them: whole, damaged, without a manifest, moved, linked.
-#include "checkpoint/checkpoint_reader.h"
+#include "checkpoint/store/checkpoint_reader.h"
 
 #include <ATen/ops/full.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
-#include "checkpoint/checkpoint_store.h"
-#include "core/files.h"
+#include "checkpoint/store/checkpoint_store.h"
+#include "core/files/files.h"
 #include "tests/support/newer_manifest.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"

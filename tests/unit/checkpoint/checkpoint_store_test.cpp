@@ -1,5 +1,5 @@
 // What is on disk after saves, torn writes and damage, and what a resumed run finds.
-#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/store/checkpoint_store.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
@@ -14,9 +14,9 @@
 #include <limits>
 #include <map>
 
-#include "checkpoint/checkpoint_manifest.h"
+#include "checkpoint/store/checkpoint_manifest.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/random.h"
 #include "tests/support/newer_manifest.h"
 

@@ -10,7 +10,7 @@
 #include <functional>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/support/pth_builder.h"
 
 namespace mm {

@@ -7,7 +7,7 @@
 
 #include "checkpoint/pth/pth_file.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/support/sha256.h"
 
 namespace mm {

@@ -11,7 +11,7 @@
 #include <fstream>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 
 namespace mm {
 namespace {

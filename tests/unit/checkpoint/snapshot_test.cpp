@@ -1,5 +1,5 @@
 // A copy of tensors that share memory, for a writer beside the training.
-#include "checkpoint/snapshot.h"
+#include "checkpoint/store/snapshot.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>

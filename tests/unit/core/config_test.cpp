@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "sample_config.h"
 #include "temp_folder.h"
 #include "thrown.h"

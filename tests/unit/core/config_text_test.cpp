@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/config/config.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "sample_config.h"
 #include "temp_folder.h"
 #include "thrown.h"

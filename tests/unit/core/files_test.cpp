@@ -1,5 +1,5 @@
 // Files that are whole or absent, and messages for those that cannot be had.
-#include "core/files.h"
+#include "core/files/files.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 // What killed processes left is cleared away; what a living one writes is not, wherever that process runs.
-#include "core/leftovers.h"
+#include "core/files/leftovers.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -8,7 +8,7 @@
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "temp_folder.h"
 
 namespace fs = std::filesystem;

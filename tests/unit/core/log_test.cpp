@@ -1,5 +1,5 @@
 // What reaches the terminal, the pipe and the log file.
-#include "core/log.h"
+#include "core/terminal/log.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -11,7 +11,7 @@
 #include <regex>
 #include <sstream>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "temp_folder.h"
 #include "tests/support/captured_output.h"
 #include "tests/support/screen.h"

@@ -1,12 +1,12 @@
 // A long piece of work tells how far it is, and a short one nothing.
-#include "core/progress.h"
+#include "core/terminal/progress.h"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <thread>
 
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "tests/support/captured_output.h"
 #include "tests/support/screen.h"
 

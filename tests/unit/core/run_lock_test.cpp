@@ -8,7 +8,7 @@
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "temp_folder.h"
 #include "thrown.h"
 

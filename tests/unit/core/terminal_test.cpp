@@ -1,5 +1,5 @@
 // What the environment says of the terminal, and how text is cut to it.
-#include "core/terminal.h"
+#include "core/terminal/terminal.h"
 
 #include <gtest/gtest.h>
 

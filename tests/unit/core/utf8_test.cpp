@@ -1,5 +1,5 @@
 // Broken UTF-8 shows as elsewhere: one U+FFFD for each maximal subpart.
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 #include <ctime>
 #include <thread>
 
-#include "data/windows/document_dataset.h"
+#include "data/windows/packing/document_dataset.h"
 #include "data_files.h"
 #include "numbered_groups.h"
 

@@ -1,5 +1,5 @@
 // Pieces in rows: each in one of them, none too full, hardly any room left.
-#include "data/windows/best_fit.h"
+#include "data/windows/packing/best_fit.h"
 
 #include <gtest/gtest.h>
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "data/windows/packed_dataset.h"
 #include "tokenizer/tokenizer.h"
 

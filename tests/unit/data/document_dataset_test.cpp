@@ -1,5 +1,5 @@
 // Documents that stand whole in their rows: what is fed, what is a target, where one ends and the next begins.
-#include "data/windows/document_dataset.h"
+#include "data/windows/packing/document_dataset.h"
 
 #include <gtest/gtest.h>
 

@@ -15,7 +15,7 @@
 
 #include "data/datasets.h"
 #include "data/run_order.h"
-#include "data/text/text_paths.h"
+#include "data/text/files/text_paths.h"
 #include "data_files.h"
 
 namespace mm {

@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
 
 namespace mm {
 namespace {

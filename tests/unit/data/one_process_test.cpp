@@ -5,7 +5,7 @@
 #include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
 
-#include "core/log.h"
+#include "core/terminal/log.h"
 #include "data/open_tokenizer.h"
 #include "data_files.h"
 

@@ -1,10 +1,10 @@
 // What is told of a packing beforehand is what the sequences then are.
-#include "data/windows/packing_use.h"
+#include "data/windows/packing/packing_use.h"
 
 #include <gtest/gtest.h>
 
-#include "data/windows/document_dataset.h"
 #include "data/windows/packed_dataset.h"
+#include "data/windows/packing/document_dataset.h"
 #include "data_files.h"
 
 namespace mm {

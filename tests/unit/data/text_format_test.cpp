@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "data/text/files/text_paths.h"
 #include "data/text/foreign_file.h"
 #include "data/text/text_file.h"
-#include "data/text/text_paths.h"
 #include "data_files.h"
 
 namespace mm {

@@ -1,5 +1,5 @@
 // Text in gzip and zstd archives: read as the text that they hold, unpacked once, refused where damaged.
-#include "data/text/unpacked.h"
+#include "data/text/files/unpacked.h"
 
 #include <gtest/gtest.h>
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "engine/training_step.h"
-#include "model/init.h"
+#include "model/parameters/init.h"
 #include "ops/cuda/emulator/emulator.h"
 #include "tests/support/meta_device.h"
 #include "tests/unit/distributed/ranks.h"

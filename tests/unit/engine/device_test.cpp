@@ -1,5 +1,5 @@
 // Where a run computes, and in what type.
-#include "engine/device.h"
+#include "engine/device/device.h"
 
 #include <ATen/Context.h>
 #include <gtest/gtest.h>

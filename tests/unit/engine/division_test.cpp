@@ -12,7 +12,7 @@
 
 #include "engine/training_step.h"
 #include "engine/whole_model.h"
-#include "model/init.h"
+#include "model/parameters/init.h"
 #include "tests/unit/distributed/ranks.h"
 
 namespace mm {

@@ -10,7 +10,7 @@
 #include <numeric>
 
 #include "engine/training_step.h"
-#include "model/init.h"
+#include "model/parameters/init.h"
 
 namespace mm {
 namespace {

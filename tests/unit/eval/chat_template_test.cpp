@@ -1,11 +1,11 @@
 // Conversations in the forms of MiniMind's generations. The templates are our own, written as those are.
-#include "eval/chat_template.h"
+#include "eval/generation/chat_template.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"
 

@@ -1,5 +1,5 @@
 // Whatever a decoder read before, its logits are those of the text that it is asked about.
-#include "eval/decoder.h"
+#include "eval/generation/decoder.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/tensor.h>

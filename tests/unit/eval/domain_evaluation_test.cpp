@@ -9,7 +9,7 @@
 #include <set>
 
 #include "data/grouped_text.h"
-#include "data/text/text_paths.h"
+#include "data/text/files/text_paths.h"
 #include "eval/domain_watch.h"
 #include "eval/evaluate.h"
 #include "tests/unit/train/tiny_run.h"

@@ -1,5 +1,5 @@
 // Text from a model: drawn from a seed alone, and recited by a model that knows one text by heart.
-#include "eval/generate.h"
+#include "eval/generation/generate.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/tensor.h>

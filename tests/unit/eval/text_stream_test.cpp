@@ -1,5 +1,5 @@
 // What a reader sees of a text that is still being written.
-#include "eval/text_stream.h"
+#include "eval/generation/text_stream.h"
 
 #include <gtest/gtest.h>
 

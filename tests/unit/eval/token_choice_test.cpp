@@ -1,5 +1,5 @@
 // Which tokens may be drawn, how often, and that the seed decides.
-#include "eval/token_choice.h"
+#include "eval/generation/token_choice.h"
 
 #include <gtest/gtest.h>
 

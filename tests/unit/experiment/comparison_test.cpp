@@ -1,5 +1,5 @@
 // Paired differences, compute multipliers, and how often an interval holds the truth.
-#include "experiment/comparison.h"
+#include "experiment/result/comparison.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // One page from the files of several runs.
-#include "experiment/page.h"
+#include "experiment/result/page.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/text.h"
 #include "tests/unit/core/temp_folder.h"
 

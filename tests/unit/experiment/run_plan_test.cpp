@@ -5,8 +5,8 @@
 
 #include <filesystem>
 
-#include "core/files.h"
-#include "model/count.h"
+#include "core/files/files.h"
+#include "model/parameters/count.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"
 

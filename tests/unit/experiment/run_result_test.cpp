@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/unit/core/temp_folder.h"
 
 namespace mm {

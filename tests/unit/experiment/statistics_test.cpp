@@ -1,5 +1,5 @@
 // Intervals hold the truth as often as they say.
-#include "experiment/statistics.h"
+#include "experiment/result/statistics.h"
 
 #include <gtest/gtest.h>
 

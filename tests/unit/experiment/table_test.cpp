@@ -1,5 +1,5 @@
 // The table as people and programs read it.
-#include "experiment/table.h"
+#include "experiment/result/table.h"
 
 #include <gtest/gtest.h>
 

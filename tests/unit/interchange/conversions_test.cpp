@@ -11,11 +11,11 @@
 #include "interchange/config/model_settings.h"
 #include "interchange/export/export.h"
 #include "interchange/huggingface_class.h"
-#include "interchange/rope_rows.h"
 #include "interchange/state_dict.h"
+#include "interchange/tensors/rope_rows.h"
 #include "interchange/weights.h"
 #include "model/causal_lm.h"
-#include "model/init.h"
+#include "model/parameters/init.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"
 

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "interchange/config/model_settings.h"
 #include "interchange/huggingface_class.h"
 #include "tests/unit/core/thrown.h"

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <map>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "interchange/export/sentencepiece_model.h"
 #include "interchange/gguf/gguf_export.h"
 #include "interchange/gguf/gguf_file.h"

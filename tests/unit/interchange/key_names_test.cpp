@@ -1,5 +1,5 @@
 // The two spellings of MiniMind's tensor names, and their order in files.
-#include "interchange/key_names.h"
+#include "interchange/tensors/key_names.h"
 
 #include <gtest/gtest.h>
 

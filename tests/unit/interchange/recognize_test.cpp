@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "interchange/file_model.h"
-#include "interchange/key_names.h"
 #include "interchange/state_dict.h"
-#include "model/parameter_layout.h"
+#include "interchange/tensors/key_names.h"
+#include "model/parameters/parameter_layout.h"
 #include "tests/unit/core/thrown.h"
 
 namespace mm {

@@ -12,7 +12,7 @@
 
 #include "checkpoint/pth/pth_writer.h"
 #include "checkpoint/safetensors.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/json/json_text.h"
 #include "interchange/export/export.h"
 #include "interchange/state_dict.h"

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <set>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "interchange/export/export.h"
 #include "interchange/weights.h"
 #include "tests/unit/core/temp_folder.h"

@@ -1,5 +1,5 @@
 // Entropy, mutual information and lift against numbers counted by hand.
-#include "metrics/domain_statistics.h"
+#include "metrics/domains/domain_statistics.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/unit/core/temp_folder.h"
 
 namespace mm {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "metrics/jsonl_sink.h"
 #include "tests/unit/core/temp_folder.h"
 

@@ -1,5 +1,5 @@
 // Balancing losses on cases that can be worked out by hand.
-#include "model/moe/balance.h"
+#include "model/moe/balance/balance.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>

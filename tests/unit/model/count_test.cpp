@@ -1,5 +1,5 @@
 // Sizes of every published MiniMind model, to the parameter.
-#include "model/count.h"
+#include "model/parameters/count.h"
 
 #include "small_model.h"
 

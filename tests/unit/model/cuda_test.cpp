@@ -4,8 +4,8 @@
 #include <ATen/ops/eye.h>
 #include <ATen/ops/ones.h>
 
-#include "model/moe/batch_routing.h"
-#include "model/moe/router.h"
+#include "model/moe/router/batch_routing.h"
+#include "model/moe/router/router.h"
 #include "tests/unit/ops/device_under_test.h"
 
 namespace mm {

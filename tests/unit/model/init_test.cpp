@@ -1,5 +1,5 @@
 // First weights: the distribution of every kind of tensor under each rule.
-#include "model/init.h"
+#include "model/parameters/init.h"
 
 #include <ATen/ops/equal.h>
 

@@ -12,7 +12,7 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
-#include "model/moe/router.h"
+#include "model/moe/router/router.h"
 #include "small_model.h"
 
 namespace mm {

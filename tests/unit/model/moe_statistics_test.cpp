@@ -1,5 +1,5 @@
 // What is told of a router and its experts, on cases counted by hand; and the views of their weights.
-#include "model/moe/statistics.h"
+#include "model/moe/router/statistics.h"
 
 #include <ATen/ops/equal.h>
 #include <ATen/ops/tensor.h>

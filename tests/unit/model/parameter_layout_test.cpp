@@ -1,11 +1,11 @@
 // The flat buffer: nothing lost, nothing twice, kinds in order.
-#include "model/parameter_layout.h"
+#include "model/parameters/parameter_layout.h"
 
 #include <functional>
 #include <set>
 
 #include "core/error.h"
-#include "model/count.h"
+#include "model/parameters/count.h"
 #include "small_model.h"
 
 namespace mm {

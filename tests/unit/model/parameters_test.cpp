@@ -1,10 +1,10 @@
 // Flat buffers and the tensors that are parts of them.
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
 
-#include "ops/flat_norm.h"
+#include "ops/update/flat_norm.h"
 #include "small_model.h"
 #include "tests/support/nan_memory.h"
 

@@ -1,5 +1,5 @@
 // The rules that balance a router without a loss, on cases that can be worked out by hand, and in a small simulation.
-#include "model/moe/router_bias.h"
+#include "model/moe/router/router_bias.h"
 
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/bincount.h>
@@ -11,8 +11,8 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
-#include "model/moe/router.h"
-#include "model/moe/router_state.h"
+#include "model/moe/router/router.h"
+#include "model/moe/router/router_state.h"
 #include "small_model.h"
 
 namespace mm {

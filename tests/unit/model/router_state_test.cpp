@@ -1,5 +1,5 @@
 // What a router carries between steps: which configs have it, what changes it, and what it changes.
-#include "model/moe/router_state.h"
+#include "model/moe/router/router_state.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>

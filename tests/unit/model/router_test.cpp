@@ -1,5 +1,5 @@
 // Scores, choices and weights of the router.
-#include "model/moe/router.h"
+#include "model/moe/router/router.h"
 
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
@@ -10,7 +10,7 @@
 #include <ATen/ops/silu.h>
 #include <ATen/ops/tensor.h>
 
-#include "model/moe/balance.h"
+#include "model/moe/balance/balance.h"
 #include "small_model.h"
 
 namespace mm {

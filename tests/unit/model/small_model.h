@@ -11,7 +11,7 @@
 #include <string>
 
 #include "model/causal_lm.h"
-#include "model/init.h"
+#include "model/parameters/init.h"
 #include "ops/cross_entropy.h"
 
 namespace mm {

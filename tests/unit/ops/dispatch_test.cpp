@@ -1,5 +1,5 @@
 // Dispatch and combine on the CPU against their definitions.
-#include "ops/dispatch.h"
+#include "ops/experts/dispatch.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>

@@ -9,8 +9,8 @@
 
 #include "cuda_op_test.h"
 #include "ops/cuda/launch.h"
-#include "ops/dispatch.h"
-#include "ops/grouped_linear.h"
+#include "ops/experts/dispatch.h"
+#include "ops/experts/grouped_linear.h"
 #include "ops/linear.h"
 #ifndef MM_CUDA
 #include "tests/support/sixteen_bit_product.h"

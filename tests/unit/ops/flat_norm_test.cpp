@@ -1,5 +1,5 @@
 // The norm of a flat buffer.
-#include "ops/flat_norm.h"
+#include "ops/update/flat_norm.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>

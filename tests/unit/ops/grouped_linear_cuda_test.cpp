@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "device_under_test.h"
-#include "ops/grouped_linear.h"
+#include "ops/experts/grouped_linear.h"
 
 namespace mm {
 namespace {

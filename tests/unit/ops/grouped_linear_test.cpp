@@ -1,5 +1,5 @@
 // Products of rows with the weight of their expert: values, and where their gradients go.
-#include "ops/grouped_linear.h"
+#include "ops/experts/grouped_linear.h"
 
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>

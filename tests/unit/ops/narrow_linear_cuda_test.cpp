@@ -2,7 +2,7 @@
 // the dtype: fp32 results to 3e-6 of the largest value; the gradient of x is the definition's, rounded once.
 #include "device_under_test.h"
 #include "ops/cuda/kernels.h"
-#include "ops/narrow_linear.h"
+#include "ops/experts/narrow_linear.h"
 
 namespace mm {
 namespace {

@@ -4,8 +4,8 @@
 #include <ATen/ops/zeros.h>
 
 #include "cuda_op_test.h"
-#include "ops/adamw_update.h"
-#include "ops/flat_norm.h"
+#include "ops/update/adamw_update.h"
+#include "ops/update/flat_norm.h"
 
 namespace mm {
 namespace {

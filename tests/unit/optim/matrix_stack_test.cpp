@@ -1,5 +1,5 @@
 // Which weights are matrices between hidden states, as stacks.
-#include "optim/matrix_stack.h"
+#include "optim/muon/matrix_stack.h"
 
 #include <gtest/gtest.h>
 

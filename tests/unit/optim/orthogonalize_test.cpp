@@ -1,5 +1,5 @@
 // Singular values near 1, for any stack of matrices.
-#include "optim/orthogonalize.h"
+#include "optim/muon/orthogonalize.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/equal.h>

@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/files.h"
-#include "model/count.h"
+#include "core/files/files.h"
+#include "model/parameters/count.h"
 #include "recipe/run_config.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "model/count.h"
+#include "model/parameters/count.h"
 
 namespace mm {
 namespace {

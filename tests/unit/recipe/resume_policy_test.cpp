@@ -1,5 +1,5 @@
 // What a changed config does to a run that has begun: the exact words for each kind of key.
-#include "recipe/resume_policy.h"
+#include "recipe/resume/resume_policy.h"
 
 #include <gtest/gtest.h>
 

@@ -5,9 +5,9 @@
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "interchange/export/exports.h"
-#include "model/count.h"
+#include "model/parameters/count.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"
 

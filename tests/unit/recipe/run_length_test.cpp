@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "core/files.h"
-#include "recipe/rate_change.h"
+#include "core/files/files.h"
+#include "recipe/resume/rate_change.h"
 #include "recipe/run_config.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/core/thrown.h"

@@ -1,5 +1,5 @@
 // Which of several added tokens wins.
-#include "tokenizer/bpe/added_tokens.h"
+#include "tokenizer/files/added_tokens.h"
 
 #include <gtest/gtest.h>
 

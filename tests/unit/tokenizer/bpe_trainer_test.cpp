@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/random.h"
 #include "tokenizer/byte_level_tokenizer.h"
 #include "train_small.h"

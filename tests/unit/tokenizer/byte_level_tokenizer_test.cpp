@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "small_tokenizer_json.h"
 
 namespace mm {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <string>
 
+#include "core/characters/utf8.h"
 #include "core/error.h"
 #include "core/random.h"
-#include "core/utf8.h"
 #include "small_tokenizer_json.h"
 #include "test_vocabulary.h"
 #include "tokenizer/byte_level_encoder.h"

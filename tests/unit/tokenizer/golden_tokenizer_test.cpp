@@ -5,8 +5,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/files.h"
-#include "core/utf8.h"
+#include "core/characters/utf8.h"
+#include "core/files/files.h"
 #include "tokenizer/byte_level_tokenizer.h"
 
 namespace mm {

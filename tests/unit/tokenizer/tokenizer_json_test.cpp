@@ -1,5 +1,5 @@
 // What a tokenizer.json may ask for, and by which words everything else is refused.
-#include "tokenizer/bpe/tokenizer_json.h"
+#include "tokenizer/files/tokenizer_json.h"
 
 #include <gtest/gtest.h>
 

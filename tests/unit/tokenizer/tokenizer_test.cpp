@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <numeric>
 
+#include "core/characters/utf8.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/random.h"
-#include "core/utf8.h"
 #include "train_small.h"
 
 namespace mm {

@@ -1,5 +1,5 @@
 // What is measured of the routers, against the same computed another way.
-#include "train/router_probe.h"
+#include "train/router/router_probe.h"
 
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include "model/moe/moe_views.h"
 #include "ops/cross_entropy.h"
 #include "tests/unit/train/tiny_run.h"
-#include "train/probe_batch.h"
+#include "train/router/probe_batch.h"
 
 namespace mm {
 namespace {

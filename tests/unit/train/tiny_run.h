@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/store/checkpoint_store.h"
 #include "core/text.h"
 #include "data/datasets.h"
-#include "model/init.h"
+#include "model/parameters/init.h"
 #include "tests/unit/core/temp_folder.h"
 #include "tests/unit/data/data_files.h"
 #include "train/trainer.h"

@@ -10,7 +10,7 @@
 #include <csignal>
 #include <limits>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/process/stop_signal.h"
 #include "core/random.h"
 #include "tests/unit/core/thrown.h"

@@ -6,7 +6,7 @@
 #include <functional>
 #include <regex>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/text.h"
 #include "metrics/alarms/alarm_watch.h"
 #include "metrics/jsonl_sink.h"

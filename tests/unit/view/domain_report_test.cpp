@@ -1,5 +1,5 @@
 // domains.json there and back, its table, and its part of a report, whatever state the file is in.
-#include "metrics/domain_report.h"
+#include "metrics/domains/domain_report.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <limits>
 
-#include "core/files.h"
+#include "core/characters/visible_text.h"
+#include "core/files/files.h"
 #include "core/text.h"
-#include "core/visible_text.h"
 #include "tests/unit/core/temp_folder.h"
 #include "view/domain_table.h"
 #include "view/report/report_page.h"

@@ -7,7 +7,7 @@
 #include <regex>
 #include <sstream>
 
-#include "view/painted_text.h"
+#include "view/image/painted_text.h"
 
 namespace mm {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "metrics/alarms/alarm_watch.h"
-#include "metrics/domain_report.h"
+#include "metrics/domains/domain_report.h"
 #include "metrics/jsonl_sink.h"
 #include "tests/support/captured_output.h"
 #include "tests/unit/core/temp_folder.h"

@@ -1,5 +1,5 @@
 // Heat maps as images: colours, cells, and PNG files.
-#include "view/load_image.h"
+#include "view/image/load_image.h"
 
 #include <gtest/gtest.h>
 #include <libdeflate.h>

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <random>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "metrics/jsonl_sink.h"
 #include "tests/unit/core/temp_folder.h"
 #include "view/report/sections/domains_over_time.h"

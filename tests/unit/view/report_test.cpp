@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/text.h"
 #include "tests/unit/core/temp_folder.h"
 #include "view/history/run_history.h"

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/text.h"
 #include "metrics/jsonl_sink.h"
 #include "tests/unit/core/temp_folder.h"

@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/text.h"
 #include "tests/unit/core/temp_folder.h"
 #include "view/tensorboard/crc32c.h"

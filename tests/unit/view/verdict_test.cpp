@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/text.h"
 #include "metrics/alarms/alarm.h"
 #include "tests/unit/core/temp_folder.h"

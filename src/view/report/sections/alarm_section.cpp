@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/text.h"
+#include "view/report/sections/charts/line_chart.h"
 #include "view/report/sections/html.h"
-#include "view/report/sections/line_chart.h"
 
 namespace mm {
 namespace {

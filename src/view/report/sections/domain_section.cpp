@@ -6,9 +6,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/characters/utf8.h"
 #include "core/text.h"
-#include "core/utf8.h"
-#include "view/colour_map.h"
+#include "view/image/colour_map.h"
 #include "view/report/sections/html.h"
 
 namespace mm {

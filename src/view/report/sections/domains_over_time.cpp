@@ -5,9 +5,9 @@
 #include <numeric>
 
 #include "core/text.h"
-#include "view/colour_map.h"
+#include "view/image/colour_map.h"
+#include "view/report/sections/charts/line_chart.h"
 #include "view/report/sections/html.h"
-#include "view/report/sections/line_chart.h"
 
 namespace mm {
 namespace {

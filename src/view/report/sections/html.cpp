@@ -1,8 +1,8 @@
 // Escaping.
 #include "view/report/sections/html.h"
 
+#include "core/characters/utf8.h"
 #include "core/text.h"
-#include "core/utf8.h"
 
 namespace mm {
 

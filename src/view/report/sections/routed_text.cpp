@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/text.h"
-#include "view/colour_map.h"
+#include "view/image/colour_map.h"
 #include "view/report/sections/html.h"
 
 namespace mm {

@@ -1,0 +1,44 @@
+// The device of a run: the only place outside ops/ that knows which one it is.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+#include "distributed/placement.h"
+#include "recipe/sections/train_config.h"
+
+namespace mm {
+
+struct DeviceSetup {
+  at::Device device = at::kCPU;
+  at::ScalarType compute_type = at::kFloat;  ///< of the matrix products
+  std::string description;                   ///< for the log
+  double gemm_rate = 0;                      ///< FLOP/s that MFU is a share of (measure_gemm_rate); 0: not measured
+};
+
+/// Chooses device and precision, and sets threads. Call once, before the first tensor.
+/// Throws Error(kDevice) when the device asked for is not there.
+DeviceSetup set_up_device(const RunSection& run, const std::string& precision, const Placement& place = {});
+
+/// Seeds the device's default generator, which dropout draws from.
+void seed_device(at::Device device, uint64_t seed);
+
+/// Waits until all work given to the device is done.
+void synchronize(at::Device device);
+
+/// Gives what the allocator keeps without use back to the system.
+void give_back_cached_memory(at::Device device);
+
+/// FLOP/s of a square matrix product in `type` on this device, the best of a few runs: what a step can reach at most.
+double measure_gemm_rate(at::Device device, at::ScalarType type);
+
+/// Bytes in use: of the device's allocator, on a CPU of the whole process. 0 where nothing tells.
+int64_t memory_in_use(at::Device device);
+
+/// The most bytes that the device's allocator has held since restart_peak_memory(): on a GPU those it has reserved, on
+/// a CPU those of cpu::peak_bytes(), 0 without cpu::use_caching_allocator().
+int64_t peak_memory_in_use(at::Device device);
+void restart_peak_memory(at::Device device);
+
+}  // namespace mm
