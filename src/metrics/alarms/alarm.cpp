@@ -17,6 +17,10 @@ struct AlarmWords {
   std::string_view remedy;
 };
 
+constexpr std::string_view kMoreBalance =
+    "raise model.router_aux_loss_coef, or set model.balance to \"bias\"; where it is, raise "
+    "model.router_bias_update_rate tenfold";
+
 constexpr std::array kWords = {
     AlarmWords{
         AlarmKind::kNonFinite, "non_finite", "not finite",
@@ -34,7 +38,8 @@ constexpr std::array kWords = {
                "lower model.router_bias_update_rate, or set model.scoring_func to \"softmax\""},
     AlarmWords{AlarmKind::kCollapse, "collapse", "collapsed",
                "the balancing is weaker than the advantage of the experts that were chosen first",
-               "set model.balance to \"bias\", raise model.router_aux_loss_coef, or set revival.method"},
+               "set model.balance to \"bias\" (where it is, raise model.router_bias_update_rate tenfold), raise "
+               "model.router_aux_loss_coef, or set revival.method"},
     AlarmWords{AlarmKind::kBiasFrozen, "bias_frozen", "bias frozen",
                "the router bias does not move although the load is uneven: model.router_bias_update_rate is 0 or far "
                "below the scores' own size",
@@ -42,11 +47,10 @@ constexpr std::array kWords = {
     AlarmWords{AlarmKind::kDead, "dead", "dead",
                "its gate row scores below the others for every token, so nothing trains it",
                "set revival.method, or model.balance to \"bias\""},
-    AlarmWords{AlarmKind::kDying, "dying", "dying", "the router prefers experts that learned earlier",
-               "raise model.router_aux_loss_coef, or set model.balance to \"bias\""},
+    AlarmWords{AlarmKind::kDying, "dying", "dying", "the router prefers experts that learned earlier", kMoreBalance},
     AlarmWords{AlarmKind::kOverSubscribed, "over_subscribed", "over-subscribed",
                "the balancing is weaker than the advantage of this expert, or much of the text is of one kind",
-               "raise model.router_aux_loss_coef, or set model.balance to \"bias\""},
+               kMoreBalance},
     AlarmWords{AlarmKind::kCopies, "copies", "copies of each other",
                "the experts began as copies (upcycling) and get the same tokens with the same weights",
                "upcycle with noise (convert --upcycle ... noise), or set revival.method to \"reseed\" with more noise"},
