@@ -128,6 +128,7 @@ bench() {
   stage "bench/$1.$3" 40 pretrain --config "configs/$2.json" "${on[@]}" --set "train.micro_batch=$3" \
     --set "train.accumulation=$4" "${@:5}" "${small[@]}" --bench $bench_steps
 }
+adamw=(--set optim.type=adamw)  # with every model, so that they compare; what Muon costs is a line of its own
 dense_512=(--set model.model_type=dense --set model.intermediate_size=1536)
 for batch in '32 8' '128 2'; do
   read -r micro_batch accumulation <<<"$batch"
@@ -136,9 +137,10 @@ for batch in '32 8' '128 2'; do
 done
 for batch in '32 8' '64 4'; do
   read -r micro_batch accumulation <<<"$batch"
-  bench moe_512 moe_512 "$micro_batch" "$accumulation"
-  bench moe_512_dense moe_512 "$micro_batch" "$accumulation" "${dense_512[@]}"
+  bench moe_512 moe_512 "$micro_batch" "$accumulation" "${adamw[@]}"
+  bench moe_512_dense moe_512 "$micro_batch" "$accumulation" "${adamw[@]}" "${dense_512[@]}"
 done
+bench moe_512_muon moe_512 32 8
 bench minimind3_768_fp32 minimind3_768 16 1 --set train.precision=fp32
 bench minimind3_moe_768_fp16 minimind3_moe_768 32 1 --set train.precision=fp16
 
@@ -160,7 +162,8 @@ repeat resume pretrain "${on[@]}"
 for config in minimind3_moe_768 minimind3_768 moe_512; do
   for steps in $few $many; do
     stage "profile/$config.$steps" 45 gpu_probe run --config "configs/$config.json" "${probe_on[@]}" "${text[@]}" \
-      "${bare[@]}" --set train.accumulation=1 "${small[@]}" --set train.steps="$steps" --set run.name=profile \
+      "${bare[@]}" "${adamw[@]}" --set train.accumulation=1 "${small[@]}" --set train.steps="$steps" \
+      --set run.name=profile \
       --trace "$config.$steps.json"
     rm -rf output/profile
   done

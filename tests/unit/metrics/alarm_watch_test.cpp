@@ -256,6 +256,14 @@ TEST(AlarmWatch, GoesOnFromItsStateAsIfItHadNotStopped) {
   EXPECT_FALSE(whole.standing().empty());
 }
 
+TEST(AlarmRemedies, OfAnUnevenLoadAreForRoutersThatABiasBalancesToo) {
+  for (const AlarmKind kind : {AlarmKind::kCollapse, AlarmKind::kDying, AlarmKind::kOverSubscribed}) {
+    for (const char* setting : {"model.router_aux_loss_coef", "model.router_bias_update_rate"}) {
+      EXPECT_NE(alarm_remedy(kind).find(setting), std::string_view::npos) << alarm_name(kind) << setting;
+    }
+  }
+}
+
 TEST(AlarmNames, AreReadBack) {
   for (const AlarmKind kind :
        {AlarmKind::kNonFinite, AlarmKind::kNoLmGradient, AlarmKind::kCollapse, AlarmKind::kBiasFrozen, AlarmKind::kDead,
