@@ -95,7 +95,7 @@ void LayerOps::add_grouped(std::vector<OpCase>& cases, const std::string& name, 
     const bool is_taken = backend == backends.front();
     cases.push_back(
         {.name = is_taken ? name : name + " " + std::string(name_of(backend)),
-         .run = [=, ends_e = plan_.ends_e] { return std::vector{grouped_linear(x, weight, ends_e, backend)}; },
+         .run = [=, ends_e = routing_.plan.ends_e] { return std::vector{grouped_linear(x, weight, ends_e, backend)}; },
          .inputs = {x},
          .weights = {weight},
          .flops = product(static_cast<double>(x.size(0)), static_cast<double>(weight.size(1)),
@@ -170,15 +170,15 @@ void LayerOps::add_experts(std::vector<OpCase>& cases) {
   {
     const at::NoGradGuard no_gradients;
     routing_ = route_batch(x_nd_, counted_bt, weights.router, moe, {.training = true});
-    plan_ = plan_dispatch(routing_.experts_ns, moe.num_experts);
   }
   cases.push_back(
-      {.name = "router",
+      {.name = "router and dispatch",
        .run =
            [this, counted_bt] {
              const RouterWeights& router = weights_.blocks[0].moe.router;
              const BatchRouting routing = route_batch(x_nd_, counted_bt, router, config_.model.moe, {.training = true});
-             std::vector outputs{routing.weights_ns, routing.x_nd};
+             std::vector outputs{routing.weights_ns, routing.rows_rd};
+             if (config_.model.moe.n_shared_experts > 0) outputs.push_back(routing.x_nd);
              if (routing.balance_loss.defined()) outputs.push_back(routing.balance_loss);
              if (routing.z_loss.defined()) outputs.push_back(routing.z_loss);
              return outputs;
@@ -186,7 +186,7 @@ void LayerOps::add_experts(std::vector<OpCase>& cases) {
        .inputs = {x_nd_},
        .weights = {weights.router.gate},
        .flops = product(static_cast<double>(n), static_cast<double>(d), static_cast<double>(moe.num_experts)),
-       .bytes = static_cast<double>(x_nd_.nbytes() + weights.router.gate.nbytes())});  // x goes on as it lies
+       .bytes = static_cast<double>(x_nd_.nbytes() + weights.router.gate.nbytes() + routing_.rows_rd.nbytes())});
   cases.push_back({.name = "plan_dispatch",
                    .run =
                        [this] {
@@ -195,18 +195,18 @@ void LayerOps::add_experts(std::vector<OpCase>& cases) {
                        },
                    .inputs = {routing_.experts_ns},
                    .differentiable = false});
-  cases.push_back({.name = "dispatch",
-                   .run = [this] { return std::vector{dispatch(x_nd_, plan_)}; },
-                   .inputs = {x_nd_},
-                   .backward_reads_inputs = false});
   add_grouped(cases, "experts gate_up", input({r, d}, type_), weights.experts_gate_up);
   cases.push_back(swiglu_case(r, i));
   add_grouped(cases, "experts down", input({r, i}, type_), weights.experts_down);
-  const at::Tensor out_rd = input({r, d}, type_), weights_ns = input({n, s}, at::kFloat);
+  const bool has_shared = moe.n_shared_experts > 0;
+  const at::Tensor out_rd = input({r, d}, type_), weights_ns = input({n, s}, at::kFloat),
+                   shared_nd = has_shared ? input({n, d}, type_) : at::Tensor();
+  std::vector combined{out_rd, weights_ns};
+  if (has_shared) combined.push_back(shared_nd);
   cases.push_back({.name = "combine",
-                   .run = [=, this] { return std::vector{combine(out_rd, weights_ns, plan_)}; },
-                   .inputs = {out_rd, weights_ns}});
-  if (weights.shared.gate_up.defined()) {
+                   .run = [=, this] { return std::vector{combine(out_rd, weights_ns, routing_.plan, shared_nd)}; },
+                   .inputs = combined});
+  if (has_shared) {
     cases.push_back(linear_case("shared gate_up", x_nd_, weights.shared.gate_up));
   }
 }

@@ -60,7 +60,6 @@ class LayerOps {
   ModelWeights weights_;
   at::Tensor x_nd_, residual_nd_;
   BatchRouting routing_;
-  DispatchPlan plan_;
 };
 
 }  // namespace mm

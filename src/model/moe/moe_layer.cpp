@@ -48,7 +48,7 @@ at::Tensor moe_layer(const at::Tensor& x_nd, const at::Tensor& counted_bt, const
   report.z_loss = routing.z_loss;
   report.margins_em = routing.margins_em;
 
-  const DispatchPlan plan = plan_dispatch(routing.experts_ns, moe.num_experts);
+  const DispatchPlan& plan = routing.plan;
   at::Tensor weights_ns = routing.weights_ns;
   if (mode.training && moe.capacity_factor > 0) {
     const at::Tensor counted_n = counted_bt.flatten();
@@ -58,13 +58,13 @@ at::Tensor moe_layer(const at::Tensor& x_nd, const at::Tensor& counted_bt, const
     report.dropped_tokens_e = dropped_1e.squeeze(0).to(at::kLong);
     weights_ns = weights_ns * kept_ns;
   }
-  at::Tensor out_rd = routed_experts(dispatch(routing.x_nd, plan), plan.ends_e, weights);
+  at::Tensor out_rd = routed_experts(routing.rows_rd, plan.ends_e, weights);
   if (mode.training && moe.fp16_expert_output) out_rd = out_rd.to(at::kHalf).to(out_rd.scalar_type());
   if (mode.inspect) report.output_squares_e = output_squares(out_rd.detach(), plan.ends_e);
   if (mode.dropout > 0) out_rd = at::dropout(out_rd, mode.dropout, true);
-  at::Tensor out_nd = combine(out_rd, weights_ns, plan);
-  if (weights.shared.gate_up.defined()) out_nd = out_nd + shared_experts(routing.x_nd, weights, mode.dropout);
-  return out_nd;
+  at::Tensor shared_nd;
+  if (weights.shared.gate_up.defined()) shared_nd = shared_experts(routing.x_nd, weights, mode.dropout);
+  return combine(out_rd, weights_ns, plan, shared_nd);
 }
 
 }  // namespace mm

@@ -5,8 +5,8 @@
 namespace mm::cpu {
 
 MM_SIMD_CLONES
-void gather_sum(const float* x, const float* weight, const int64_t* row_of, int64_t slots, int64_t d, int64_t begin,
-                int64_t end, float* y) {
+void gather_sum(const float* x, const float* weight, const int64_t* row_of, const float* addend, int64_t slots,
+                int64_t d, int64_t begin, int64_t end, float* y) {
   for (int64_t token = begin; token < end; ++token) {
     float* y_row = y + token * d;
     for (int64_t slot = 0; slot < slots; ++slot) {
@@ -20,6 +20,9 @@ void gather_sum(const float* x, const float* weight, const int64_t* row_of, int6
         for (int64_t j = 0; j < d; ++j) y_row[j] += factor * x_row[j];
       }
     }
+    if (addend == nullptr) continue;
+#pragma omp simd
+    for (int64_t j = 0; j < d; ++j) y_row[j] += addend[token * d + j];
   }
 }
 

@@ -43,9 +43,10 @@ void rotary_forward(const HeadShape& shape, const float* x, const float* w, floa
 void rotary_backward(const HeadShape& shape, const float* dy, const float* x, const float* w, const float* inverse_rms,
                      const float* cosine, const float* sine, int64_t begin, int64_t end, float* dx, float* dw);
 
-/// y[token] = sum over slots of weight[token][slot] * x[row_of[token][slot]]; weights of 1 where `weight` is null.
-void gather_sum(const float* x, const float* weight, const int64_t* row_of, int64_t slots, int64_t d, int64_t begin,
-                int64_t end, float* y);
+/// y[token] = sum over slots of weight[token][slot] * x[row_of[token][slot]], + addend[token]. Weights of 1 where
+/// `weight` is null, and none added where `addend` is.
+void gather_sum(const float* x, const float* weight, const int64_t* row_of, const float* addend, int64_t slots,
+                int64_t d, int64_t begin, int64_t end, float* y);
 /// dx[row_of[token][slot]] = weight * dy[token];  dweight[token][slot] = <x[row_of[token][slot]], dy[token]>.
 void gather_sum_backward(const float* dy, const float* x, const float* weight, const int64_t* row_of, int64_t slots,
                          int64_t d, int64_t begin, int64_t end, float* dx, float* dweight);

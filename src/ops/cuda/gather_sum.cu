@@ -6,8 +6,8 @@ namespace mm::cuda {
 namespace {
 
 template <int N, class T>
-MM_KERNEL forward(const T* x, const float* weight, const int64_t* row_of, int64_t slots, int64_t d, int64_t chunks,
-                  T* y) {
+MM_KERNEL forward(const T* x, const float* weight, const int64_t* row_of, const T* addend, int64_t slots, int64_t d,
+                  int64_t chunks, T* y) {
   const auto [token, column] = row_place<N>(chunks);
   if (column >= d) return;
   const int64_t first = token * slots;
@@ -24,7 +24,13 @@ MM_KERNEL forward(const T* x, const float* weight, const int64_t* row_of, int64_
     MM_UNROLL
     for (int i = 0; i < N; ++i) sum[i] += row[i];
   }
-  store(y + token * d + column, sum);
+  const int64_t at = token * d + column;
+  if (addend != nullptr) {
+    const Values<N> added = load<N>(addend + at);
+    MM_UNROLL
+    for (int i = 0; i < N; ++i) sum[i] += added[i];
+  }
+  store(y + at, sum);
 }
 
 constexpr int kThreads = 128;
@@ -54,13 +60,13 @@ MM_KERNEL backward(const T* dy, const T* x, const float* weight, const int64_t* 
 
 }  // namespace
 
-void gather_sum(ElementType type, const void* x, const float* weight, const int64_t* row_of, int64_t tokens,
-                int64_t slots, int64_t d, void* y, Stream stream) {
+void gather_sum(ElementType type, const void* x, const float* weight, const int64_t* row_of, const void* addend,
+                int64_t tokens, int64_t slots, int64_t d, void* y, Stream stream) {
   with_type(type, [&]<class T>(T) {
-    with_width(is_wide(d, x, y), [&]<int N>(Width<N>) {
+    with_width(is_wide(d, x, addend, y), [&]<int N>(Width<N>) {
       const RowBlocks of_row = row_blocks(d / N);
       launch(forward<N, T>, {tokens * of_row.chunks, of_row.threads}, stream, static_cast<const T*>(x), weight, row_of,
-             slots, d, of_row.chunks, static_cast<T*>(y));
+             static_cast<const T*>(addend), slots, d, of_row.chunks, static_cast<T*>(y));
     });
   });
 }

@@ -74,22 +74,30 @@ void rotary_backward(ElementType type, const JoinedHeads& shape, const void* dq,
                      const void* qkv, const float* q_norm, const float* k_norm, const float* cosine, const float* sine,
                      void* dqkv, float* norm_partial, Stream stream);
 
-/// The rows of a weight that narrow_linear takes: beyond, a product of tiles reads less.
+/// The experts of a router whose product is one of these kernels: beyond, a product of tiles reads less.
 constexpr int64_t kMostNarrowOutputs = 32;
-/// The gradient of the weight comes as this many partial sums: fewer where each is larger, and none of no rows.
-inline int64_t narrow_linear_slices(int64_t rows, int64_t out) {
-  const int64_t most = 2048 / (out < 8 ? 8 : out), of_slice = (rows + most - 1) / most;
-  return rows == 0 ? 0 : (rows + of_slice - 1) / of_slice;
+
+/// Features, and what is made of them behind a router: its logits, and a row for each slot of a token.
+struct RoutedShape {
+  int64_t tokens, d;  ///< x [tokens, d]
+  int64_t experts;    ///< w [experts, d] fp32; logits [tokens, experts] fp32
+  int64_t slots;      ///< row_of [tokens, slots]; rows [tokens * slots, d]
+};
+/// The gradient of the weight comes as this many partial sums: fewer where each is larger, and none of no tokens.
+inline int64_t router_slices(const RoutedShape& shape) {
+  const int64_t most = 2048 / (shape.experts < 8 ? 8 : shape.experts), of_slice = (shape.tokens + most - 1) / most;
+  return shape.tokens == 0 ? 0 : (shape.tokens + of_slice - 1) / of_slice;
 }
 
-/// y = x W^T.
-///   x [rows, in]; w [out, in] fp32; y [rows, out] fp32
-void narrow_linear_forward(ElementType type, const void* x, const float* w, int64_t rows, int64_t in, int64_t out,
-                           float* y, Stream stream);
-/// dx = dx_before + dy W. dw is the sum of dw_partial.
-///   dx_before, x, dx [rows, in]; dy [rows, out] fp32; dw_partial [narrow_linear_slices(rows, out), out, in] fp32
-void narrow_linear_backward(ElementType type, const void* dx_before, const float* dy, const void* x, const float* w,
-                            int64_t rows, int64_t in, int64_t out, void* dx, float* dw_partial, Stream stream);
+/// logits = x W^T.
+void router_product(ElementType type, const RoutedShape& shape, const void* x, const float* w, float* logits,
+                    Stream stream);
+/// dx = the sum of its rows' gradients + dx_shared + dlogits W. dw is the sum of dw_partial.
+///   drows [tokens * slots, d]; dx_shared [tokens, d] or null: zeros; dx [tokens, d];
+///   dw_partial [router_slices(shape), experts, d] fp32
+void routed_features_backward(ElementType type, const RoutedShape& shape, const void* drows, const int64_t* row_of,
+                              const void* dx_shared, const float* dlogits, const void* x, const float* w, void* dx,
+                              float* dw_partial, Stream stream);
 
 /// How a router's logits become a choice, and which losses are made of it.
 struct RoutingRule {
@@ -154,10 +162,11 @@ void sort_by_expert(const int64_t* expert_of_slot, int64_t slots, int64_t slots_
                     int32_t* rows_be, int64_t* token_of_row, int64_t* slot_of_row, int64_t* row_of_slot,
                     int32_t* ends_e, Stream stream);
 
-/// y[token] = sum over slots of weight[token][slot] * x[row_of[token][slot]]; weights of 1 where `weight` is null.
-///   x [any number of rows, d]; weight [tokens, slots] fp32; row_of [tokens, slots]; y [tokens, d]
-void gather_sum(ElementType type, const void* x, const float* weight, const int64_t* row_of, int64_t tokens,
-                int64_t slots, int64_t d, void* y, Stream stream);
+/// y[token] = sum over slots of weight[token][slot] * x[row_of[token][slot]], + addend[token]. Weights of 1 where
+/// `weight` is null, and none added where `addend` is.
+///   x [any number of rows, d]; weight [tokens, slots] fp32; row_of [tokens, slots]; addend, y [tokens, d]
+void gather_sum(ElementType type, const void* x, const float* weight, const int64_t* row_of, const void* addend,
+                int64_t tokens, int64_t slots, int64_t d, void* y, Stream stream);
 /// dx[row_of[token][slot]] = weight * dy[token];  dweight[token][slot] = <x[row_of[token][slot]], dy[token]>. Every row
 /// of dx is written if every row is in `row_of` once.
 void gather_sum_backward(ElementType type, const void* dy, const void* x, const float* weight, const int64_t* row_of,

@@ -20,13 +20,16 @@ DispatchPlan plan_dispatch(const at::Tensor& experts_ns, int64_t num_experts);
 /// Row r is token token_of_row[r]. x_nd [tokens, d] -> [rows, d].
 at::Tensor dispatch(const at::Tensor& x_nd, const DispatchPlan& plan);
 
-/// out[n] = sum over slots of weights[n][s] * y[row_of_slot[n][s]].
-///   y_rd [rows, d] any float dtype, weights_ns [tokens, slots] fp32; returns [tokens, d] in y's dtype.
-at::Tensor combine(const at::Tensor& y_rd, const at::Tensor& weights_ns, const DispatchPlan& plan);
+/// out[n] = sum over slots of weights[n][s] * y[row_of_slot[n][s]], + addend[n]: what does not go by experts.
+///   y_rd [rows, d] any float dtype, weights_ns [tokens, slots] fp32, addend_nd [tokens, d] in y's dtype or undefined;
+///   returns [tokens, d] in y's dtype.
+at::Tensor combine(const at::Tensor& y_rd, const at::Tensor& weights_ns, const DispatchPlan& plan,
+                   const at::Tensor& addend_nd = {});
 
 namespace reference {
 at::Tensor dispatch(const at::Tensor& x_nd, const DispatchPlan& plan);
-at::Tensor combine(const at::Tensor& y_rd, const at::Tensor& weights_ns, const DispatchPlan& plan);
+at::Tensor combine(const at::Tensor& y_rd, const at::Tensor& weights_ns, const DispatchPlan& plan,
+                   const at::Tensor& addend_nd = {});
 }  // namespace reference
 
 }  // namespace mm

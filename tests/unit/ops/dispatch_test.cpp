@@ -49,6 +49,11 @@ TEST(Combine, EqualsItsDefinitionForTopOneAndTopTwo) {
       expect_same_op([&](const Tensors& x) { return Tensors{combine(x[0], x[1], plan)}; },
                      [&](const Tensors& x) { return Tensors{reference::combine(x[0], x[1], plan)}; },
                      {random_tensor({tokens * slots, width}, 1), random_tensor({tokens, slots}, 2)}, kTolerance);
+      expect_same_op([&](const Tensors& x) { return Tensors{combine(x[0], x[1], plan, x[2])}; },
+                     [&](const Tensors& x) { return Tensors{reference::combine(x[0], x[1], plan, x[2])}; },
+                     {random_tensor({tokens * slots, width}, 1), random_tensor({tokens, slots}, 2),
+                      random_tensor({tokens, width}, 3)},
+                     kTolerance);
     }
   }
 }
@@ -57,6 +62,13 @@ TEST(Combine, AfterDispatchWithWeightsThatSumToOneGivesTheTokensBack) {
   const DispatchPlan plan = plan_dispatch(some_experts(50, 2), 5);
   const at::Tensor x = random_tensor({50, 9}, 3);
   expect_close({combine(dispatch(x, plan), at::full({50, 2}, 0.5), plan)}, {x}, 1e-7);
+}
+
+TEST(Combine, AddsWhatDoesNotGoByExpertsAsASumBehindItWould) {
+  const DispatchPlan plan = plan_dispatch(some_experts(50, 2), 5);
+  const at::Tensor y = random_tensor({100, 9}, 3), weights = random_tensor({50, 2}, 4),
+                   addend = random_tensor({50, 9}, 5);
+  EXPECT_TRUE(at::equal(combine(y, weights, plan, addend), combine(y, weights, plan) + addend));
 }
 
 TEST(Combine, LetsANanThroughToItsTokenAloneEvenAtWeightZero) {
@@ -70,11 +82,12 @@ TEST(Combine, LetsANanThroughToItsTokenAloneEvenAtWeightZero) {
 
 TEST(Combine, InSixteenBitsEqualsItsDefinition) {
   const DispatchPlan plan = plan_dispatch(some_experts(31, 2), 5);
-  const Tensors inputs = {random_tensor({62, 24}, 5).to(at::kBFloat16), random_tensor({31, 2}, 6)};
-  expect_close(
-      forward_and_backward([&](const Tensors& x) { return Tensors{combine(x[0], x[1], plan)}; }, inputs),
-      forward_and_backward([&](const Tensors& x) { return Tensors{reference::combine(x[0], x[1], plan)}; }, inputs),
-      1e-6);
+  const Tensors inputs = {random_tensor({62, 24}, 5).to(at::kBFloat16), random_tensor({31, 2}, 6),
+                          random_tensor({31, 24}, 7).to(at::kBFloat16)};
+  const auto results_of = [&](auto& op) {
+    return forward_and_backward([&](const Tensors& x) { return Tensors{op(x[0], x[1], plan, x[2])}; }, inputs);
+  };
+  expect_close(results_of(combine), results_of(reference::combine), 1e-6);
 }
 
 }  // namespace

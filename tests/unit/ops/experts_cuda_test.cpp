@@ -43,6 +43,11 @@ TEST_P(Cuda, DispatchAndCombineEqualTheirDefinitions) {
     expect_kernel([&](const Tensors& x) { return Tensors{combine(x[0], x[1], plan)}; },
                   [&](const Tensors& x) { return Tensors{reference::combine(x[0], x[1], host)}; },
                   {random_tensor({tokens * slots, c.width}, 14), random_tensor({tokens, slots}, 15)}, {false, true});
+    expect_kernel([&](const Tensors& x) { return Tensors{combine(x[0], x[1], plan, x[2])}; },
+                  [&](const Tensors& x) { return Tensors{reference::combine(x[0], x[1], host, x[2])}; },
+                  {random_tensor({tokens * slots, c.width}, 14), random_tensor({tokens, slots}, 15),
+                   random_tensor({tokens, c.width}, 16)},
+                  {false, true, false});
   }
 }
 
