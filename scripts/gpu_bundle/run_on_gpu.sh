@@ -141,22 +141,22 @@ for batch in '32 8' '64 4'; do
   bench moe_512_dense moe_512 "$micro_batch" "$accumulation" "${adamw[@]}" "${dense_512[@]}"
 done
 bench moe_512_muon moe_512 32 8
+# What it costs that every run gives the same bytes.
+bench minimind3_moe_768_any_order minimind3_moe_768 32 8 --set run.deterministic=false
+bench minimind3_768_any_order minimind3_768 32 8 --set run.deterministic=false
 bench minimind3_768_fp32 minimind3_768 16 1 --set train.precision=fp32
 bench minimind3_moe_768_fp16 minimind3_moe_768 32 1 --set train.precision=fp16
 
-# The same bytes again, and after a stop in the middle? repeat <group> <program and arguments>...
-repeat() {
-  local group=$1 run=("${@:2}" --config configs/moe_512.json "${text[@]}" "${bare[@]}" "${small[@]}")
-  run+=(--set "train.steps=$whole")
-  if [[ ! $dry ]]; then run+=(--set train.micro_batch=8 --set train.accumulation=2); fi
-  stage "$group/whole" 40 "${run[@]}" --set "run.name=$group.whole"
-  stage "$group/again" 40 "${run[@]}" --set "run.name=$group.again"
-  # 75 says that a run was stopped and can be resumed.
-  stage "$group/half" 40 bash -c '"$@" || (($? == 75))' - "${run[@]}" --set "run.name=$group.halves" \
-    --set train.stop_after=$half
-  stage "$group/rest" 40 "${run[@]}" --set "run.name=$group.halves"
-}
-repeat resume pretrain "${on[@]}"
+# The same bytes again, and after a stop in the middle?
+run=(pretrain --config configs/moe_512.json "${on[@]}" "${text[@]}" "${bare[@]}" "${small[@]}"
+  --set "train.steps=$whole")
+if [[ ! $dry ]]; then run+=(--set train.micro_batch=8 --set train.accumulation=2); fi
+stage resume/whole 40 "${run[@]}" --set run.name=resume.whole
+stage resume/again 40 "${run[@]}" --set run.name=resume.again
+# 75 says that a run was stopped and can be resumed.
+stage resume/half 40 bash -c '"$@" || (($? == 75))' - "${run[@]}" --set run.name=resume.halves \
+  --set train.stop_after=$half
+stage resume/rest 40 "${run[@]}" --set run.name=resume.halves
 
 # Two lengths of a run: what one step takes is their difference.
 for config in minimind3_moe_768 minimind3_768 moe_512; do
@@ -176,7 +176,6 @@ stage waits 40 gpu_probe waits --config configs/moe_512.json "${probe_on[@]}" "$
 if command -v compute-sanitizer >/dev/null; then
   stage sanitizer 60 compute-sanitizer --tool memcheck --error-exitcode 9 ops_cuda_test --gtest_filter='*Swiglu*'
 fi
-repeat deterministic gpu_probe run --deterministic "${probe_on[@]}"
 
 # MiniMind's own model, where somebody laid its file beside this one. Last: it takes what is left.
 if [[ -f $bundle/model_minimind.py && ! $dry ]]; then

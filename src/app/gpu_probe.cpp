@@ -3,7 +3,6 @@
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -37,7 +36,7 @@ struct ProbeOptions {
   std::string task, config, trace;
   std::string device = "cuda";
   std::vector<std::string> overrides;
-  bool dry = false, deterministic = false;
+  bool dry = false;
 };
 
 void add_options(mm::CommandLine& line, ProbeOptions& options) {
@@ -47,8 +46,6 @@ void add_options(mm::CommandLine& line, ProbeOptions& options) {
   line.option("--device DEVICE", options.device, "cuda or cuda:N").shows_default();
   line.flag("--dry", options.dry, "On the CPU: shows that it runs, and measures nothing").excludes("--device");
   line.option("--trace FILE", options.trace, "Where the profile of a run goes");
-  line.flag("--deterministic", options.deterministic,
-            "Ask LibTorch for algorithms that give the same bytes every time, which may be slower");
 }
 
 mm::ConfiguredRun configure(ProbeOptions options) {
@@ -63,19 +60,9 @@ mm::ConfiguredRun configure(ProbeOptions options) {
   return run;
 }
 
-void ask_for_determinism() {
-  // LibTorch refuses cuBLAS without it; read as cuBLAS starts.
-  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
-  at::Context& context = at::globalContext();
-  context.setDeterministicAlgorithms(true, /*warn_only=*/false);
-  context.setDeterministicFillUninitializedMemory(false);
-  context.setSDPUseCuDNN(false);
-}
-
 mm::ExitCode probe(const ProbeOptions& options) {
   mm::ConfiguredRun configured = configure(options);
   const mm::RunConfig& config = configured.config;
-  if (options.deterministic) ask_for_determinism();
 
   const auto train = [&] { return mm::train_run(config, std::move(configured.weights), {}); };
   if (options.task == "waits") return mm::report_host_waits(train);

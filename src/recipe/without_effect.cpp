@@ -27,6 +27,9 @@ std::vector<std::string> moe_keys() {
 
 const std::vector<IdleSettings>& table() {
   static const std::vector<IdleSettings> rows = {
+      {{"run.deterministic"},
+       [](const RunConfig& c) { return c.run.device == "cpu"; },
+       "run.device is cpu, which gives the same bytes every time"},
       {{"train.steps"}, [](const RunConfig& c) { return c.compat.enabled(); }, "a replay is compat.epochs long"},
       {{"schedule."},
        [](const RunConfig& c) { return c.compat.enabled(); },

@@ -182,6 +182,12 @@ ExitCode open_and_train(World& world, RunConfig config, std::optional<Weights> w
   // That of all ranks together.
   setup.gemm_rate = static_cast<double>(world.size()) * measure_gemm_rate(setup.device, setup.compute_type);
   give_back_cached_memory(setup.device);  // its matrices, of up to 256 MiB each
+  if (is_first && setup.data_sheet_rate > 0) {
+    const double promised = static_cast<double>(world.size()) * setup.data_sheet_rate;
+    log_info(format("products  at %s, %.0f%% of the data sheet's %s: mfu is the share of the former",
+                    short_count(setup.gemm_rate, "FLOP/s").c_str(), 100 * setup.gemm_rate / promised,
+                    short_count(promised, "FLOP/s").c_str()));
+  }
   defer_stop_signals();
   world.training_begins();
   const std::unique_ptr<StepSource> steps =

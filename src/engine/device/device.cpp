@@ -1,9 +1,10 @@
 #include "engine/device/device.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/mm.h>
-#include <ATen/ops/ones.h>
+#include <ATen/ops/randn.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <unistd.h>
@@ -11,13 +12,16 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 
 #include "core/error.h"
 #include "core/json/json_text.h"
 #include "core/process/machine.h"
 #include "core/text.h"
+#include "engine/device/data_sheet.h"
 #include "ops/cpu/caching_allocator.h"
+#include "ops/cuda/kernels.h"
 
 namespace mm {
 namespace {
@@ -61,6 +65,18 @@ const char* type_name(at::ScalarType type) {
   return type == at::kHalf ? "fp16" : "bf16";
 }
 
+/// Of a GPU. Ours give the same bytes every time; this is about those of LibTorch.
+void choose_ops(bool deterministic) {
+  at::Context& context = at::globalContext();
+  // cuDNN's attention adds in any order, and plans anew for every length that it meets: 0.1 to 0.4 s each.
+  context.setSDPUseCuDNN(!deterministic);
+  context.setDeterministicAlgorithms(deterministic, /*warn_only=*/false);
+  context.setDeterministicFillUninitializedMemory(false);  // a pass over each new tensor, for those who forget to write
+  constexpr int kKeepTheirs = 0;
+  // As much memory as LibTorch gives cuBLAS on Hopper, fixed: with less a product may be split otherwise. Read once.
+  if (deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", kKeepTheirs);
+}
+
 }  // namespace
 
 DeviceSetup set_up_device(const RunSection& run, const std::string& precision, const Placement& place) {
@@ -70,9 +86,14 @@ DeviceSetup set_up_device(const RunSection& run, const std::string& precision, c
   const int share = std::max(usable_processors() / static_cast<int>(place.local_size), 1);
   const int threads = run.threads > 0 ? static_cast<int>(run.threads) : share;
   at::set_num_threads(threads);
+  if (setup.device.is_cuda()) {
+    choose_ops(run.deterministic);
+    setup.data_sheet_rate = data_sheet_rate(cuda::device_name(setup.device.index()), setup.compute_type);
+  }
   setup.description =
       setup.device.is_cuda() ? setup.device.str() : format("cpu, %d thread%s", threads, threads == 1 ? "" : "s");
   setup.description += std::string(", ") + type_name(setup.compute_type);
+  if (setup.device.is_cuda() && !run.deterministic) setup.description += ", not deterministic";
   return setup;
 }
 
@@ -92,6 +113,18 @@ void give_back_cached_memory(at::Device device) {
   c10::getDeviceAllocator(device.type())->emptyCache();
 }
 
+namespace {
+
+/// [n, n]. A product of ones draws less power than one of random numbers, so that a GPU is up to a fifth faster with
+/// it.
+at::Tensor random_square(int64_t n, const at::TensorOptions& options) {
+  constexpr int64_t kPeriod = 65537;  // no divisor of n, so that no two rows begin alike
+  const at::Tensor some = at::randn({kPeriod}, at::detail::createCPUGenerator(1)).to(options.device(), options.dtype());
+  return some.repeat({n * n / kPeriod + 1}).narrow(0, 0, n * n).view({n, n});
+}
+
+}  // namespace
+
 double measure_gemm_rate(at::Device device, at::ScalarType type) {
   constexpr int kRuns = 6;
   constexpr double kLongestRun = 2.0, kLongestSize = 0.5;  // seconds: larger products say nothing new of this device
@@ -99,7 +132,7 @@ double measure_gemm_rate(at::Device device, at::ScalarType type) {
   for (const int64_t n : {128, 512, 1536, 8192}) {
     const double flops = 2.0 * std::pow(static_cast<double>(n), 3);
     if (rate > 0 && flops / rate > kLongestRun) break;
-    const at::Tensor a = at::ones({n, n}, at::TensorOptions().dtype(type).device(device)), b = a.clone();
+    const at::Tensor a = random_square(n, at::TensorOptions().dtype(type).device(device)), b = a.clone();
     double spent = 0;
     for (int run = 0; run < kRuns && spent < kLongestSize; ++run) {
       synchronize(device);

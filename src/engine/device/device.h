@@ -15,6 +15,7 @@ struct DeviceSetup {
   at::ScalarType compute_type = at::kFloat;  ///< of the matrix products
   std::string description;                   ///< for the log
   double gemm_rate = 0;                      ///< FLOP/s that MFU is a share of (measure_gemm_rate); 0: not measured
+  double data_sheet_rate = 0;                ///< FLOP/s that the maker of the GPU promises; 0: not known
 };
 
 /// Chooses device and precision, and sets threads. Call once, before the first tensor.
@@ -30,7 +31,8 @@ void synchronize(at::Device device);
 /// Gives what the allocator keeps without use back to the system.
 void give_back_cached_memory(at::Device device);
 
-/// FLOP/s of a square matrix product in `type` on this device, the best of a few runs: what a step can reach at most.
+/// FLOP/s of a square matrix product of random numbers in `type` on this device, the best of a few runs: what a step
+/// can reach at most. No generator that anybody else draws from is touched.
 double measure_gemm_rate(at::Device device, at::ScalarType type);
 
 /// Bytes in use: of the device's allocator, on a CPU of the whole process. 0 where nothing tells.

@@ -1,4 +1,4 @@
-// What the GPU at hand can do.
+// What a GPU can do, and what it is called.
 #include "ops/cuda/device_code.h"
 
 namespace mm::cuda {
@@ -14,10 +14,22 @@ int compute_capability() {
   return 10 * major + minor;
 }
 
+std::string device_name(int index) {
+  cudaDeviceProp gpu{};
+  if (cudaGetDeviceProperties(&gpu, index) != cudaSuccess) {
+    throw Error(ExitCode::kDevice, "CUDA: the device does not tell its name");
+  }
+  return gpu.name;
+}
+
 #else
 
 int compute_capability() {
   return Emulation::compute_capability();
+}
+
+std::string device_name(int /*index*/) {
+  return "an emulated GPU";
 }
 
 #endif

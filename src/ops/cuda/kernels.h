@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace mm::cuda {
 
@@ -205,6 +206,8 @@ void grouped_linear_weight_gradient(ElementType type, const void* dy, const void
 
 /// Of the current device: 90 is 9.0.
 int compute_capability();
+/// What a GPU is called, as "NVIDIA H200".
+std::string device_name(int index);
 
 /// sum[e] += term[e] for every expert that has rows. The term of one without is not read.
 ///   term [experts, size]; ends_e [experts]: one past the last row of each; sum [experts, size]

@@ -19,6 +19,9 @@ void RunSection::visit(Fields& fields) {
   fields("threads", threads, "CPU threads; 0: one for each processor that the process may use",
          {.min = 0, .max = 4096, .unit = "threads"});
   fields("seed", seed, "seed of the initialisation, the order of the data, dropout and samples", {.min = 0});
+  fields("deterministic", deterministic,
+         "on a GPU: ops that give the same bytes every time, so that a run that was stopped ends as one that was not; "
+         "false: whatever LibTorch takes for fastest. On a CPU it is so anyway");
   fields(
       "hang_seconds", hang_seconds,
       "end with exit code 9, and tell where, when training does not get on for that long: a disk or a GPU that hangs; "

@@ -61,6 +61,7 @@ std::string bench(World& world, const RunConfig& config, int64_t steps) {
     sums.push_back(phases.sums / phases.total());
     update.push_back(phases.update / phases.total());
   }
+  const double promised = static_cast<double>(world.size()) * setup.data_sheet_rate;
   const ParameterCount count = count_parameters(config.model);
   return format("%s: %s parameters, %s active; %s; batch %lld x %lld x %lld, median of %lld steps\n",
                 config.run.name.c_str(), with_commas(count.total).c_str(), with_commas(count.active).c_str(),
@@ -72,6 +73,10 @@ std::string bench(World& world, const RunConfig& config, int64_t steps) {
                 short_count(flops / median(seconds), "FLOP/s").c_str(), short_count(median(rates), "FLOP/s").c_str(),
                 median(shares), *std::min_element(shares.begin(), shares.end()),
                 *std::max_element(shares.begin(), shares.end())) +
+         (setup.data_sheet_rate > 0 ? format("  of the data sheet's %s: the step %.3f, the GEMM %.3f\n",
+                                             short_count(promised, "FLOP/s").c_str(),
+                                             flops / median(seconds) / promised, median(rates) / promised)
+                                    : "") +
          format("  forward %.1f%%, backward %.1f%%, ", 100 * median(forward), 100 * median(backward)) +
          (world.is_alone()
               ? ""

@@ -1,15 +1,20 @@
 // A whole step on the branches that a GPU takes: on an emulated one it gives what the CPU's own branches give, and on
 // the meta device, whose tensors have no memory, it shows that nothing between a batch and its result reads the device.
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/cumsum.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <mutex>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "engine/training_step.h"
@@ -231,6 +236,65 @@ TEST(CudaPath, ReadsNothingOfTheDeviceInAStep) {
       }
     }
   }
+}
+
+/// While one lives, all threads: the ops that LibTorch refuses on a GPU under run.deterministic, as they have no way to
+/// be the same every time (the second list in the help of torch.use_deterministic_algorithms, what has to do with us).
+class RefusedOps {
+ public:
+  RefusedOps() {
+    found().clear();
+    handle_ = at::addGlobalCallback(at::RecordFunctionCallback(&RefusedOps::look).needsInputs(true));
+  }
+  ~RefusedOps() { at::removeCallback(handle_); }
+
+  std::set<std::string> names() const {
+    const std::lock_guard lock(mutex());
+    return found();
+  }
+
+ private:
+  static std::set<std::string>& found() {
+    static std::set<std::string> names;
+    return names;
+  }
+  static std::mutex& mutex() {
+    static std::mutex mutex;
+    return mutex;
+  }
+
+  static bool refuses(const std::string& name, const at::Tensor& x) {
+    static const std::set<std::string> kAlways = {
+        "aten::put_",           "aten::put",       "aten::histc",    "aten::bincount",         "aten::median",
+        "aten::kthvalue",       "aten::nanmedian", "aten::nll_loss", "aten::nll_loss_forward", "aten::_embedding_bag",
+        "aten::scatter_reduce_"};
+    static const std::set<std::string> kOfFloats = {"aten::cumsum", "aten::cumsum_", "aten::logcumsumexp"};
+    return kAlways.contains(name) || (kOfFloats.contains(name) && x.is_floating_point());
+  }
+
+  static std::unique_ptr<at::ObserverContext> look(const at::RecordFunction& function) {
+    const auto inputs = function.inputs();
+    if (!inputs.empty() && inputs[0].isTensor() && refuses(function.name(), inputs[0].toTensor())) {
+      const std::lock_guard lock(mutex());
+      found().insert(function.name());
+    }
+    return nullptr;
+  }
+
+  at::CallbackHandle handle_;
+};
+
+TEST(CudaPath, HasNoOpThatCannotBeTheSameEveryTime) {
+  const RefusedOps refused;
+  const cuda::Emulation emulation;
+  for (const Options& options : kOptions) {
+    TwoSteps(config_with(options), at::kMeta, at::kBFloat16, options.documents);
+    EXPECT_EQ(refused.names(), std::set<std::string>()) << options.name;
+  }
+  at::cumsum(at::zeros({3}, at::kLong), 0);
+  EXPECT_EQ(refused.names(), std::set<std::string>());
+  at::cumsum(at::zeros({3}), 0);
+  EXPECT_EQ(refused.names(), std::set<std::string>{"aten::cumsum"}) << "it would be noticed";
 }
 
 TEST(CudaPath, WouldNoticeARead) {

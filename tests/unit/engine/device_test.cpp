@@ -2,8 +2,11 @@
 #include "engine/device/device.h"
 
 #include <ATen/Context.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
 
+#include "engine/device/data_sheet.h"
 #include "tests/unit/core/thrown.h"
 
 namespace mm {
@@ -25,6 +28,45 @@ TEST(Device, TheCpuComputesInFp32UnlessToldOtherwise) {
 
 TEST(Device, AutoTakesAGpuWhereThereIsOne) {
   EXPECT_EQ(set_up("auto", "fp32").device.is_cuda(), at::hasCUDA());
+}
+
+TEST(Device, AGpuGivesTheSameBytesEveryTimeUnlessToldOtherwise) {
+  if (!at::hasCUDA()) {
+    set_up("cpu", "auto");
+    EXPECT_FALSE(at::globalContext().deterministicAlgorithms()) << "a CPU needs no other ops for it";
+    GTEST_SKIP() << "the rest is of a GPU";
+  }
+  set_up("cuda", "auto");
+  EXPECT_TRUE(at::globalContext().deterministicAlgorithms());
+  EXPECT_FALSE(at::globalContext().userEnabledCuDNNSDP());
+  RunSection run;
+  run.deterministic = false;
+  EXPECT_TRUE(set_up_device(run, "auto").description.ends_with(", not deterministic"));
+  EXPECT_FALSE(at::globalContext().deterministicAlgorithms());
+  EXPECT_TRUE(at::globalContext().userEnabledCuDNNSDP());
+}
+
+TEST(DataSheet, IsKnownByWhatAGpuCallsItself) {
+  const auto teraflops = [](const char* name) { return data_sheet_rate(name, at::kBFloat16) / 1e12; };
+  EXPECT_EQ(teraflops("NVIDIA H100 80GB HBM3"), 989);
+  EXPECT_EQ(teraflops("NVIDIA H100 PCIe"), 756);
+  EXPECT_EQ(teraflops("NVIDIA H200"), 989);
+  EXPECT_EQ(teraflops("NVIDIA H20"), 148);
+  EXPECT_EQ(teraflops("NVIDIA A100-SXM4-80GB"), 312);
+  EXPECT_EQ(teraflops("NVIDIA A10"), 125);
+  EXPECT_EQ(teraflops("NVIDIA GeForce RTX 3090"), 71);
+  EXPECT_EQ(teraflops("NVIDIA L4"), 121);
+  EXPECT_EQ(teraflops("NVIDIA A1000 Laptop GPU"), 0);
+  EXPECT_EQ(teraflops("an emulated GPU"), 0);
+  EXPECT_EQ(data_sheet_rate("NVIDIA H200", at::kFloat), 0) << "products in fp32 are not on the tensor cores";
+}
+
+TEST(Device, TheRateOfProductsIsMeasuredWithoutDrawingFromAGenerator) {
+  seed_device(at::kCPU, 3);
+  const at::Tensor expected = at::randn({4});
+  seed_device(at::kCPU, 3);
+  EXPECT_GT(measure_gemm_rate(at::kCPU, at::kFloat), 0);
+  EXPECT_TRUE(at::equal(at::randn({4}), expected));
 }
 
 TEST(Device, AGpuThatIsNotThereIsRefused) {

@@ -26,6 +26,8 @@ TEST(WithoutEffect, EachReasonHasOneLine) {
   EXPECT_EQ(notes_of({"evaluation.every=200", "data.validation_fraction=0"}),
             Lines{"evaluation.every: no effect: nothing is held out to validate on (data.validation, "
                   "data.validation_fraction)"});
+  EXPECT_EQ(notes_of({"run.device=cpu", "run.deterministic=false"}),
+            Lines{"run.deterministic: no effect: run.device is cpu, which gives the same bytes every time"});
   EXPECT_EQ(notes_of({"model.num_experts=8"}), Lines{"model.num_experts: no effect: model.model_type is dense"});
   EXPECT_EQ(notes_of({"schedule.type=constant", "schedule.min_ratio=0.2"}),
             Lines{"schedule.min_ratio: no effect: schedule.type is constant"});
