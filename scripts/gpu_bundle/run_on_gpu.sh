@@ -141,9 +141,6 @@ for batch in '32 8' '64 4'; do
   bench moe_512_dense moe_512 "$micro_batch" "$accumulation" "${adamw[@]}" "${dense_512[@]}"
 done
 bench moe_512_muon moe_512 32 8
-# What it costs that every run gives the same bytes.
-bench minimind3_moe_768_any_order minimind3_moe_768 32 8 --set run.deterministic=false
-bench minimind3_768_any_order minimind3_768 32 8 --set run.deterministic=false
 bench minimind3_768_fp32 minimind3_768 16 1 --set train.precision=fp32
 bench minimind3_moe_768_fp16 minimind3_moe_768 32 1 --set train.precision=fp16
 
@@ -157,6 +154,12 @@ stage resume/again 40 "${run[@]}" --set run.name=resume.again
 stage resume/half 40 bash -c '"$@" || (($? == 75))' - "${run[@]}" --set run.name=resume.halves \
   --set train.stop_after=$half
 stage resume/rest 40 "${run[@]}" --set run.name=resume.halves
+stage resume/graph 40 "${run[@]}" --set run.name=resume.graph --set train.cuda_graph=true
+# What that costs, and what it saves to launch a micro-batch as one, of a large one and of a small one.
+bench minimind3_moe_768_any_order minimind3_moe_768 32 8 --set run.deterministic=false
+bench minimind3_moe_768_graph minimind3_moe_768 32 8 --set train.cuda_graph=true
+bench moe_512 moe_512 4 8 "${adamw[@]}"
+bench moe_512_graph moe_512 4 8 "${adamw[@]}" --set train.cuda_graph=true
 
 # Two lengths of a run: what one step takes is their difference.
 for config in minimind3_moe_768 minimind3_768 moe_512; do

@@ -127,7 +127,6 @@ def measure_bench(logs):
     for name, moe, dense in (
         ("minimind3_768.32", "minimind3_moe_768.32", "minimind3_768.32"),
         ("minimind3_768.128", "minimind3_moe_768.128", "minimind3_768.128"),
-        ("minimind3_768_any_order.32", "minimind3_moe_768_any_order.32", "minimind3_768_any_order.32"),
         ("moe_512.32", "moe_512.32", "moe_512_dense.32"),
         ("moe_512.64", "moe_512.64", "moe_512_dense.64"),
     ):
@@ -138,7 +137,7 @@ def measure_bench(logs):
 def measure_repeats(work):
     """Whether two runs of the same config end with the same bytes, by the hashes that their checkpoints bring."""
     whole = work / "output/resume.whole"
-    for other in ("again", "halves"):
+    for other in ("again", "halves", "graph"):
         run = work / f"output/resume.{other}"
         one, two = last_hashes(whole), last_hashes(run)
         if not one or not two or one[0] != two[0]:

@@ -40,17 +40,26 @@ at::Tensor auxiliary_loss(const LayerReports& reports) {
 }
 
 TrainingStep::TrainingStep(const ModelConfig& config, const StepOptions& options, TrainedModel& trained)
-    : config_(config), options_(options), trained_(trained) {}
+    : config_(config), options_(options), trained_(trained), loss_scale_(trained.scaler.scale().clone()) {
+  if (!options.capture) return;
+  graph_.emplace(loss_scale_.device(), [this](const Batch& batch) { return add_gradients(forward(batch)); });
+}
 
 void TrainingStep::begin(int64_t micro_batches) {
   result_ = {};
   norm_of_all_ = at::Tensor();
   result_.weight = static_cast<double>(micro_batches) / static_cast<double>(options_.accumulation);
-  result_.loss_scale = trained_.scaler.scale().clone();
+  loss_scale_.copy_(trained_.scaler.scale());
+  result_.loss_scale = loss_scale_;
   result_.slots = config_.moe.num_experts_per_tok;
   result_.first_moe_layer = config_.moe.first_k_dense_replace;
   if (begun_) trained_.parameters.gradient().zero_();  // of a step that was given up
   begun_ = true;
+}
+
+void TrainingStep::train(const Batch& batch) {
+  if (!graph_) return backward(forward(batch), batch);
+  add((*graph_)(batch), batch);
 }
 
 MicroBatchLosses TrainingStep::forward(const Batch& batch) {
@@ -58,6 +67,13 @@ MicroBatchLosses TrainingStep::forward(const Batch& batch) {
 }
 
 void TrainingStep::backward(const MicroBatchLosses& losses, const Batch& batch) {
+  add(add_gradients(losses), batch);
+  if (options_.replay) {
+    result_.micro_steps.push_back({losses.loss_sum.detach(), detached(losses.reports.balance_loss), losses.targets});
+  }
+}
+
+MicroBatchSums TrainingStep::add_gradients(const MicroBatchLosses& losses) const {
   const auto accumulation = static_cast<double>(options_.accumulation);
   const LayerReports& reports = losses.reports;
   const at::Tensor loss = losses.loss_sum / (accumulation * static_cast<double>(losses.targets));
@@ -66,20 +82,27 @@ void TrainingStep::backward(const MicroBatchLosses& losses, const Batch& batch) 
   at::Tensor objective = loss;
   add_to(objective, balance_loss);
   add_to(objective, z_loss);
-  (objective * result_.loss_scale).backward();
+  (objective * loss_scale_).backward();
+  const at::Tensor& dropped_le = reports.dropped_tokens_le;
+  return {.loss = loss.detach(),
+          .balance_loss = detached(balance_loss),
+          .z_loss = detached(z_loss),
+          .expert_tokens_le = reports.expert_tokens_le,
+          .dropped_tokens = dropped_le.defined() ? dropped_le.sum() : dropped_le,
+          .router_sums_lqe = reports.router_sums_lqe,
+          .margins_lem = reports.margins_lem};
+}
 
-  add_to(result_.loss, loss.detach());
-  add_to(result_.balance_loss, detached(balance_loss));
-  add_to(result_.z_loss, detached(z_loss));
-  add_to(result_.expert_tokens_le, reports.expert_tokens_le);
-  add_to(result_.margins_lem, reports.margins_lem);
-  add_to(result_.router_sums_lqe, reports.router_sums_lqe);
-  if (reports.dropped_tokens_le.defined()) add_to(result_.dropped_tokens, reports.dropped_tokens_le.sum());
-  result_.targets += losses.targets;
+void TrainingStep::add(const MicroBatchSums& sums, const Batch& batch) {
+  add_to(result_.loss, sums.loss);
+  add_to(result_.balance_loss, sums.balance_loss);
+  add_to(result_.z_loss, sums.z_loss);
+  add_to(result_.expert_tokens_le, sums.expert_tokens_le);
+  add_to(result_.margins_lem, sums.margins_lem);
+  add_to(result_.router_sums_lqe, sums.router_sums_lqe);
+  add_to(result_.dropped_tokens, sums.dropped_tokens);
+  result_.targets += batch.targets;
   result_.positions += batch.tokens_bt.numel();
-  if (options_.replay) {
-    result_.micro_steps.push_back({losses.loss_sum.detach(), detached(reports.balance_loss), losses.targets});
-  }
   last_batch_ = batch;
 }
 

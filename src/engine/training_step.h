@@ -2,9 +2,11 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 
 #include "data/batch.h"
 #include "distributed/world.h"
+#include "engine/micro_batch_graph.h"
 #include "engine/step_result.h"
 #include "engine/trained_model.h"
 
@@ -28,6 +30,7 @@ struct StepOptions {
   int64_t accumulation = 1;  ///< a loss is divided by it, however many micro-batches the step has
   double max_grad_norm = 0;  ///< 0: gradients are not clipped
   bool replay = false;       ///< the norm is rounded as PyTorch's, and the losses of every micro-batch are kept
+  bool capture = false;      ///< train() plays a graph: see capture_obstacle()
 };
 
 /// Beyond which a step is not taken.
@@ -36,14 +39,15 @@ struct StepLimits {
   double grad_norm = std::numeric_limits<double>::infinity();
 };
 
-/// Nothing in it waits for the device. Gradients are 0 before and after. The order of calls: begin(); forward() and
-/// backward() of each micro-batch; combine() of the ranks that share them; finish_gradients(); update().
+/// Nothing in it waits for the device. Gradients are 0 before and after. The order of calls: begin(); train(), or
+/// forward() and backward(), of each micro-batch; combine() of the ranks that share them; finish_gradients(); update().
 class TrainingStep {
  public:
   TrainingStep(const ModelConfig& config, const StepOptions& options, TrainedModel& trained);
 
   ///   micro_batches  of the step, whoever computes them
   void begin(int64_t micro_batches);
+  void train(const Batch& batch);
   MicroBatchLosses forward(const Batch& batch);
   /// Adds the gradients of a micro-batch, and its numbers to the result.
   void backward(const MicroBatchLosses& losses, const Batch& batch);
@@ -56,14 +60,20 @@ class TrainingStep {
 
   /// The micro-batch that was last trained on.
   const Batch& last_batch() const { return last_batch_; }
+  /// Whether micro-batches are played by now.
+  bool is_captured() const { return graph_ && graph_->is_captured(); }
 
  private:
+  MicroBatchSums add_gradients(const MicroBatchLosses& losses) const;
+  void add(const MicroBatchSums& sums, const Batch& batch);
   at::Tensor gradient_norm() const;
   at::Tensor gradient_divisor() const;
 
   const ModelConfig& config_;
   StepOptions options_;
   TrainedModel& trained_;
+  at::Tensor loss_scale_;  ///< scalar fp32, of this step: always the same tensor
+  std::optional<MicroBatchGraph> graph_;
   StepResult result_;
   at::Tensor norm_of_all_;  ///< scalar fp32: of the gradients of all ranks together; undefined in a world of one
   at::Tensor not_finite_;

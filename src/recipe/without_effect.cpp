@@ -2,6 +2,7 @@
 #include "recipe/without_effect.h"
 
 #include "core/text.h"
+#include "recipe/capture.h"
 #include "recipe/run_config.h"
 
 namespace mm {
@@ -30,6 +31,7 @@ const std::vector<IdleSettings>& table() {
       {{"run.deterministic"},
        [](const RunConfig& c) { return c.run.device == "cpu"; },
        "run.device is cpu, which gives the same bytes every time"},
+      {{"train.cuda_graph"}, [](const RunConfig& c) { return c.run.device == "cpu"; }, "run.device is cpu"},
       {{"train.steps"}, [](const RunConfig& c) { return c.compat.enabled(); }, "a replay is compat.epochs long"},
       {{"schedule."},
        [](const RunConfig& c) { return c.compat.enabled(); },
@@ -132,6 +134,10 @@ std::vector<std::string> without_effect(const RunConfig& config, const std::set<
       }
     }
     if (!idle.empty()) lines.push_back(join(idle, ", ") + ": no effect: " + row.reason);
+  }
+  const char* obstacle = capture_obstacle(config);
+  if (config.train.cuda_graph && obstacle != nullptr) {
+    lines.push_back(std::string("train.cuda_graph: no effect: ") + obstacle);
   }
   return lines;
 }

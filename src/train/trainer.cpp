@@ -48,7 +48,8 @@ Trainer::Trainer(const TrainerParts& parts, TrainState& state)
       training_(config_.model,
                 {.accumulation = config_.train.accumulation,
                  .max_grad_norm = config_.optim.max_grad_norm,
-                 .replay = config_.compat.enabled()},
+                 .replay = config_.compat.enabled(),
+                 .capture = captures(config_, parts.setup)},
                 state),
       metrics_(config_, parts.setup, parts.sinks),
       saver_(config_, parts_.store, parts_.pth, metrics_, parts_.lock, world_.is_first()),
@@ -134,7 +135,7 @@ StepRecord Trainer::step() {
     try {
       if (world_.is_alone()) leave_if_stopping();
       const Batch batch = parts_.steps.batch(state_.step, micro_batch);
-      training_.backward(training_.forward(batch), batch);
+      training_.train(batch);
     } catch (const StopRequested&) {
       state_.loader.seek(place);
       throw;

@@ -47,6 +47,10 @@ void TrainConfig::visit(Fields& fields) {
   fields("precision", precision,
          "type of the matrix products; auto: fp32 on a CPU, bf16 on a GPU. Weights and moments are fp32",
          {.choices = {"auto", "fp32", "bf16", "fp16"}});
+  fields(
+      "cuda_graph", cuda_graph,
+      "on a GPU: capture a micro-batch once and launch it as one from then on, to the same bytes; keeps the memory of "
+      "one to itself");
   fields("stop_after", stop_after, "stop after this step as a signal would, to be resumed; 0: never",
          {.min = 0, .unit = "steps"});
 }

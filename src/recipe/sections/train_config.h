@@ -33,6 +33,7 @@ struct TrainConfig {
   int64_t accumulation = 1;
   bool shrink_micro_batch = false;
   std::string precision = "auto";
+  bool cuda_graph = false;
   int64_t stop_after = 0;
 
   void visit(Fields& fields);

@@ -21,7 +21,7 @@ class TimedModel {
   /// Makes up the tokens of a micro-batch, which is the one that the calls below train on.
   void take_batch_of(int64_t sequences);
 
-  /// Of one micro-batch, all work of the device done.
+  /// Of one micro-batch, all work of the device done. Both are the latter where they are one launch.
   struct Passes {
     double forward_seconds = 0;
     double backward_seconds = 0;
@@ -30,6 +30,7 @@ class TimedModel {
   /// Begins a step of so many micro-batches.
   void begin(int64_t micro_batches) { training_.begin(micro_batches); }
   Passes train_micro_batch();
+  bool is_captured() const { return training_.is_captured(); }
   /// Seconds of the sums over the ranks.
   double combine();
   /// Seconds of norm, clip and optimizer; in a world of ranks, also until each has the new weights.

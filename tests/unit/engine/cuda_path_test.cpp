@@ -95,11 +95,12 @@ ModelConfig config_with(const Options& options) {
 /// Two steps of two micro-batches.
 struct TwoSteps {
   TwoSteps(const ModelConfig& model, at::Device device, at::ScalarType type, bool documents = false,
-           const World& world = World::alone(), bool shards_optimizer = false)
+           const World& world = World::alone(), bool shards_optimizer = false, bool capture = false)
       : config(model), trained(config, {}, device, type, world, shards_optimizer) {
     if (!device.is_meta()) initialize(trained.parameters, config, 7);
     trained.parameters.refresh_shadow();
-    TrainingStep training(config, {.accumulation = 2, .max_grad_norm = 1.0, .replay = false}, trained);
+    TrainingStep training(config, {.accumulation = 2, .max_grad_norm = 1.0, .replay = false, .capture = capture},
+                          trained);
     for (int step = 0; step < 2; ++step) {
       training.begin(2);
       for (const uint64_t seed : {1, 2}) {
@@ -111,17 +112,19 @@ struct TwoSteps {
           batch.document_ends_s = at::tensor({0, 5, 6, 18, 20, 30, 36, 36, 36}, at::kInt).to(device);
           batch.counted_bt = batch.targets_bt.ge(3);
         }
-        training.backward(training.forward(batch), batch);
+        training.train(batch);
       }
       training.combine();
       training.finish_gradients();
       results.push_back(training.update(1e-2));
     }
+    is_captured = training.is_captured();
   }
 
   ModelConfig config;
   TrainedModel trained;
   std::vector<StepResult> results;
+  bool is_captured = false;
 };
 
 double number(const at::Tensor& scalar) {
@@ -208,6 +211,31 @@ TEST(CudaPath, GivesTheSameBytesInEveryOrderOfThreads) {
     const at::Tensor first = parameters(0);
     EXPECT_TRUE(first.isfinite().all().item<bool>());
     for (const uint64_t order : {1, 2}) EXPECT_TRUE(at::equal(parameters(order), first)) << order;
+  }
+}
+
+TEST(CudaPath, GivesTheSameBytesWhereMicroBatchesAreLaunchedAsOne) {
+  const cuda::Emulation emulation;
+  // A mixture, one with all that a step counts, one that keeps a load from step to step, documents.
+  for (const Options& options : {kOptions[1], kOptions[4], kOptions[5], kOptions.back()}) {
+    SCOPED_TRACE(options.name);
+    const auto steps = [&](bool capture) {
+      return TwoSteps(config_with(options), at::kCPU, at::kBFloat16, options.documents, World::alone(), false, capture);
+    };
+    const TwoSteps one_by_one = steps(false), as_one = steps(true);
+    EXPECT_EQ(as_one.is_captured, !options.documents) << "documents are laid out anew in every batch";
+    EXPECT_TRUE(at::equal(as_one.trained.parameters.master(), one_by_one.trained.parameters.master()));
+    for (size_t step = 0; step < 2; ++step) {
+      StepRecord a, e;
+      as_one.results[step].read_into(a);
+      one_by_one.results[step].read_into(e);
+      EXPECT_EQ(a.loss, e.loss);
+      EXPECT_EQ(a.aux_loss, e.aux_loss);
+      EXPECT_EQ(a.grad_norm, e.grad_norm);
+      EXPECT_EQ(a.load.tokens, e.load.tokens);
+      EXPECT_EQ(a.dropped_tokens, e.dropped_tokens);
+      EXPECT_EQ(a.router.token_entropy, e.router.token_entropy);
+    }
   }
 }
 

@@ -28,6 +28,8 @@ TEST(WithoutEffect, EachReasonHasOneLine) {
                   "data.validation_fraction)"});
   EXPECT_EQ(notes_of({"run.device=cpu", "run.deterministic=false"}),
             Lines{"run.deterministic: no effect: run.device is cpu, which gives the same bytes every time"});
+  EXPECT_EQ(notes_of({"train.cuda_graph=true", "model.dropout=0.1"}),
+            Lines{"train.cuda_graph: no effect: model.dropout or model.router_jitter draws anew every time"});
   EXPECT_EQ(notes_of({"model.num_experts=8"}), Lines{"model.num_experts: no effect: model.model_type is dense"});
   EXPECT_EQ(notes_of({"schedule.type=constant", "schedule.min_ratio=0.2"}),
             Lines{"schedule.min_ratio: no effect: schedule.type is constant"});
@@ -37,6 +39,7 @@ TEST(WithoutEffect, EachReasonHasOneLine) {
 }
 
 TEST(WithoutEffect, WhatHasOneIsNoNews) {
+  EXPECT_EQ(notes_of({"train.cuda_graph=true"}), Lines{});
   EXPECT_EQ(notes_of({"optim.type=muon", "optim.momentum=0.9"}), Lines{});
   EXPECT_EQ(notes_of({"model.model_type=moe", "model.num_experts=8"}), Lines{});
   EXPECT_EQ(notes_of({}), Lines{});
