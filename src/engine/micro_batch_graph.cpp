@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "engine/device/device.h"
 #include "recipe/capture.h"
 
 namespace mm {

@@ -3,14 +3,14 @@
 
 #include <functional>
 #include <optional>
-#include <string>
 
 #include "data/batch.h"
-#include "engine/device/device.h"
 #include "engine/device/device_graph.h"
-#include "recipe/run_config.h"
 
 namespace mm {
+
+struct DeviceSetup;
+struct RunConfig;
 
 /// Whether micro-batches of this run are to be captured, and can be.
 bool captures(const RunConfig& config, const DeviceSetup& setup);

@@ -72,9 +72,8 @@ void choose_ops(bool deterministic) {
   context.setSDPUseCuDNN(!deterministic);
   context.setDeterministicAlgorithms(deterministic, /*warn_only=*/false);
   context.setDeterministicFillUninitializedMemory(false);  // a pass over each new tensor, for those who forget to write
-  constexpr int kKeepTheirs = 0;
   // As much memory as LibTorch gives cuBLAS on Hopper, fixed: with less a product may be split otherwise. Read once.
-  if (deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", kKeepTheirs);
+  if (deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
 }
 
 }  // namespace

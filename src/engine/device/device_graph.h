@@ -1,8 +1,6 @@
 // Work of the device that is queued once and launched as one from then on.
 #pragma once
 
-#include <c10/core/Device.h>
-
 #include <functional>
 #include <memory>
 
