@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/json/ordered_json.h"
 #include "core/terminal/log.h"
 #include "core/text.h"
 #include "train/train_state.h"
@@ -11,7 +12,7 @@
 namespace mm {
 namespace {
 
-using Json = nlohmann::ordered_json;  // of both kinds, the file takes twice as long to compile
+using Json = nlohmann::ordered_json;
 
 /// JSON has no infinity: a loss that was never measured is null.
 Json loss_to_json(double loss) {
@@ -39,10 +40,14 @@ void check_data(const std::string& trained_on, uint64_t fingerprint, const std::
                "restore them, or start another run with --set run.name=<name> --set init.from=" + folder));
 }
 
+/// -1 where it is not there.
 int64_t integer_of(const std::string& state_json, const char* key) {
-  const auto state = Json::parse(state_json, nullptr, /*allow_exceptions=*/false);
-  if (!state.is_object() || !state.contains(key) || !state[key].is_number_integer()) return -1;
-  return state[key].get<int64_t>();
+  try {
+    const Json value = parse_ordered_json(state_json).value(key, Json());
+    return value.is_number_integer() ? value.get<int64_t>() : -1;
+  } catch (const Json::exception&) {
+    return -1;
+  }
 }
 
 }  // namespace
@@ -59,7 +64,7 @@ std::string TrainState::counters() const {
   }
   if (replay_start) state["replay_start"] = {{"epoch", replay_start->epoch}, {"step", replay_start->step}};
   state["data_fingerprint"] = hex64(data_fingerprint);
-  state["alarms"] = Json::parse(alarms.state());
+  state["alarms"] = parse_ordered_json(alarms.state());
   state["revived"] = Json::array();
   for (const auto& [expert, when] : revived) state["revived"].push_back({expert.first, expert.second, when});
   state["best_loss"] = loss_to_json(best_loss);
@@ -68,18 +73,18 @@ std::string TrainState::counters() const {
   state["validation_fingerprint"] = hex64(validation_fingerprint);
   state["skipped_in_a_row"] = skipped_in_a_row;
   if (watches_spikes) {
-    state["spikes"] = Json::parse(spikes.state());
+    state["spikes"] = parse_ordered_json(spikes.state());
     state["spikes_acted_on"] = spikes_acted_on;
     state["rate_factor"] = rate_factor;
   }
   state["duties_done"] = duties_done;
   if (ranks > 1) state["ranks"] = ranks;
-  return state.dump(2) + "\n";
+  return write_ordered_json(state, 2) + "\n";
 }
 
 void TrainState::restore_counters(const std::string& json, const std::string& folder) {
   try {
-    const auto state = Json::parse(json);
+    const auto state = parse_ordered_json(json);
     check_version(state.at("version").get<int64_t>(), folder);
     check_data(state.at("data_fingerprint").get<std::string>(), data_fingerprint, folder);
     step = state.at("step").get<int64_t>();
@@ -103,7 +108,7 @@ void TrainState::restore_counters(const std::string& json, const std::string& fo
       replay_start = {.epoch = start.at("epoch").get<int64_t>(), .step = start.at("step").get<int64_t>()};
     }
     // Checkpoints from before there were alarms have none.
-    if (state.contains("alarms")) alarms.restore(state["alarms"].dump());
+    if (state.contains("alarms")) alarms.restore(write_ordered_json(state["alarms"]));
     if (state.contains("revived")) {
       revived.clear();
       for (const auto& row : state["revived"]) {
@@ -111,7 +116,7 @@ void TrainState::restore_counters(const std::string& json, const std::string& fo
       }
     }
     if (watches_spikes && state.contains("spikes")) {
-      spikes.restore(state["spikes"].dump());
+      spikes.restore(write_ordered_json(state["spikes"]));
       spikes_acted_on = state.at("spikes_acted_on").get<int64_t>();
       rate_factor = state.at("rate_factor").get<double>();
     }

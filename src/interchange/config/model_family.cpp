@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/json/ordered_json.h"
 #include "interchange/config/generation.h"
 #include "interchange/config/model_settings.h"
 
@@ -95,7 +96,7 @@ ModelFamily minimind(const std::vector<std::string>& keys, bool use_moe) {
   static const auto names = [] {
     const ModelConfig defaults;
     std::vector<std::string> all;
-    const auto section = nlohmann::ordered_json::parse(section_of(defaults));
+    const auto section = parse_ordered_json(section_of(defaults));
     for (const auto& [key, value] : section.items()) all.push_back(key);
     return all;
   }();

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json/ordered_json.h"
 #include "core/text.h"
 #include "interchange/config/foreign_config.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 nlohmann::ordered_json section(const ModelConfig& model) {
   ModelConfig copy = model;
-  return nlohmann::ordered_json::parse(write_config([&](Fields& fields) { copy.visit(fields); }));
+  return parse_ordered_json(write_config([&](Fields& fields) { copy.visit(fields); }));
 }
 
 void read_settings(const std::vector<std::string>& settings, ModelConfig& model, Problems& problems) {
@@ -30,7 +31,7 @@ std::string section_of(const ModelConfig& model) {
   nlohmann::ordered_json json = section(model);
   // What is written of a model without dense layers has the bytes that it had when there was no such setting.
   if (model.moe.first_k_dense_replace == 0) json.erase("first_k_dense_replace");
-  return json.dump();
+  return write_ordered_json(json);
 }
 
 std::vector<std::string> settings_of_section(const std::string& json, const std::string& file) {
@@ -39,7 +40,7 @@ std::vector<std::string> settings_of_section(const std::string& json, const std:
     throw Error(ExitCode::kCheckpoint, got_want(file + ":model", "text that is not a JSON object", "a model section"));
   }
   std::vector<std::string> settings;
-  for (const auto& [key, value] : object.items()) settings.push_back("model." + key + "=" + value.dump());
+  for (const auto& [key, value] : object.items()) settings.push_back("model." + key + "=" + write_ordered_json(value));
   return settings;
 }
 
@@ -66,7 +67,7 @@ ModelConfig with_file_settings(const ModelConfig& model, const std::vector<std::
 }
 
 std::string setting_of(const ModelConfig& model, const std::string& key) {
-  return section(model).at(key).dump();
+  return write_ordered_json(section(model).at(key));
 }
 
 }  // namespace mm

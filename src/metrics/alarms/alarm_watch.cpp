@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/json/ordered_json.h"
 #include "core/text.h"
 #include "metrics/load_statistics.h"
 
@@ -320,15 +321,14 @@ std::string AlarmWatch::state() const {
     streaks.push_back({alarm_name(subject.kind), subject.layer, optional_to_json(subject.expert),
                        optional_to_json(subject.other), streak.bad, streak.good, streak.raised});
   }
-  return nlohmann::ordered_json{{"streaks", streaks},
-                                {"last_bias", last_bias_},
-                                {"enough_tokens", enough_tokens_},
-                                {"loss", nlohmann::ordered_json::parse(loss_.state())}}
-      .dump();
+  return write_ordered_json({{"streaks", streaks},
+                             {"last_bias", last_bias_},
+                             {"enough_tokens", enough_tokens_},
+                             {"loss", parse_ordered_json(loss_.state())}});
 }
 
 void AlarmWatch::restore(const std::string& state) {
-  const auto saved = nlohmann::ordered_json::parse(state);
+  const auto saved = parse_ordered_json(state);
   std::map<AlarmSubject, Streak> streaks;
   for (const auto& row : saved.at("streaks")) {
     const std::optional<AlarmKind> kind = alarm_kind(row.at(0).get<std::string>());
@@ -338,7 +338,7 @@ void AlarmWatch::restore(const std::string& state) {
     streaks[subject] = {row.at(4).get<int64_t>(), row.at(5).get<int64_t>(), row.at(6).get<bool>()};
   }
   // Checkpoints from before the loss was watched have nothing of it.
-  if (saved.contains("loss")) loss_.restore(saved["loss"].dump());
+  if (saved.contains("loss")) loss_.restore(write_ordered_json(saved["loss"]));
   last_bias_ = saved.at("last_bias").get<std::vector<double>>();
   enough_tokens_ = saved.at("enough_tokens").get<bool>();
   streaks_ = std::move(streaks);
