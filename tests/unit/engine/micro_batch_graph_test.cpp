@@ -8,32 +8,19 @@
 
 #include "engine/device/device.h"
 #include "engine/training_step.h"
-#include "model/parameters/init.h"
-#include "ops/cuda/launch.h"
+#include "tests/unit/model/small_model.h"
 
 namespace mm {
 namespace {
 
-constexpr int64_t kVocabulary = 50;
-
 ModelConfig small_mixture() {
-  ModelConfig config;
-  config.model_type = "moe";
-  config.vocab_size = kVocabulary;
-  config.hidden_size = 64;
-  config.num_hidden_layers = 2;
-  config.num_attention_heads = 4;
-  config.num_key_value_heads = 2;
-  config.intermediate_size = 64;
+  ModelConfig config = small_config("moe");
   config.moe.n_shared_experts = 1;
-  Problems problems;
-  resolve_model(config, "test", problems);
-  problems.throw_if_any();
-  return config;
+  return resolved(config);
 }
 
 Batch batch_of(uint64_t seed, int64_t rows) {
-  const at::Tensor ids = at::randint(0, kVocabulary, {rows, 24}, at::detail::createCPUGenerator(seed), at::kLong);
+  const at::Tensor ids = at::randint(0, 50, {rows, 24}, at::detail::createCPUGenerator(seed), at::kLong);
   return {ids.to(at::kCUDA), ids.roll(-1, 1).to(at::kCUDA), ids.numel()};
 }
 
