@@ -25,9 +25,9 @@ at::Tensor shared_experts(const at::Tensor& x_nd, const MoeWeights& weights, dou
 
 /// Of rows sorted by expert, wherever the experts are.
 at::Tensor routed_experts(const at::Tensor& rows_rd, const at::Tensor& ends_e, const MoeWeights& weights) {
-  const auto own_experts = [&](const at::Tensor& own_rd, const at::Tensor& own_ends_e) {
-    const at::Tensor hidden_ri = swiglu(grouped_linear(own_rd, weights.experts_gate_up, own_ends_e));
-    return grouped_linear(hidden_ri, weights.experts_down, own_ends_e);
+  const auto own_experts = [&](const at::Tensor& own_rd, const RowEnds& own_ends) {
+    const at::Tensor hidden_ri = swiglu(grouped_linear(own_rd, weights.experts_gate_up, own_ends));
+    return grouped_linear(hidden_ri, weights.experts_down, own_ends);
   };
   if (weights.exchange == nullptr) return own_experts(rows_rd, ends_e);
   return exchange_experts(rows_rd, ends_e, *weights.exchange, own_experts);

@@ -217,21 +217,21 @@ std::vector<GroupedBackend> grouped_backends(const at::Tensor& x_ri, const at::T
   return backends;
 }
 
-at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e,
+at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const RowEnds& ends,
                           GroupedBackend backend) {
   switch (backend) {
     case GroupedBackend::kGroupedMm:
-      return by_grouped_mm(x_ri, weight_eoi, ends_e);
+      return by_grouped_mm(x_ri, weight_eoi, ends.on_device());
     case GroupedBackend::kTensorCores:
-      return by_tensor_cores(x_ri, weight_eoi, ends_e);
+      return by_tensor_cores(x_ri, weight_eoi, ends.on_device());
     case GroupedBackend::kByExpert:
       break;
   }
-  return by_blocks(x_ri, weight_eoi, cuda::takes(x_ri) ? ends_e.cpu() : ends_e);
+  return by_blocks(x_ri, weight_eoi, ends.on_host());
 }
 
-at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const at::Tensor& ends_e) {
-  return grouped_linear(x_ri, weight_eoi, ends_e, grouped_backends(x_ri, weight_eoi).front());
+at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const RowEnds& ends) {
+  return grouped_linear(x_ri, weight_eoi, ends, grouped_backends(x_ri, weight_eoi).front());
 }
 
 namespace reference {
