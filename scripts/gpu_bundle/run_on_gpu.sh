@@ -155,9 +155,11 @@ stage resume/half 40 bash -c '"$@" || (($? == 75))' - "${run[@]}" --set run.name
   --set train.stop_after=$half
 stage resume/rest 40 "${run[@]}" --set run.name=resume.halves
 stage resume/graph 40 "${run[@]}" --set run.name=resume.graph --set train.cuda_graph=true
-# What that costs, and what it saves to launch a micro-batch as one, of a large one and of a small one.
+# What that costs; what it saves to launch a micro-batch as one, of a large one and of a small one; and our own products
+# of experts in a whole step.
 bench minimind3_moe_768_any_order minimind3_moe_768 32 8 --set run.deterministic=false
 bench minimind3_moe_768_graph minimind3_moe_768 32 8 --set train.cuda_graph=true
+bench minimind3_moe_768_tensor_cores minimind3_moe_768 32 8 --set run.expert_products=tensor_cores
 bench moe_512 moe_512 4 8 "${adamw[@]}"
 bench moe_512_graph moe_512 4 8 "${adamw[@]}" --set train.cuda_graph=true
 

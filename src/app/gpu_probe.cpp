@@ -73,7 +73,7 @@ mm::ExitCode probe(const ProbeOptions& options) {
     return code;
   }
 
-  const mm::DeviceSetup setup = mm::set_up_device(config.run, config.train.precision);
+  const mm::DeviceSetup setup = mm::set_up_device(config);
   bool good = true;
   if (options.task == "info") {
     mm::log_info(mm::device_info(config, setup));

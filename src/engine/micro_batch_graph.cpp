@@ -22,8 +22,16 @@ at::Tensor copy_of(const at::Tensor& x) {
 
 }  // namespace
 
+const char* capture_obstacle(const DeviceSetup& setup) {
+  if (!setup.device.is_cuda()) return "there is no GPU";
+  if (setup.expert_products == GroupedBackend::kByExpert) {
+    return "products by_expert wait for the counts of their rows, and are what this GPU has for this precision";
+  }
+  return nullptr;
+}
+
 bool captures(const RunConfig& config, const DeviceSetup& setup) {
-  return config.train.cuda_graph && setup.device.is_cuda() && capture_obstacle(config) == nullptr;
+  return config.train.cuda_graph && capture_obstacle(config) == nullptr && capture_obstacle(setup) == nullptr;
 }
 
 MicroBatchGraph::MicroBatchGraph(at::Device device, Compute compute) : device_(device), compute_(std::move(compute)) {}

@@ -12,6 +12,8 @@ namespace mm {
 struct DeviceSetup;
 struct RunConfig;
 
+/// What in the device stands against capturing a micro-batch; null where nothing does.
+const char* capture_obstacle(const DeviceSetup& setup);
 /// Whether micro-batches of this run are to be captured, and can be.
 bool captures(const RunConfig& config, const DeviceSetup& setup);
 

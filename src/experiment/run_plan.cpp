@@ -72,9 +72,10 @@ void check_comparable(const RunConfig& config, const std::string& where, Problem
 
 /// Says nothing of what a run computes.
 bool is_about_the_place(std::string_view difference) {
-  constexpr std::array<std::string_view, 12> kPrefixes = {
-      "run.hang_seconds:", "run.device:", "run.threads:", "run.deterministic:", "data.cache:", "sample.",
-      "metrics.",          "alarms.",     "checkpoint.",  "run.name:",          "tokenizer.",  "train.stop_after:"};
+  constexpr std::array<std::string_view, 13> kPrefixes = {
+      "run.hang_seconds:", "run.device:", "run.threads:",     "run.deterministic:", "run.expert_products:",
+      "run.name:",         "data.cache:", "sample.",          "metrics.",           "alarms.",
+      "checkpoint.",       "tokenizer.",  "train.stop_after:"};
   return std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](auto prefix) { return difference.starts_with(prefix); }) ||
          difference.find(": none -> ") != std::string_view::npos;  // began before there was such a setting
 }

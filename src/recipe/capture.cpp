@@ -8,6 +8,7 @@ const char* capture_obstacle(const RunConfig& config) {
   if (config.model.is_random_in_training()) return "model.dropout or model.router_jitter draws anew every time";
   if (!config.model.is_moe()) return nullptr;
   if (config.train.precision == "fp32") return "products of experts in fp32 wait for the counts of their rows";
+  if (config.run.expert_products == "by_expert") return "products by_expert wait for the counts of their rows";
   if (config.distributed.expert_parallel > 1) return "experts of other processes are asked how many rows they get";
   return nullptr;
 }

@@ -175,7 +175,7 @@ std::string replay_step(const RunConfig& run_config, int64_t step) {
     weights = open_initial_weights(config.init);
   }
   cpu::use_caching_allocator();
-  const DeviceSetup setup = set_up_device(config.run, config.train.precision);
+  const DeviceSetup setup = set_up_device(config);
   const std::unique_ptr<Tokenizer> tokenizer = open_run_tokenizer(config);
   const TrainingData data = open_run_data(config, *tokenizer);
   TrainState state(config, setup, data.train);

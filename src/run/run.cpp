@@ -136,7 +136,7 @@ ExitCode open_and_train(World& world, RunConfig config, std::optional<Weights> w
 
   log_info("exports   " + describe_exports(config.model));
   cpu::use_caching_allocator();
-  DeviceSetup setup = set_up_device(config.run, config.train.precision, world.place());
+  DeviceSetup setup = set_up_device(config, world.place());
   give_back_cached_memory(setup.device);                   // of an attempt with a larger micro-batch
   const bool makes_files = world.place().local_rank == 0;  // that the other processes of the machine then find
   if (!makes_files) world.barrier();
@@ -182,9 +182,7 @@ ExitCode open_and_train(World& world, RunConfig config, std::optional<Weights> w
   // That of all ranks together.
   setup.gemm_rate = static_cast<double>(world.size()) * measure_gemm_rate(setup.device, setup.compute_type);
   give_back_cached_memory(setup.device);  // its matrices, of up to 256 MiB each
-  if (is_first && config.train.cuda_graph && config.run.device == "auto" && setup.device.is_cpu()) {
-    log_warning("train.cuda_graph: no effect: there is no GPU");
-  }
+  if (is_first) warn_of_idle_settings(config, setup);
   if (is_first && setup.data_sheet_rate > 0) {
     const double promised = static_cast<double>(world.size()) * setup.data_sheet_rate;
     log_info(format("products  at %s, %.0f%% of the data sheet's %s: mfu is the share of the former",

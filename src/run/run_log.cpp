@@ -13,7 +13,9 @@
 #include "core/terminal/log.h"
 #include "core/text.h"
 #include "data/text/files/text_paths.h"
+#include "engine/micro_batch_graph.h"
 #include "model/parameters/count.h"
+#include "recipe/capture.h"
 #include "recipe/run_length.h"
 #include "run/opening/data_file.h"
 
@@ -44,6 +46,19 @@ void log_model(const RunConfig& config, const DeviceSetup& setup, const std::str
                                : format("; other programs keep %.1f of this machine's processors busy, which makes "
                                         "steps slower",
                                         busy)));
+}
+
+void warn_of_idle_settings(const RunConfig& config, const DeviceSetup& setup) {
+  if (config.run.device == "cpu") return;  // who says so has been told with the config
+  const auto warn = [](const char* key, const char* reason) { log_warning(format("%s: no effect: %s", key, reason)); };
+  const char* no_gpu = "there is no GPU";
+  const bool lacks_gpu = setup.device.is_cpu();
+  if (lacks_gpu && !config.run.deterministic) warn("run.deterministic", no_gpu);
+  if (lacks_gpu && config.model.is_moe() && config.run.expert_products != "auto") warn("run.expert_products", no_gpu);
+  const char* obstacle = capture_obstacle(setup);
+  if (config.train.cuda_graph && capture_obstacle(config) == nullptr && obstacle != nullptr) {
+    warn("train.cuda_graph", obstacle);
+  }
 }
 
 namespace {

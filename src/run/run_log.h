@@ -14,6 +14,8 @@ namespace mm {
 /// The program, the model and the device.
 ///   version  of the program; empty: not known
 void log_model(const RunConfig& config, const DeviceSetup& setup, const std::string& version);
+/// What was set for a GPU, and does nothing on the device that there is.
+void warn_of_idle_settings(const RunConfig& config, const DeviceSetup& setup);
 /// Of a run whose steps are known; `step` updates were done and `position` sequences seen when it began.
 void log_packed_data(const RunConfig& config, const TextTotals& text, int64_t step, int64_t position);
 /// Says how much text there is, once that is known, and how long the run is with it. What was tokenized behind the

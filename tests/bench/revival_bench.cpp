@@ -106,7 +106,7 @@ struct Outcome {
 
 Outcome train(const fs::path& folder, int64_t steps, int64_t seed, const std::string& method, bool falls) {
   RunConfig config = run_config(folder, steps, seed, method);
-  const DeviceSetup setup = set_up_device(config.run, config.train.precision);
+  const DeviceSetup setup = set_up_device(config);
   const auto tokenizer = open_tokenizer(config.tokenizer, config.data, config.model.vocab_size);
   const Datasets data = open_datasets(config.data, *tokenizer);
   TrainState state(config, setup, whole_text(*data.train));

@@ -300,4 +300,17 @@ TEST(Config, AGpuThatIsNotThereHasItsOwnExitCode) {
   EXPECT_NE(program.err.find("run.device: got cuda:999 with "), std::string::npos) << program.err;
 }
 
+TEST(Config, WhatIsSetForAGpuIsSaidToDoNothingWithoutOne) {
+  const Workplace workplace;
+  const Words settings = {"run.device=auto",       "run.deterministic=false", "run.expert_products=tensor_cores",
+                          "train.cuda_graph=true", "train.precision=bf16",    "train.steps=1",
+                          "model.dropout=0"};
+  const Finished program =
+      run_program(MM_PRETRAIN, train("moe", "idle", settings), workplace.folder(), {"CUDA_VISIBLE_DEVICES="});
+  EXPECT_EQ(program.exit_code, 0) << program.err;
+  for (const char* key : {"run.deterministic", "run.expert_products", "train.cuda_graph"}) {
+    expect_contains(program.err, std::string("warning: ") + key + ": no effect: there is no GPU\n");
+  }
+}
+
 }  // namespace

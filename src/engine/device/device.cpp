@@ -20,6 +20,7 @@
 #include "core/process/machine.h"
 #include "core/text.h"
 #include "engine/device/data_sheet.h"
+#include "engine/device/expert_products.h"
 #include "ops/cpu/caching_allocator.h"
 #include "ops/cuda/kernels.h"
 
@@ -60,11 +61,6 @@ at::ScalarType choose_type(const std::string& precision, at::Device device) {
   return at::kFloat;
 }
 
-const char* type_name(at::ScalarType type) {
-  if (type == at::kFloat) return "fp32";
-  return type == at::kHalf ? "fp16" : "bf16";
-}
-
 /// Of a GPU. Ours give the same bytes every time; this is about those of LibTorch.
 void choose_ops(bool deterministic) {
   at::Context& context = at::globalContext();
@@ -77,6 +73,11 @@ void choose_ops(bool deterministic) {
 }
 
 }  // namespace
+
+const char* type_name(at::ScalarType type) {
+  if (type == at::kFloat) return "fp32";
+  return type == at::kHalf ? "fp16" : "bf16";
+}
 
 DeviceSetup set_up_device(const RunSection& run, const std::string& precision, const Placement& place) {
   DeviceSetup setup;
@@ -93,6 +94,13 @@ DeviceSetup set_up_device(const RunSection& run, const std::string& precision, c
       setup.device.is_cuda() ? setup.device.str() : format("cpu, %d thread%s", threads, threads == 1 ? "" : "s");
   setup.description += std::string(", ") + type_name(setup.compute_type);
   if (setup.device.is_cuda() && !run.deterministic) setup.description += ", not deterministic";
+  return setup;
+}
+
+DeviceSetup set_up_device(const RunConfig& config, const Placement& place) {
+  DeviceSetup setup = set_up_device(config.run, config.train.precision, place);
+  setup.expert_products = choose_expert_products(config, setup.device, setup.compute_type);
+  if (setup.expert_products) setup.description += ", experts by " + std::string(name_of(*setup.expert_products));
   return setup;
 }
 

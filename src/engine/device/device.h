@@ -3,12 +3,16 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 
 #include "distributed/placement.h"
+#include "ops/experts/grouped_linear.h"
 #include "recipe/sections/train_config.h"
 
 namespace mm {
+
+struct RunConfig;
 
 struct DeviceSetup {
   at::Device device = at::kCPU;
@@ -16,11 +20,17 @@ struct DeviceSetup {
   std::string description;                   ///< for the log
   double gemm_rate = 0;                      ///< FLOP/s that MFU is a share of (measure_gemm_rate); 0: not measured
   double data_sheet_rate = 0;                ///< FLOP/s that the maker of the GPU promises; 0: not known
+  std::optional<GroupedBackend> expert_products = {};  ///< what computes those of a mixture on a GPU
 };
 
 /// Chooses device and precision, and sets threads. Call once, before the first tensor.
 /// Throws Error(kDevice) when the device asked for is not there.
 DeviceSetup set_up_device(const RunSection& run, const std::string& precision, const Placement& place = {});
+/// And what computes the products of experts (choose_expert_products).
+DeviceSetup set_up_device(const RunConfig& config, const Placement& place = {});
+
+/// fp32, fp16 or bf16.
+const char* type_name(at::ScalarType type);
 
 /// Seeds the device's default generator, which dropout draws from.
 void seed_device(at::Device device, uint64_t seed);

@@ -28,6 +28,8 @@ namespace {
 /// for the product to run at full speed, small enough for all threads to end together.
 constexpr int64_t kBlockRows = 256, kBlockFeatures = 128;
 
+std::optional<GroupedBackend> preferred;
+
 /// Rows of one expert.
 struct RowBlock {
   int64_t expert, begin, rows;
@@ -191,6 +193,10 @@ at::Tensor by_tensor_cores(const at::Tensor& x_ri, const at::Tensor& weight_eoi,
 
 }  // namespace
 
+void prefer_grouped_backend(std::optional<GroupedBackend> backend) {
+  preferred = backend;
+}
+
 std::string_view name_of(GroupedBackend backend) {
   switch (backend) {
     case GroupedBackend::kByExpert:
@@ -214,6 +220,8 @@ std::vector<GroupedBackend> grouped_backends(const at::Tensor& x_ri, const at::T
     if (has_kernel && is_aligned(x_ri) && is_aligned(weight_eoi)) backends.push_back(GroupedBackend::kTensorCores);
   }
   backends.push_back(GroupedBackend::kByExpert);
+  const auto first = std::find(backends.begin(), backends.end(), preferred);
+  if (first != backends.end()) std::rotate(backends.begin(), first, first + 1);
   return backends;
 }
 

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,9 @@ std::string_view name_of(GroupedBackend backend);
 
 /// Those that can compute it here. The first one does, unless another is named.
 std::vector<GroupedBackend> grouped_backends(const at::Tensor& x_ri, const at::Tensor& weight_eoi);
+/// Makes `backend` the first of those wherever it is among them, in the whole process: before the first product, or not
+/// at all.
+void prefer_grouped_backend(std::optional<GroupedBackend> backend);
 /// By one of them.
 at::Tensor grouped_linear(const at::Tensor& x_ri, const at::Tensor& weight_eoi, const RowEnds& ends,
                           GroupedBackend backend);

@@ -33,6 +33,7 @@ constexpr std::array kRules = {
     Rule{"run.threads", Change::kPlace},
     Rule{"run.seed", Change::kRefused},
     Rule{"run.deterministic", Change::kPlace},
+    Rule{"run.expert_products", Change::kPlace},
     Rule{"run.hang_seconds", Change::kSilent},
     Rule{"data.", Change::kRefused},
     Rule{"data.cache", Change::kSilent},

@@ -22,6 +22,9 @@ void RunSection::visit(Fields& fields) {
   fields("deterministic", deterministic,
          "on a GPU: ops that give the same bytes every time, so that a run that was stopped ends as one that was not; "
          "false: whatever LibTorch takes for fastest. On a CPU it is so anyway");
+  fields("expert_products", expert_products,
+         "on a GPU: what multiplies the rows of experts; auto: the first of the three that can (docs/gpu.md)",
+         {.choices = {"auto", "grouped_mm", "tensor_cores", "by_expert"}});
   fields(
       "hang_seconds", hang_seconds,
       "end with exit code 9, and tell where, when training does not get on for that long: a disk or a GPU that hangs; "

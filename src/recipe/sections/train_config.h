@@ -20,6 +20,7 @@ struct RunSection {
   int64_t threads = 0;
   int64_t seed = 42;
   bool deterministic = true;
+  std::string expert_products = "auto";
   int64_t hang_seconds = 1800;  ///< that may pass without a micro-batch, a token, a write; 0: any number
 
   void visit(Fields& fields);

@@ -23,7 +23,7 @@ struct Phases {
 std::string bench(World& world, const RunConfig& config, int64_t steps) {
   require_shareable(config, world.size());
   cpu::use_caching_allocator();
-  const DeviceSetup setup = set_up_device(config.run, config.train.precision, world.place());
+  const DeviceSetup setup = set_up_device(config, world.place());
   world.connect(setup.device, config.distributed.expert_parallel);
   TimedModel model(config, setup, world);
   model.take_batch_of(config.train.micro_batch);

@@ -80,7 +80,7 @@ void check_run(const RunConfig& config, const std::optional<Weights>& weights, i
     attempt([&] {
       constexpr size_t kAll = 4096;  // what is small here is a block of the cache in a run, whose batch is larger
       cpu::use_caching_allocator(kAll);
-      const DeviceSetup setup = set_up_device(config.run, config.train.precision);
+      const DeviceSetup setup = set_up_device(config);
       facts.device = setup.description;
       if (!fits(config, setup)) return;
       const StepCost cost = measure_step(config, setup);

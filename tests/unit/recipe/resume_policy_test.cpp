@@ -53,10 +53,13 @@ TEST(ResumePolicy, SettingsOfTheLoopApplyFromTheNextStepOn) {
 }
 
 TEST(ResumePolicy, AnotherPlaceMayRoundDifferently) {
-  EXPECT_EQ(explain({"run.device=cpu", "run.threads=3", "run.deterministic=false", "train.precision=fp32"}),
+  EXPECT_EQ(explain({"run.device=cpu", "run.threads=3", "run.deterministic=false", "run.expert_products=by_expert",
+                     "train.precision=fp32"}),
             Lines({"run.device: \"auto\" -> \"cpu\" (used from step 121 on; results may differ in rounding)",
                    "run.threads: 0 -> 3 (used from step 121 on; results may differ in rounding)",
                    "run.deterministic: true -> false (used from step 121 on; results may differ in rounding)",
+                   "run.expert_products: \"auto\" -> \"by_expert\" (used from step 121 on; results may differ in "
+                   "rounding)",
                    "train.precision: \"auto\" -> \"fp32\" (used from step 121 on; results may differ in rounding)"}));
 }
 

@@ -30,6 +30,10 @@ TEST(WithoutEffect, EachReasonHasOneLine) {
             Lines{"run.deterministic: no effect: run.device is cpu, which gives the same bytes every time"});
   EXPECT_EQ(notes_of({"train.cuda_graph=true", "model.dropout=0.1"}),
             Lines{"train.cuda_graph: no effect: model.dropout or model.router_jitter draws anew every time"});
+  EXPECT_EQ(notes_of({"model.model_type=moe", "run.expert_products=by_expert", "train.cuda_graph=true"}),
+            Lines{"train.cuda_graph: no effect: products by_expert wait for the counts of their rows"});
+  EXPECT_EQ(notes_of({"run.expert_products=by_expert"}),
+            Lines{"run.expert_products: no effect: model.model_type is dense"});
   EXPECT_EQ(notes_of({"model.num_experts=8"}), Lines{"model.num_experts: no effect: model.model_type is dense"});
   EXPECT_EQ(notes_of({"schedule.type=constant", "schedule.min_ratio=0.2"}),
             Lines{"schedule.min_ratio: no effect: schedule.type is constant"});
