@@ -1,6 +1,6 @@
 // What tests of ops on the CUDA path share: each op against its definition in fp32 on the CPU, from inputs and upstream
 // gradients that are numbers of the dtype.
-// Tolerances. fp32: 3e-6 of the largest value, for other orders of summation. 16 bit: what a kernel computes in fp32
+// Tolerances. fp32: kOfSums of the largest value, for other orders of summation. 16 bit: what a kernel computes in fp32
 // and stores is off by one rounding of itself (2^-8 in bf16, 2^-11 in fp16), value by value; ops that ATen computes,
 // and products, keep to a multiple of that of the largest value.
 #pragma once
@@ -21,7 +21,7 @@ inline void expect_rounded(const Tensors& actual, const Tensors& expected) {
     const double unit = type == at::kFloat ? 0 : type == at::kHalf ? 0x1p-11 : 0x1p-8;
     const double smallest = type == at::kHalf ? 0x1p-25 : 0;  // below 2^-14 digits are lost
     const at::Tensor a = actual[i].detach().cpu().to(at::kDouble), e = expected[i].detach().to(at::kDouble);
-    const at::Tensor allowed = e.abs() * (1.01 * unit) + (3e-6 * e.abs().max().item<double>() + smallest);
+    const at::Tensor allowed = e.abs() * (1.01 * unit) + (kOfSums * e.abs().max().item<double>() + smallest);
     const at::Tensor excess = ((a - e).abs() - allowed).nan_to_num(kInfinity);
     EXPECT_LE(excess.max().item<double>(), 0) << "tensor " << i << " in " << type;
   }

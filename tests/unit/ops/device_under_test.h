@@ -58,6 +58,14 @@ class GuardedAllocator final : public c10::Allocator {
 
 #endif
 
+/// How far another order of summation takes what is computed in fp32, of the largest value. A GPU approximates roots and
+/// exponentials besides.
+#ifdef MM_CUDA
+inline constexpr double kOfSums = 3e-6;
+#else
+inline constexpr double kOfSums = 1e-6;
+#endif
+
 /// A test of the CUDA path.
 class OnDeviceUnderTest : public testing::Test {
  protected:

@@ -118,7 +118,7 @@ TEST_P(Cuda, LinearAddsTheUnroundedProductToAnFp32Gradient) {
     return sum;
   });
   const at::Tensor expected = before.to(at::kDouble) + dy.to(at::kDouble).t().mm(x.to(at::kDouble));
-  expect_close({gradient.cpu()}, {expected.to(at::kFloat)}, 3e-6);
+  expect_close({gradient.cpu()}, {expected.to(at::kFloat)}, kOfSums);
 }
 
 TEST_P(Cuda, GroupedLinearAddsToAnFp32GradientAndLeavesThatOfIdleExperts) {

@@ -51,7 +51,7 @@ class CudaRoutedFeatures : public OnDeviceUnderTest, public testing::WithParamIn
     const Tensors expected = forward_and_backward(all_outputs(reference::routed_features, slots, wants_x),
                                                   {narrow.to(at::kFloat), weight}, type);
     const size_t outputs = wants_x ? 3 : 2;
-    expect_close({actual[0], actual[outputs + 1]}, {expected[0], expected[outputs + 1]}, 3e-6);
+    expect_close({actual[0], actual[outputs + 1]}, {expected[0], expected[outputs + 1]}, kOfSums);
     for (size_t i = 1; i < outputs; ++i) {
       EXPECT_TRUE(at::equal(actual[i].cpu(), expected[i].to(type))) << "x as it is, output " << i;
     }

@@ -78,8 +78,8 @@ TEST_P(Cuda, RmsNormRoundsBeforeTheWeightWhereItIsAsked) {
   const Tensors actual = on_device_repeatedly([&] { return run(rms_norm, device()); });
   const Tensors expected = run(reference::rms_norm, at::kCPU);
   EXPECT_LE(actual[0].ne(expected[0]).sum().item<int64_t>(), dtype() == at::kFloat ? 4096 : 40);
-  expect_close({actual[0].to(at::kFloat)}, {expected[0].to(at::kFloat)}, dtype() == at::kFloat ? 3e-6 : 1e-2);
-  expect_close({actual[1]}, {expected[1]}, dtype() == at::kFloat ? 3e-6 : 1e-3);
+  expect_close({actual[0].to(at::kFloat)}, {expected[0].to(at::kFloat)}, dtype() == at::kFloat ? kOfSums : 1e-2);
+  expect_close({actual[1]}, {expected[1]}, dtype() == at::kFloat ? kOfSums : 1e-3);
 }
 
 TEST_P(Cuda, AWidthThatTheNormKernelDoesNotTakeIsComputedAllTheSame) {
