@@ -19,6 +19,7 @@
 #include "ops/rotary.h"
 #include "ops/swiglu.h"
 #include "ops/update/flat_norm.h"
+#include "optim/optimizer_table.h"
 
 namespace mm {
 namespace {
@@ -62,17 +63,11 @@ std::vector<OpCase> LayerOps::cases() {
 
 std::string LayerOps::description() const {
   const ModelConfig& model = config_.model;
-  std::string text =
-      format("%lld x %lld tokens, hidden %lld, width %lld, %lld/%lld heads of %lld, vocabulary %lld",
-             static_cast<long long>(config_.train.micro_batch), static_cast<long long>(config_.data.sequence_length),
-             static_cast<long long>(model.hidden_size), static_cast<long long>(model.expert_width()),
-             static_cast<long long>(model.num_attention_heads), static_cast<long long>(model.num_key_value_heads),
-             static_cast<long long>(*model.head_dim), static_cast<long long>(model.vocab_size));
-  if (model.is_moe()) {
-    text += ", experts by ";
-    text += name_of(grouped_backends(x_nd_, weights_.blocks[0].moe.experts_gate_up).front());
-  }
-  return text;
+  return format("%lld x %lld tokens, hidden %lld, width %lld, %lld/%lld heads of %lld, vocabulary %lld",
+                static_cast<long long>(config_.train.micro_batch), static_cast<long long>(config_.data.sequence_length),
+                static_cast<long long>(model.hidden_size), static_cast<long long>(model.expert_width()),
+                static_cast<long long>(model.num_attention_heads), static_cast<long long>(model.num_key_value_heads),
+                static_cast<long long>(*model.head_dim), static_cast<long long>(model.vocab_size));
 }
 
 at::Tensor LayerOps::input(at::IntArrayRef shape, at::ScalarType type) const {
@@ -229,17 +224,20 @@ void LayerOps::add_head(std::vector<OpCase>& cases) {
 OpCase LayerOps::optimizer_case() {
   const at::TensorOptions fp32 = at::TensorOptions().dtype(at::kFloat).device(device_);
   const at::Tensor divisor = at::ones({}, fp32), skip = at::zeros({}, fp32);
-  // Weights and two moments are read and written, the gradient is read and cleared, the shadow is written.
-  const double bytes_each = 4 * 8 + (type_ == at::kFloat ? 0.0 : 2.0);
-  return {.name = "norm, AdamW, shadow, zero",
+  const auto size = static_cast<double>(trained_.parameters.layout().size);
+  const OptimizerCost cost = optimizer_cost(config_.optim, trained_.parameters.layout());
+  // Weights and moments are read and written, the gradient is read and cleared, the shadow is written.
+  const double bytes_each = 4 * 4 + (type_ == at::kFloat ? 0.0 : 2.0);
+  return {.name = "norm, " + config_.optim.type + ", shadow, zero",
           .run =
               [=, this] {
                 const at::Tensor norm = flat_norm(trained_.parameters.gradient());
                 trained_.optimizer->step(1e-6, divisor, skip);
                 return std::vector{norm};
               },
+          .flops = cost.flops,
           .differentiable = false,
-          .bytes = bytes_each * static_cast<double>(trained_.parameters.layout().size)};
+          .bytes = bytes_each * size + 2.0 * static_cast<double>(cost.state_bytes)};
 }
 
 }  // namespace mm
