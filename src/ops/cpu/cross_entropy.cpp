@@ -15,7 +15,7 @@ void cross_entropy_forward(const float* logits, const int64_t* targets, int64_t 
     const float* logits_row = logits + row * v;
     float peak = -std::numeric_limits<float>::infinity();
 #pragma omp simd reduction(max : peak)
-    for (int64_t j = 0; j < v; ++j) peak = std::max(peak, logits_row[j]);
+    for (int64_t j = 0; j < v; ++j) peak = logits_row[j] > peak ? logits_row[j] : peak;  // std::max does not vectorise
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < v; ++j) sum += exp_approx(logits_row[j] - peak);
