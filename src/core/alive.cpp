@@ -6,7 +6,7 @@
 namespace mm {
 namespace {
 
-std::atomic<uint64_t> number{0};
+std::atomic<uint64_t> signs{0};
 std::atomic<const char*> work{"setting up"};
 
 }  // namespace
@@ -17,11 +17,11 @@ void still_in(const char* doing) {
 }
 
 void still_going() {
-  number.fetch_add(1, std::memory_order_relaxed);
+  signs.fetch_add(1, std::memory_order_relaxed);
 }
 
 SignOfLife last_sign_of_life() {
-  return {number.load(std::memory_order_relaxed), work.load(std::memory_order_relaxed)};
+  return {signs.load(std::memory_order_relaxed), work.load(std::memory_order_relaxed)};
 }
 
 }  // namespace mm

@@ -79,7 +79,8 @@ TEST_F(ExpertProducts, AreNobodysOnACpuAndInADenseModel) {
 /// It would copy to the host while a graph is captured, which CUDA refuses.
 TEST_F(ExpertProducts, ThatWaitForCountsKeepAMicroBatchFromBeingCaptured) {
   config_.train.cuda_graph = true;
-  DeviceSetup setup{.device = {at::kCUDA, 0}, .compute_type = at::kHalf};
+  DeviceSetup setup;
+  setup.device = {at::kCUDA, 0};
   setup.expert_products = GroupedBackend::kTensorCores;
   EXPECT_TRUE(captures(config_, setup));
   setup.expert_products = GroupedBackend::kByExpert;
