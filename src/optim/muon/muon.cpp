@@ -99,8 +99,7 @@ void Muon::step(double learning_rate, const at::Tensor& gradient_divisor, const 
       const at::Tensor update_nrc =
           scaled({slice.stack, slice.first, is_tall(slice) ? turned_nrc.transpose(1, 2) : turned_nrc, moves[i]});
       const at::Tensor weights_nrc = view(buffers_.parameters, slice);
-      weights_nrc.mul_(keep);
-      weights_nrc.sub_(update_nrc * (moves[i] * learning_rate).view({-1, 1, 1}));
+      weights_nrc.mul_(keep).addcmul_(update_nrc, (moves[i] * -learning_rate).view({-1, 1, 1}));
       at += slice.count;
     }
   }

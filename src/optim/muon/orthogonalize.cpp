@@ -37,7 +37,8 @@ at::Tensor orthogonalize(const at::Tensor& x_nrc) {
   for (const auto& [a, b, c] : kIterations) {
     const at::Tensor squares_nrr = at::bmm(result_nrc, result_nrc.transpose(1, 2));
     const at::Tensor factor_nrr = at::baddbmm(squares_nrr, squares_nrr, squares_nrr, b, c);
-    result_nrc = at::baddbmm(result_nrc, factor_nrr, result_nrc, a, 1);
+    factor_nrr.diagonal(0, 1, 2).add_(a);  // an `a X` of its own would be two more passes over what is larger
+    result_nrc = at::bmm(factor_nrr, result_nrc);
   }
   return result_nrc;
 }
