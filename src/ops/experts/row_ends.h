@@ -11,6 +11,7 @@ namespace mm {
 /// makes the host wait for the device once at most, where a product is computed from the host.
 class RowEnds {
  public:
+  /// Not explicit: for one product alone a tensor is enough.
   RowEnds(at::Tensor ends_e) : ends_e_(std::move(ends_e)) {}
 
   const at::Tensor& on_device() const { return ends_e_; }
